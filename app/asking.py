@@ -1,0 +1,39 @@
+"""Questions to trained models, and what comes back."""
+
+import asyncio
+from typing import Any
+
+from app.live import Live, heard
+from app.services import Services
+from unitscale.errors import NoAnswer, NoWeights, WrongInput
+from unitscale.models.predictions import PredictionRequest, Predictions
+from unitscale.wire.questions import Questions
+
+
+async def predictions(services: Services, project: str, job_id: str, wanted: PredictionRequest) -> Predictions:
+    """What the trained model says. Raises NotFound, NoWeights, WrongInput, NoAnswer."""
+    attempt, files = await services.jobs.artifacts(project, job_id)
+    if not files:
+        raise NoWeights(f"Job {job_id} has not succeeded, so there is no model to ask.")
+    folder = services.blobs.artifacts(job_id, attempt)
+    question = {"job": job_id, "folder": str(folder), "inputs": wanted.inputs}
+    seconds = services.settings.prediction_timeout_seconds
+    return _read(await _answer(services.questions, services.live, question, seconds))
+
+
+async def _answer(questions: Questions, live: Live, question: dict[str, Any], seconds: float) -> dict[str, Any]:
+    until = asyncio.get_running_loop().time() + seconds
+    ask_id = await questions.ask(question, seconds)
+    with live.watch(ask_id) as topic:
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            news = topic.news
+            if (found := await questions.answer_to(ask_id)) is not None:
+                return found
+            await heard(news, left)
+    raise NoAnswer(f"No worker answered within {seconds:g} seconds.")
+
+
+def _read(answer: dict[str, Any]) -> Predictions:
+    if "problem" in answer:
+        raise WrongInput(answer["problem"], tuple((pointer, detail) for pointer, detail in answer.get("fields", ())))
+    return Predictions(outputs=tuple(answer["outputs"]))

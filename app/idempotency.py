@@ -1,0 +1,36 @@
+"""A caller's promise that a repeated request is the same one."""
+
+import hashlib
+import json
+from typing import Annotated
+
+from fastapi import Depends, Header
+
+from unitscale.models.specs import JobSpec
+from unitscale.wire.jobs import Idempotency
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="Repeated with the same body within 24 hours, the request does nothing and is answered again.",
+    ),
+]
+
+
+async def of_submission(spec: JobSpec, idempotency_key: Key = None) -> Idempotency | None:
+    """The key, hashed, and a digest of the request it came with."""
+    if idempotency_key is None:
+        return None
+    body = json.dumps(spec.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    return Idempotency(_digest(idempotency_key), _digest(f"POST /v1/jobs\n{body}"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+Submission = Annotated[Idempotency | None, Depends(of_submission)]

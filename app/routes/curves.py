@@ -1,0 +1,44 @@
+"""Curves: a job's measures over its steps."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+from starlette.responses import StreamingResponse
+
+from app import responses
+from app.analysis.export import HEADER, csv_chunks
+from app.analysis.shown import shown
+from app.dependencies import CurvesDep, OwnJob
+from app.errors import problems
+from app.parameters import CurveKeys
+from app.routing import routes_of
+from unitscale.errors import NotFound
+from unitscale.models.curves import Curves
+
+router = routes_of("curves")
+export = routes_of("curves", accepting="text/csv")
+
+AfterStep = Annotated[int, Query(ge=0, le=2**32 - 1, description="Only points beyond this step.")]
+MaxPoints = Annotated[
+    int | None, Query(ge=2, le=10_000, description="Sample longer curves down to this many points; extremes stay.")
+]
+CSV = {"schema": {"type": "string"}, "example": HEADER + "1,1,2026-01-01T00:00:00.000Z,train_loss,0.5\n"}
+
+
+@export.get("/jobs/{job_id}/curves")
+async def export_curves(job_id: OwnJob, curves: CurvesDep, keys: CurveKeys, after_step: AfterStep = 0) -> Response:
+    """Every point, one a line."""
+    packed = await curves.read(job_id, keys, after_step)
+    return StreamingResponse(csv_chunks(packed, await curves.marks(job_id)), media_type="text/csv")
+
+
+@router.get(
+    "/jobs/{job_id}/curves",
+    response_model=Curves,
+    responses={200: {"content": {"text/csv": CSV}}, **problems(NotFound)},
+)
+async def get_curves(
+    job_id: OwnJob, curves: CurvesDep, keys: CurveKeys, after_step: AfterStep = 0, max_points: MaxPoints = None
+) -> Response:
+    """Points of a job's curves as JSON, or all of them at full resolution as `text/csv`, by `Accept`."""
+    return responses.measures(shown(await curves.read(job_id, keys, after_step), after_step, max_points))

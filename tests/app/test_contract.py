@@ -1,0 +1,41 @@
+"""The committed contract is the one that is kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+import schemathesis
+from doubles import ADMIN
+from hypothesis import HealthCheck, given, settings
+
+from app.openapi import text
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_the_committed_contract_is_current():
+    assert COMMITTED.read_text() == text(), "python -m app.openapi > docs/openapi.json"
+
+
+def test_every_operation_has_a_name_that_reads_well():
+    paths = json.loads(COMMITTED.read_text())["paths"]
+    names = [operation["operationId"] for path in paths.values() for operation in path.values()]
+    assert len(set(names)) == len(names)
+    assert "submit_job" in names
+
+
+OPERATIONS = [
+    found.ok() for found in schemathesis.openapi.from_dict(json.loads(COMMITTED.read_text())).get_all_operations()
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_no_request_surprises(operation, server):
+    headers = {"Authorization": f"Bearer {ADMIN}"}
+
+    @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy())
+    def answered_as_documented(case):
+        case.call_and_validate(base_url=server.url, headers=headers, timeout=10)
+
+    answered_as_documented()

@@ -1,0 +1,146 @@
+"""What finished jobs leave: files, answers, comparisons; and who is there to train."""
+
+import hashlib
+import re
+
+import pytest
+from doubles import SPEC
+
+from unitscale.models.document import moment
+from unitscale.models.jobs import Artifact
+from unitscale.models.workers import Slot, Worker
+
+
+@pytest.fixture
+def finished(api, job, worker, settings):
+    """A job that left one file."""
+    folder = settings.data_folder / "jobs" / job["id"] / "attempt-1" / "artifacts"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    worker.succeed(worker.claim(), (Artifact(name="model.safetensors", bytes=7, sha256=digest),), val_loss=0.5)
+    return job
+
+
+def test_artifacts_are_downloaded_with_their_hash(api, finished):
+    path = f"/v1/jobs/{finished['id']}/artifacts"
+    [artifact] = api.get(path).json()["data"]
+
+    response = api.get(f"{path}/{artifact['name']}")
+
+    assert response.content == b"weights"
+    assert response.headers["etag"] == f'"{artifact["sha256"]}"'
+    assert "model.safetensors" in response.headers["content-disposition"]
+    assert api.get(f"{path}/{artifact['name']}", headers={"If-None-Match": response.headers["etag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fadmin.key", "other", "...", "%2e%2e%2f"])
+def test_no_other_file_is(api, finished, name):
+    assert api.get(f"/v1/jobs/{finished['id']}/artifacts/{name}").status_code == 404
+
+
+def test_checkpoints_are_listed(api, job, worker):
+    worker.publish(worker.claim(), 7)
+
+    [checkpoint] = api.get(f"/v1/jobs/{job['id']}/checkpoints").json()["data"]
+
+    assert (checkpoint["step"], checkpoint["attempt"]) == (7, 1)
+
+
+def answering(worker, answer):
+    while (taken := worker.run(worker.questions.take())) is None:
+        pass
+    worker.run(worker.questions.answer(taken[0], answer))
+
+
+def test_the_model_answers(api, finished, worker, later):
+    later(0.1, answering, worker, {"outputs": [2.0]})
+
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert response.json() == {"outputs": [2.0]}
+
+
+def test_an_input_that_the_model_cannot_read_is_422(api, finished, worker, later):
+    later(0.1, answering, worker, {"problem": "One number is expected.", "fields": [["/inputs/0", "two numbers"]]})
+
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5, 1]]})
+
+    assert response.status_code == 422
+    assert response.json()["type"] == "wrong_input"
+    assert response.json()["errors"] == [{"pointer": "/inputs/0", "detail": "two numbers"}]
+
+
+def test_no_answer_in_time_is_503(api, finished):
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+
+
+def test_a_job_without_weights_cannot_be_asked(api, job):
+    response = api.post(f"/v1/jobs/{job['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert response.status_code == 409
+    assert response.json()["type"] == "no_weights"
+
+
+def test_jobs_are_compared_by_what_differs(api, finished, worker):
+    default = finished["spec"]["units"]["learning_rate"]
+    other = api.post("/v1/jobs", json=SPEC | {"units": {"learning_rate": 0.5}, "name": "b"}).json()
+    claimed = worker.claim()
+    worker.advance(claimed, 1, train_loss=[(1, 4.0)])
+
+    answer = api.get(f"/v1/compare?jobs={finished['id']},{other['id']}").json()
+
+    assert [job["id"] for job in answer["jobs"]] == [finished["id"], other["id"]]
+    assert answer["fields"] == {
+        "name": [None, "b"],
+        "units.learning_rate": [default, 0.5],
+    }
+    assert answer["measures"]["result.val_loss"] == [0.5, None]
+    assert [curve["value"] for curve in answer["curves"]["train_loss"]] == [[], [4.0]]
+
+
+@pytest.mark.parametrize("jobs", ["", "job_1", ",".join(f"job_{n:020}" for n in range(51))])
+def test_a_comparison_of_nothing_is_refused(api, jobs):
+    assert api.get("/v1/compare", params={"jobs": jobs}).status_code == 422
+
+
+def test_the_catalog_names_what_can_be_trained(api):
+    assert "regression" in [task["name"] for task in api.get("/v1/catalog").json()["tasks"]]
+
+
+def test_workers_show_the_projects_own_jobs(api, job, worker, server):
+    slot = Slot(devices=("cpu",), queue="cpu-1")
+    now = moment(1_760_000_000_000)
+    node = Worker(id="w1", started_at=now, seen_at=now, hardware="x", device="cpu", slots=(slot,), version="0")
+    worker.run(worker.workers.describe(node))
+    worker.claim()
+    worker.admit("us_stranger", "other")
+    with server.client("us_stranger") as stranger:
+        seen_by_stranger = stranger.get("/v1/workers").json()
+
+    assert api.get("/v1/workers").json()["data"][0]["slots"][0]["jobs"] == [job["id"]]
+    assert seen_by_stranger["data"][0]["slots"][0]["jobs"] == []
+
+
+def test_metrics_count_requests_and_jobs_and_name_no_project(api, job, server):
+    api.get(f"/v1/jobs/{job['id']}")
+    with server.client(None) as anyone:
+        text = anyone.get("/metrics").text
+
+    assert re.search(r'unitscale_jobs_queued\{[^}]*queue="cpu-1"[^}]*\} 1\.0', text)
+    assert 'http_route="/v1/jobs/{job_id}"' in text
+    assert job["id"] not in text
+    assert "default" not in text
+
+
+def test_the_documentation_needs_no_other_host(server):
+    with server.client(None) as anyone:
+        page = anyone.get("/docs").text
+        assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+        assert assets
+        assert all(path.startswith("/") and anyone.get(path).status_code == 200 for path in assets)
+        assert "https://" not in page

@@ -1,0 +1,109 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from unitscale.cli import job_page, wording
+from unitscale.cli.live import Course
+from unitscale.models.curves import Curve, Curves
+from unitscale.models.events import Event
+from unitscale.models.jobs import Job, Progress, Queue, Reason, Result, State
+from unitscale.models.specs import JobSpec, TaskName
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def a_job(state: State = State.RUNNING, **more: object) -> Job:
+    spec = JobSpec(task=TaskName.REGRESSION, name="[red]first[/] try")
+    fields = {"id": "job_06g1m2c8kq7v3x9t4b5n", "created_at": NOW, "progress": Progress(step=3, steps=10), **more}
+    return Job(state=state, requested=spec, spec=spec, **fields)
+
+
+def printed(job: Job, curves: Curves | None = None) -> str:
+    console = Console(width=100, markup=False, highlight=False, emoji=False)
+    with console.capture() as capture:
+        for part in job_page.page(job, curves, NOW):
+            console.print(part)
+    return capture.get()
+
+
+def test_a_name_is_never_read_as_markup():
+    assert "[red]first[/] try" in printed(a_job())
+
+
+def test_a_page_tells_why_a_job_failed():
+    said = printed(a_job(State.FAILED, reason=Reason(code="diverged", message="Loss became nan at step 7.")))
+
+    assert "diverged: Loss became nan at step 7." in said
+
+
+def test_a_page_tells_what_a_job_waits_for():
+    said = printed(a_job(State.QUEUED, queue=Queue(position=2, why="Every slot is busy.")))
+
+    assert "2 ahead; Every slot is busy." in said
+
+
+def test_a_page_tells_what_came_out():
+    result = Result(stopped_by="budget", val_loss=0.125, metrics={"r2": 0.99}, parameters=2)
+
+    said = printed(a_job(State.SUCCEEDED, result=result))
+
+    assert "val 0.125" in said
+    assert "r2 0.99" in said
+
+
+def test_a_page_draws_the_losses():
+    curve = Curve(step=(1, 2, 3), value=(3.0, None, 1.0))
+
+    said = printed(a_job(), Curves(curves={"val_loss": curve}, last_step=3, ended=False))
+
+    assert "val_loss" in said
+    assert "┤" in said
+
+
+def points(step: int, *values: float) -> Event:
+    data = {"curves": {"train_loss": {"step": [step], "value": values}}, "last_step": step}
+    return Event(id="1-0", type="points", data=data)
+
+
+def test_a_course_follows_the_points():
+    course = Course(a_job())
+
+    course.absorb(points(7, 0.5, 0.25))
+
+    assert (course.step, course.losses()) == (7, "train 0.25 █▁")
+
+
+def test_a_course_follows_the_state():
+    course = Course(a_job())
+
+    course.absorb(Event(id="1-0", type="state", data={"state": "paused"}))
+
+    assert course.state == "paused"
+
+
+@pytest.mark.parametrize(("passed", "said"), [(0, "0s"), (59, "59s"), (60, "1m"), (7200, "2h"), (200_000, "2d")])
+def test_an_age_is_told_in_its_largest_unit(passed, said):
+    assert wording.age(NOW - timedelta(seconds=passed), NOW) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "–"), (0.0123456, "0.0123 s"), (95, "1:35"), (3723, "1:02:03")])
+def test_a_duration_is_told_as_clocks_do(value, said):
+    assert wording.seconds(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "–"), (0.12345, "0.1235"), (288_000.5, "288,000"), (12345, "12345")]
+)
+def test_a_number_is_told_with_what_matters(value, said):
+    assert wording.number(value) == said
+
+
+@pytest.mark.parametrize(("amount", "said"), [(None, "0 B"), (9, "9 B"), (1536, "1.5 KiB"), (5 * 2**40, "5.0 TiB")])
+def test_a_size_is_told_in_a_unit_that_keeps_it_short(amount, said):
+    assert wording.size(amount) == said
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_has_a_colour(state):
+    assert state in wording.STYLES

@@ -1,0 +1,95 @@
+"""Optimizers and schedules against torch's own."""
+
+import pytest
+import torch
+
+from unitscale.models.resolution import resolve
+from unitscale.models.specs import JobSpec
+from unitscale.models.units import Schedule
+from worker.trainer.engine.optimizer import optimizer
+from worker.trainer.engine.schedules import Rates, factor
+from worker.trainer.engine.weights import Weights
+
+STEPS = 40
+
+
+def updates(rule: dict) -> torch.Tensor:
+    """A lane's weights after some steps along fixed gradients."""
+    spec = resolve(JobSpec.model_validate({"task": "regression", "optimizer": rule}), "cpu")
+    weights = Weights({"w": (8, 8)}, 2, laned=True, device="cpu")
+    weights.write(1, {"w": torch.ones(8, 8)})
+    ours = optimizer(weights, [spec, spec], Rates([0.5, 0.03], [Schedule()] * 2, STEPS, "cpu"))
+    for step, gradient in enumerate(gradients(), 1):
+        weights.take((gradient.expand(2, 8, 8),))
+        ours.step(step)
+    return weights.read(1)["w"]
+
+
+def gradients() -> torch.Tensor:
+    return torch.randn(STEPS, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def torch_updates(kind, clip_norm=None, **rule) -> torch.Tensor:
+    weight = torch.nn.Parameter(torch.ones(8, 8))
+    theirs = kind([weight], lr=0.03, **rule)
+    for gradient in gradients():
+        weight.grad = gradient.clone()
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_([weight], clip_norm)
+        theirs.step()
+    return weight.detach()
+
+
+@pytest.mark.parametrize("clip_norm", [None, 3.0])
+@pytest.mark.parametrize("rule", [{}, {"momentum": 0.9}, {"momentum": 0.5, "weight_decay": 0.1}])
+def test_sgd_is_torchs(rule, clip_norm):
+    ours = updates({"name": "sgd", "clip_norm": clip_norm, **rule})
+
+    torch.testing.assert_close(ours, torch_updates(torch.optim.SGD, clip_norm, **rule), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 3.0])
+@pytest.mark.parametrize("rule", [{}, {"betas": (0.8, 0.95), "eps": 1e-6}, {"weight_decay": 0.2}])
+def test_adamw_is_torchs(rule, clip_norm):
+    ours = updates({"name": "adamw", "clip_norm": clip_norm, **rule})
+
+    torch.testing.assert_close(
+        ours, torch_updates(torch.optim.AdamW, clip_norm, **{"weight_decay": 0.0, **rule}), atol=1e-6, rtol=1e-6
+    )
+
+
+def test_warmup_rises_to_the_plateau():
+    schedule = Schedule(warmup_steps=4)
+
+    assert [factor(schedule, step, 10) for step in range(1, 6)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "wsd"])
+def test_schedules_fall_to_their_final_fraction(name):
+    share = {"decay_fraction": 0.2} if name == "wsd" else {}
+    schedule = Schedule(name=name, warmup_steps=10, final_fraction=0.1, **share)
+
+    rates = [factor(schedule, step, 100) for step in range(10, 101)]
+
+    assert rates[0] == pytest.approx(1)
+    assert rates[-1] == pytest.approx(0.1)
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_cosine_is_half_way_in_the_middle():
+    assert factor(Schedule(name="cosine", final_fraction=0.2), 50, 100) == pytest.approx(0.6)
+
+
+def test_wsd_is_flat_until_its_decay():
+    schedule = Schedule(name="wsd", final_fraction=0.0, decay_fraction=0.25)
+
+    assert [factor(schedule, step, 100) for step in (1, 75)] == [1, 1]
+    assert factor(schedule, 76, 100) < 1
+
+
+def test_rates_follow_their_schedule_over_many_stretches():
+    rates = Rates([2.0], [Schedule(name="linear", final_fraction=0.0)], 5000, "cpu")
+
+    assert rates.floats(2500) == [1.0]
+    assert rates.column(5000).item() == 0
+    assert rates.floats(1)[0] == pytest.approx(2 * (1 - 1 / 5000))

@@ -1,0 +1,102 @@
+"""Predictions, and the weights as anybody can use them."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from worker.pipe import Ask
+from worker.trainer.data import cache, digits
+from worker.trainer.predict import answer
+
+SNIPPET = Path(__file__).parents[2] / "docs" / "weights.md"
+DIGITS = {"task": "image-classification", "budget": {"epochs": 2}}
+
+
+def ask(record, *inputs):
+    return answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=inputs))
+
+
+@pytest.fixture
+def images(library) -> list:
+    return cache.load(library, "digits", digits.make)["inputs"][:3].tolist()
+
+
+def test_regression_answers_in_the_units_of_the_data(train):
+    record = train({"dataset": "linear"})[0]
+
+    assert ask(record, 0.0, [1.0]).outputs == pytest.approx((1, 3), abs=0.1)
+
+
+def test_probabilities_sum_to_one(train, images):
+    outputs = ask(train(DIGITS)[0], *images).outputs
+
+    for output in outputs:
+        assert sum(output["probabilities"].values()) == pytest.approx(1)
+        assert output["probabilities"][str(output["label"])] == max(output["probabilities"].values())
+
+
+def test_a_png_is_the_same_image(train, images):
+    record = train(DIGITS)[0]
+    pixels = bytes(round(pixel * 255 / 16) for row in images[0] for pixel in row)
+    Image.frombytes("L", (8, 8), pixels).save(file := io.BytesIO(), "PNG")
+
+    listed, drawn = ask(record, images[0], base64.b64encode(file.getvalue()).decode()).outputs
+
+    assert drawn["probabilities"] == pytest.approx(listed["probabilities"], abs=0.02)
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], "text", None, {}, [[1.0]], True, 10**400, float("nan")])
+def test_a_wrong_row_is_named(train, wrong):
+    answered = ask(train({"dataset": "linear", "budget": {"steps": 1}})[0], 1.0, wrong)
+
+    assert answered.outputs is None
+    assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [[[1.0] * 7] * 8, [[1.0] * 8] * 7, 3.0, "no base64!", "aGVsbG8=", None, [[1], [2, 3]]]
+)
+def test_a_wrong_image_is_named(train, images, wrong):
+    answered = ask(train({**DIGITS, "budget": {"steps": 1}})[0], images[0], wrong)
+
+    assert answered.outputs is None
+    assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows"),
+    [
+        ({"dataset": "linear", "budget": {"steps": 9}}, [[0.5], [-2.0]]),
+        (
+            {"dataset": "diabetes", "model": {"kind": "mlp", "width": 13}, "budget": {"steps": 9}},
+            [[50.0] * 10, [2.0] * 10],
+        ),
+        ({**DIGITS, "model": {"kind": "mlp"}}, "images"),
+        (DIGITS, "images"),
+    ],
+    ids=["linear", "mlp", "digits-mlp", "convnet"],
+)
+def test_the_documented_snippet_predicts_the_same(train, images, spec, rows):
+    record = train(spec)[0]
+    rows = images if rows == "images" else rows
+
+    printed = run_snippet(Path(record.lane.folder) / "artifacts", rows)
+
+    outputs = ask(record, *rows).outputs
+    expected = [list(output["probabilities"].values()) if isinstance(output, dict) else output for output in outputs]
+    torch.testing.assert_close(torch.tensor(printed).squeeze(), torch.tensor(expected), rtol=1e-4, atol=1e-5)
+
+
+def run_snippet(folder, rows) -> list:
+    code = re.search(r"```python\n(.*?)```", SNIPPET.read_text(), re.DOTALL).group(1)
+    code += "\nprint(predict(__import__('json').loads(__import__('sys').stdin.read())).tolist())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, input=str(rows), capture_output=True, text=True, check=True)
+    return eval(done.stdout)  # noqa: S307 - our own list of numbers

@@ -1,0 +1,1 @@
+"""The client said in words: `unitscale --help`."""

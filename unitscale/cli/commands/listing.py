@@ -1,0 +1,52 @@
+"""`ls` and `show`: jobs as they stand."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from unitscale.cli import job_page, printing, tables
+from unitscale.cli.connection import connect, connection
+from unitscale.cli.options import AsJson, JobArgument
+
+State = Annotated[
+    str | None, typer.Option("--state", "-s", help="queued, running, paused, succeeded, failed or cancelled.")
+]
+Task = Annotated[str | None, typer.Option("--task", "-t", help="Such as regression; see `unitscale catalog`.")]
+Labels = Annotated[list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All must match.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Jobs a page.")]
+Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]
+
+
+def ls(
+    ctx: typer.Context,
+    state: State = None,
+    task: Task = None,
+    label: Labels = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with connect(ctx) as client:
+        page = client.jobs(state, task, dict(map(_pair, label or ())), limit, cursor)
+    printing.document(page, as_json, lambda: [tables.jobs(page.data, datetime.now(UTC))])
+    if page.has_more and not as_json:
+        printing.say(f"There are more:  {connection(ctx).command(f'ls --cursor {page.next_cursor}')}")
+
+
+def show(ctx: typer.Context, job_id: JobArgument, as_json: AsJson = False) -> None:
+    """Show everything about a job: state, reason, queue, units, timings, result, loss curves."""
+    with connect(ctx) as client:
+        job = client.job(job_id)
+        if as_json:
+            return printing.write_json(job)
+        curves = client.curves(job_id, job_page.DRAWN, max_points=job_page.DRAWN_POINTS)
+    return printing.show(*job_page.page(job, curves, datetime.now(UTC)))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"'{text}' is not name=value", param_hint="--label")
+    return name, value

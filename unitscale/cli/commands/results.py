@@ -1,0 +1,92 @@
+"""`predict`, `compare`, `curves`, `artifacts`: what came out of it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from unitscale.cli import printing, tables, wording
+from unitscale.cli.connection import connect
+from unitscale.cli.options import AsJson, JobArgument, JobArguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Inputs = Annotated[str, typer.Argument(help="JSON, a path to a JSON file, or - for stdin: a list with one entry each.")]
+CurveKeys = Annotated[list[str] | None, typer.Option("--key", "-k", help="Such as val_loss; all of them by default.")]
+Save = Annotated[Path | None, typer.Option("--save", file_okay=False, help="Download the files into this folder.")]
+
+
+def predict(ctx: typer.Context, job_id: JobArgument, inputs: Inputs = "-", as_json: AsJson = False) -> None:
+    """Ask a trained model; one line an answer.
+
+        unitscale predict job_06g1m2c8kq7v3x9t4b5n '[[0.5], [1.5]]'
+
+    A row of numbers is a list; an image is nested lists, or a base64 PNG in quotes.
+    """
+    asked = _inputs(inputs)
+    with connect(ctx) as client:
+        answer = client.predict(job_id, asked)
+    if as_json:
+        return printing.write_json(answer)
+    for output in answer.outputs:
+        printing.write(_line(output))
+    return None
+
+
+def compare(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
+    """Put jobs side by side: the fields that differ, measures, curves."""
+    with connect(ctx) as client:
+        answer = client.compare(job_ids)
+    printing.document(answer, as_json, lambda: [tables.comparison(answer)])
+
+
+def curves(ctx: typer.Context, job_id: JobArgument, key: CurveKeys = None, as_json: AsJson = False) -> None:
+    """Print every point of a job's curves as CSV: attempt,step,time,key,value."""
+    with connect(ctx) as client:
+        if as_json:
+            return printing.write_json(client.curves(job_id, key or ()))
+        return printing.write(client.curves_csv(job_id, key or ()))
+
+
+def artifacts(ctx: typer.Context, job_id: JobArgument, save: Save = None, as_json: AsJson = False) -> None:
+    """List the files that a job left, or download them."""
+    with connect(ctx) as client:
+        listed = client.artifacts(job_id)
+        if save:
+            save.mkdir(parents=True, exist_ok=True)
+            for artifact in listed:
+                printing.write(str(client.download(job_id, artifact.name, save)))
+            return
+    printing.documents(listed, as_json, lambda: [tables.artifacts(listed)])
+
+
+def _inputs(source: str) -> "Iterable[object]":
+    try:
+        asked: object = json.loads(_text(source))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"neither JSON nor a JSON file: {error}", param_hint="INPUTS") from error
+    if not isinstance(asked, list):
+        raise typer.BadParameter('a list is needed, such as "[[0.5], [1.5]]"', param_hint="INPUTS")
+    return cast("list[object]", asked)
+
+
+def _text(source: str) -> str:
+    if source == "-":
+        if sys.stdin.isatty():
+            printing.say("Reading inputs as JSON from here; Ctrl-D ends them.")
+        return sys.stdin.read()
+    return source if source.lstrip().startswith("[") else Path(source).read_text(encoding="utf-8")
+
+
+def _line(output: object) -> str:
+    """An answer on one line; of a class, its label and how sure the model is."""
+    if not isinstance(output, dict):
+        return output if isinstance(output, str) else wording.number(output)
+    answer = cast("dict[str, object]", output)
+    probabilities = answer.get("probabilities")
+    sure = list(cast("dict[str, float]", probabilities).values()) if isinstance(probabilities, dict) else probabilities
+    share = f"  {max(cast('list[float]', sure)):.1%}" if isinstance(sure, list) and sure else ""
+    return f"{answer.get('label')}{share}"

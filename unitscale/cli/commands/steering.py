@@ -1,0 +1,50 @@
+"""`cancel`, `pause`, `resume`, `delete`: jobs told what to do."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from unitscale.cli import printing
+from unitscale.cli.connection import connect
+from unitscale.cli.options import AsJson, JobArguments
+
+if TYPE_CHECKING:
+    from unitscale.models.jobs import Job
+
+
+def cancel(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
+    """Call jobs off. A running one stops within seconds; what it has learnt so far is kept."""
+    with connect(ctx) as client:
+        _tell(map(client.cancel, job_ids), as_json)
+
+
+def pause(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
+    """Set jobs aside with a checkpoint; their slots are free for others."""
+    with connect(ctx) as client:
+        _tell(map(client.pause, job_ids), as_json)
+
+
+def resume(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
+    """Put paused jobs back in the queue; they go on from their checkpoints."""
+    with connect(ctx) as client:
+        _tell(map(client.resume, job_ids), as_json)
+
+
+def delete(ctx: typer.Context, job_ids: JobArguments) -> None:
+    """Forget ended jobs, with their curves and files. This cannot be undone."""
+    with connect(ctx) as client:
+        _each(client.delete, job_ids)
+
+
+def _each(do: Callable[[str], None], job_ids: Iterable[str]) -> None:
+    for job_id in job_ids:
+        do(job_id)
+        printing.say(f"{job_id} is deleted.")
+
+
+def _tell(jobs: "Iterable[Job]", as_json: bool) -> None:
+    """Jobs one by one, so that an error leaves no doubt which ones were reached."""
+    for job in jobs:
+        asked = f" ({job.wish} asked for)" if job.wish else ""
+        printing.write(job.model_dump_json(indent=2) if as_json else f"{job.id} {job.state}{asked}")

@@ -1,0 +1,93 @@
+"""Everything there is to say of one job, on one page."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from unitscale.cli import tables, wording
+from unitscale.cli.plots import logarithmic, plot
+
+if TYPE_CHECKING:
+    from unitscale.models.curves import Curves
+    from unitscale.models.jobs import Job
+
+SECTIONS = ("model", "units", "optimizer", "schedule", "budget", "resources")
+DRAWN = ("train_loss", "val_loss")
+DRAWN_POINTS = 240
+"""Points of a curve: two for each dot that a plot is wide."""
+
+Row = tuple[str, RenderableType]
+
+
+def page(job: "Job", curves: "Curves | None", now: datetime) -> list[RenderableType]:
+    """The job's fields, then its losses."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in (*_standing(job, now), *_asked(job), *_measured(job)):
+        grid.add_row(name, value)
+    return [grid, *(_drawn(curves) if curves else ())]
+
+
+def _standing(job: "Job", now: datetime) -> Iterable[Row]:
+    yield "job", Text.assemble((job.id, "bold"), f"  {job.spec.name or ''}")
+    yield "state", tables.standing(job)
+    if job.reason:
+        yield "reason", f"{job.reason.code}: {job.reason.message}"
+    if job.queue:
+        yield "queue", f"{job.queue.position} ahead; {job.queue.why}"
+    yield "progress", _progress(job)
+    yield "created", f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {wording.age(job.created_at, now)} ago"
+    if job.attempt > 1 or job.losses:
+        yield "attempt", f"{job.attempt} ({job.losses} lost)"
+    if job.spec.labels:
+        yield "labels", wording.phrase(job.spec.labels)
+
+
+def _asked(job: "Job") -> Iterable[Row]:
+    spec = job.spec.model_dump(mode="json")
+    yield "task", f"{job.spec.task} on {job.spec.dataset or 'the default data set'}"
+    for section in SECTIONS:
+        yield section, wording.phrase(spec[section])
+    yield "seed", str(job.spec.seed)
+
+
+def _measured(job: "Job") -> Iterable[Row]:
+    timings = job.timings.model_dump(exclude_none=True)
+    spent = {name.removesuffix("_seconds"): wording.seconds(timings[name]) for name in timings if "_seconds" in name}
+    rates = {name.replace("_per_second", "/s"): rate for name, rate in timings.items() if name.endswith("_per_second")}
+    if timings:
+        yield "timings", wording.phrase(spent)
+    if rates:
+        yield "speed", wording.phrase(rates)
+    if result := job.result:
+        yield "stopped by", result.stopped_by
+        yield "losses", wording.phrase({"train": result.train_loss, "val": result.val_loss})
+        yield "metrics", wording.phrase(result.metrics)
+        yield "test", wording.phrase(result.test_metrics)
+        yield "cost", wording.phrase({"parameters": result.parameters, "price": result.price})
+        for form in result.deployment:
+            yield f"as {form.format}", wording.size(form.bytes)
+
+
+def _progress(job: "Job") -> RenderableType:
+    step, steps = job.progress.step, job.progress.steps
+    left = f"  {wording.seconds(job.progress.eta_seconds)} left" if job.progress.eta_seconds else ""
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row(ProgressBar(total=steps or 1, completed=step, width=30), f"{step}/{wording.number(steps)}{left}")
+    return row
+
+
+def _drawn(curves: "Curves") -> Iterable[RenderableType]:
+    for name in DRAWN:
+        curve = curves.curves.get(name)
+        points = [(x, y) for x, y in zip(curve.step, curve.value, strict=True) if y is not None] if curve else []
+        lines = plot(points)
+        if lines:
+            heading = f"{name} (logarithmic)" if logarithmic(points) else name
+            yield Text("\n".join([heading, *lines]))

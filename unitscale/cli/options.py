@@ -1,0 +1,11 @@
+"""Options and arguments that several commands share, each described once."""
+
+from typing import Annotated
+
+import typer
+
+SERVICE, JOBS, RESULTS, AROUND = "Run the service", "Jobs", "Results", "Around"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API says it.")]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, such as job_06g1m2c8kq7v3x9t4b5n.")]
+JobArguments = Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs.")]

@@ -1,0 +1,70 @@
+"""Curves drawn in characters."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+BRAILLE = 0x2800
+DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""A braille character is two columns of four dots, top to bottom."""
+LOGARITHMIC_FROM = 30.0
+"""Losses that shrink by more than this are drawn on a logarithmic axis."""
+
+Points = Sequence[tuple[float, float]]
+
+
+def sparkline(values: Sequence[float | None], width: int = 24) -> str:
+    """One line of blocks, each the mean of its share of the values; the scale follows the smallest and largest."""
+    finite = [value for value in values if value is not None]
+    if not finite:
+        return ""
+    width = min(width, len(finite))
+    edges = [len(finite) * index // width for index in range(width + 1)]
+    means = [math.fsum(finite[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    low, high = min(means), max(means)
+    return "".join(BLOCKS[round((mean - low) / (high - low or 1) * (len(BLOCKS) - 1))] for mean in means)
+
+
+def plot(points: Points, width: int = 60, height: int = 8) -> list[str]:
+    """Lines of braille with the y axis written at its ends; fewer than two points draw nothing."""
+    if len(points) < 2:
+        return []
+    scale = math.log if logarithmic(points) else float
+    rows = _canvas([(x, scale(y)) for x, y in points], width, height)
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    labels = [f"{high:.4g}", *[""] * (height - 2), f"{low:.4g}"]
+    margin = max(map(len, labels))
+    lines = [f"{label:>{margin}} ┤{row}" for label, row in zip(labels, rows, strict=True)]
+    first, last = f"{points[0][0]:.0f}", f"{points[-1][0]:.0f}"
+    return [*lines, f"{'':>{margin}}  {first}{last:>{max(1, width - len(first))}}"]
+
+
+def logarithmic(points: Points) -> bool:
+    """Whether the values shrink by so much that only their logarithms can be told apart."""
+    values = [y for _, y in points]
+    return min(values) > 0 and max(values) / min(values) > LOGARITHMIC_FROM
+
+
+def _canvas(points: Points, width: int, height: int) -> list[str]:
+    cells = [[BRAILLE] * width for _ in range(height)]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    for x, y in _joined(points, 2 * width):
+        column = round(_share(x, min(xs), max(xs)) * (2 * width - 1))
+        row = round((1 - _share(y, min(ys), max(ys))) * (4 * height - 1))
+        cells[row // 4][column // 2] |= DOTS[column % 2][row % 4]
+    return ["".join(map(chr, line)) for line in cells]
+
+
+def _joined(points: Points, columns: int) -> Points:
+    """The points, and straight lines between those that lie more than a column apart."""
+    gap = (points[-1][0] - points[0][0]) / columns or 1.0
+    joined = [points[0]]
+    for (x, y), (following, level) in itertools.pairwise(points):
+        pieces = max(1, math.ceil((following - x) / gap))
+        joined += [(x + (following - x) * k / pieces, y + (level - y) * k / pieces) for k in range(1, pieces + 1)]
+    return joined
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return (value - low) / (high - low) if high > low else 0.5

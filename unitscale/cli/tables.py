@@ -1,0 +1,116 @@
+"""Lists of things as tables."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from unitscale.cli import wording
+from unitscale.cli.plots import sparkline
+
+if TYPE_CHECKING:
+    from unitscale.models.catalog import Catalog
+    from unitscale.models.comparisons import Comparison
+    from unitscale.models.jobs import Artifact, Job
+    from unitscale.models.keys import Key
+    from unitscale.models.workers import Worker
+
+
+def state(name: str, note: str | None = None) -> Text:
+    """A state in its colour."""
+    return Text(f"{name} ({note})" if note else name, style=wording.STYLES.get(name, ""))
+
+
+def standing(job: "Job") -> Text:
+    """A job's state, with why it failed, or what was asked for and has not happened yet."""
+    return state(job.state, f"{job.wish} asked" if job.wish else job.reason.code if job.reason else None)
+
+
+def jobs(listed: "Iterable[Job]", now: datetime) -> Table:
+    """One line a job."""
+    table = _table("id", "name", "task", "state", "step", "val_loss", "age", right={"step", "val_loss", "age"})
+    for job in listed:
+        loss = job.result.val_loss if job.result else None
+        table.add_row(
+            job.id,
+            job.spec.name or "",
+            job.spec.task,
+            standing(job),
+            f"{job.progress.step}/{wording.number(job.progress.steps)}",
+            wording.number(loss),
+            wording.age(job.created_at, now),
+        )
+    return table
+
+
+def comparison(compared: "Comparison") -> Table:
+    """A column for each job; fields that differ, then measures, then curves."""
+    table = _table("", *(job.name or job.id for job in compared.jobs))
+    table.add_row("id", *(job.id for job in compared.jobs))
+    table.add_row("state", *(state(job.state) for job in compared.jobs), end_section=True)
+    _rows(table, compared.fields)
+    _rows(table, {name: row for name, row in compared.measures.items() if any(value is not None for value in row)})
+    for name, curves in compared.curves.items():
+        table.add_row(name, *(sparkline(curve.value, 16) for curve in curves))
+    return table
+
+
+def workers(listed: "Iterable[Worker]", now: datetime) -> Table:
+    """One line a slot."""
+    table = _table("worker", "hardware", "slot", "queue", "jobs", "seen", "version")
+    for worker in listed:
+        for slot in worker.slots:
+            devices, busy = ",".join(slot.devices), "\n".join(slot.jobs) or "free"
+            seen = wording.age(worker.seen_at, now)
+            table.add_row(worker.id, worker.hardware, devices, slot.queue, busy, seen, worker.version)
+    return table
+
+
+def catalog(offered: "Catalog") -> list[Table]:
+    """Tasks, data sets, models, and the words that the other fields take."""
+    tasks = _table("task", "data sets", "models", "metrics")
+    for task in offered.tasks:
+        tasks.add_row(task.name, ", ".join(task.datasets), ", ".join(task.models), ", ".join(task.metrics))
+    datasets = _table("data set", "task", "examples", "what it is", right={"examples"})
+    for dataset in offered.datasets:
+        datasets.add_row(dataset.name, dataset.task, str(dataset.training_examples), dataset.content)
+    models = _table("model", "sizes (default)", "what it is")
+    for model in offered.models:
+        models.add_row(model.kind, wording.phrase(model.sizes), model.content)
+    words = _table("field", "choices")
+    for field in ("optimizers", "schedules", "precisions", "parametrizations", "devices"):
+        words.add_row(field, ", ".join(getattr(offered, field)))
+    return [tasks, datasets, models, words]
+
+
+def keys(listed: "Iterable[Key]", now: datetime) -> Table:
+    """One line a key; secrets are not kept."""
+    table = _table("id", "project", "scopes", "age")
+    for key in listed:
+        table.add_row(key.id, key.project, ", ".join(key.scopes), wording.age(key.created_at, now))
+    return table
+
+
+def artifacts(listed: "Iterable[Artifact]") -> Table:
+    """One line a file."""
+    table = _table("name", "size", "sha256", right={"size"})
+    for artifact in listed:
+        table.add_row(artifact.name, wording.size(artifact.bytes), artifact.sha256)
+    return table
+
+
+def _rows(table: Table, rows: "dict[str, tuple[object, ...]] | dict[str, tuple[float | None, ...]]") -> None:
+    for name, values in rows.items():
+        table.add_row(name, *map(wording.number, values))
+    table.add_section()
+
+
+def _table(*columns: str, right: Collection[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column == "id", overflow="fold"
+        )
+    return table

@@ -1,0 +1,167 @@
+"""Every request there is: its verb and path, what it carries, what its answer is read as. Nothing is sent here."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, Literal, TypeVar
+from urllib.parse import quote
+
+import httpx2
+
+from unitscale.client import answers
+from unitscale.models.catalog import Catalog
+from unitscale.models.comparisons import Comparison
+from unitscale.models.curves import Curves
+from unitscale.models.events import Event, LogLine
+from unitscale.models.jobs import Artifact, Checkpoint, DryRun, Job
+from unitscale.models.keys import IssuedKey, Key, Scope
+from unitscale.models.pages import Page
+from unitscale.models.predictions import Predictions
+from unitscale.models.specs import JobSpec
+from unitscale.models.workers import Worker
+
+T = TypeVar("T")
+Spec = JobSpec | Mapping[str, object]
+Value = str | int | None
+Params = tuple[tuple[str, str], ...]
+HOLD_SECONDS = 60
+"""The longest that the service holds an answer back for `?wait=`."""
+LARGEST_PAGE = 200
+HEARTBEAT_SECONDS = 15
+"""A stream on which nothing happens still says so this often."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request, and how its answer is read."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    read: Callable[[httpx2.Response], T]
+    params: Params = ()
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    repeatable: bool = True
+    """Sending it twice does no more than sending it once."""
+    held_seconds: float = 0.0
+    """How long the service may be silent on purpose."""
+
+
+def submit(spec: Spec, idempotency_key: str | None) -> Call[Job]:
+    key = idempotency_key or str(uuid.uuid4())  # so that a repeat after a lost answer is the same job
+    return Call("POST", "/v1/jobs", answers.one(Job), body=_sent(spec), headers={"Idempotency-Key": key})
+
+
+def dry_run(spec: Spec) -> Call[DryRun]:
+    return Call("POST", "/v1/jobs", answers.one(DryRun), _params(dry_run="true"), body=_sent(spec))
+
+
+def job(job_id: str, wait_seconds: int | None = None) -> Call[Job]:
+    held = min(wait_seconds or 0, HOLD_SECONDS)
+    return Call("GET", _job(job_id), answers.one(Job), _params(wait=held or None), held_seconds=held)
+
+
+def jobs(
+    state: str | None, task: str | None, labels: Mapping[str, str] | None, limit: int | None, cursor: str | None
+) -> Call[Page[Job]]:
+    wanted = tuple(("label", f"{name}:{value}") for name, value in (labels or {}).items())
+    params = _params(state=state, task=task, limit=limit, cursor=cursor) + wanted
+    return Call("GET", "/v1/jobs", answers.one(Page[Job]), params)
+
+
+def become(job_id: str, verb: Literal["cancel", "pause", "resume"]) -> Call[Job]:
+    return Call("POST", _job(job_id, verb), answers.one(Job))
+
+
+def delete(job_id: str) -> Call[None]:
+    return Call("DELETE", _job(job_id), answers.nothing, repeatable=False)
+
+
+def curves(
+    job_id: str, keys: Iterable[str] = (), after_step: int | None = None, max_points: int | None = None
+) -> Call[Curves]:
+    params = _params(keys=",".join(keys) or None, after_step=after_step, max_points=max_points)
+    return Call("GET", _job(job_id, "curves"), answers.one(Curves), params)
+
+
+def curves_csv(job_id: str, keys: Iterable[str] = ()) -> Call[str]:
+    params = _params(keys=",".join(keys) or None)
+    return Call("GET", _job(job_id, "curves"), answers.text, params, headers={"Accept": "text/csv"})
+
+
+def events(job_id: str, limit: int | None, cursor: str | None) -> Call[Page[Event]]:
+    return Call("GET", _job(job_id, "events"), answers.one(Page[Event]), _params(limit=limit, cursor=cursor))
+
+
+def stream(job_id: str, after: str | None) -> Call[None]:
+    headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+    bookmark = {"Last-Event-ID": after} if after else {}
+    call = Call("GET", _job(job_id, "events"), answers.nothing, headers={**headers, **bookmark})
+    return replace(call, held_seconds=HEARTBEAT_SECONDS)
+
+
+def logs(job_id: str, limit: int | None, cursor: str | None) -> Call[Page[LogLine]]:
+    return Call("GET", _job(job_id, "logs"), answers.one(Page[LogLine]), _params(limit=limit, cursor=cursor))
+
+
+def checkpoints(job_id: str) -> Call[tuple[Checkpoint, ...]]:
+    return Call("GET", _job(job_id, "checkpoints"), answers.several(Page[Checkpoint]))
+
+
+def artifacts(job_id: str) -> Call[tuple[Artifact, ...]]:
+    return Call("GET", _job(job_id, "artifacts"), answers.several(Page[Artifact]))
+
+
+def artifact(job_id: str, name: str) -> Call[None]:
+    return Call("GET", _job(job_id, f"artifacts/{quote(name, safe='')}"), answers.nothing, headers={"Accept": "*/*"})
+
+
+def predict(job_id: str, inputs: Iterable[object]) -> Call[Predictions]:
+    """Not repeated: each try may last as long as the service waits for a worker."""
+    call = Call("POST", _job(job_id, "predictions"), answers.one(Predictions), body={"inputs": list(inputs)})
+    return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
+
+
+def compare(job_ids: Iterable[str]) -> Call[Comparison]:
+    return Call("GET", "/v1/compare", answers.one(Comparison), _params(jobs=",".join(job_ids)))
+
+
+def catalog() -> Call[Catalog]:
+    return Call("GET", "/v1/catalog", answers.one(Catalog))
+
+
+def workers() -> Call[tuple[Worker, ...]]:
+    return Call("GET", "/v1/workers", answers.several(Page[Worker]))
+
+
+def create_key(project: str, scopes: Iterable[Scope]) -> Call[IssuedKey]:
+    body = {"project": project, "scopes": list(scopes)}
+    return Call("POST", "/v1/keys", answers.one(IssuedKey), body=body, repeatable=False)
+
+
+def keys(cursor: str | None) -> Call[Page[Key]]:
+    return Call("GET", "/v1/keys", answers.one(Page[Key]), _params(limit=LARGEST_PAGE, cursor=cursor))
+
+
+def delete_key(key_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/keys/{quote(key_id, safe='')}", answers.nothing, repeatable=False)
+
+
+def health() -> Call[dict[str, object]]:
+    return Call("GET", "/readyz", answers.anything)
+
+
+def version() -> Call[str]:
+    return Call("GET", "/openapi.json", answers.described_version)
+
+
+def _job(job_id: str, part: str = "") -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}" + (f"/{part}" if part else "")
+
+
+def _params(**values: Value) -> Params:
+    return tuple((name, str(value)) for name, value in values.items() if value is not None)
+
+
+def _sent(spec: Spec) -> object:
+    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)

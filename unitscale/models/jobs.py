@@ -1,0 +1,160 @@
+"""A job: its life, and everything the service says of it."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainSerializer
+
+from unitscale.models.document import Answer, JobId, Measure, Measures, Moment
+from unitscale.models.specs import JobSpec
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    """Waits for a free slot."""
+    RUNNING = "running"
+    """A supervisor holds its lease."""
+    PAUSED = "paused"
+    """Set aside with its checkpoint until it is resumed."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Ended for the reason it carries."""
+    CANCELLED = "cancelled"
+
+
+NEXT: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.CANCELLED}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.PAUSED, State.QUEUED}),
+    State.PAUSED: frozenset({State.QUEUED, State.CANCELLED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}  # RUNNING → QUEUED is a lost worker or a leaving one: another may try
+
+ENDED = frozenset(state for state, following in NEXT.items() if not following)
+
+Wish = Literal["pause", "cancel"]
+
+
+class Reason(Answer):
+    """Why a job failed: a word for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Queue(Answer):
+    """A queued job's place."""
+
+    position: int
+    """Jobs ahead of it in its queue."""
+    why: str
+    """What it waits for, in words."""
+
+
+class Progress(Answer):
+    """How far a job has come."""
+
+    step: int = 0
+    steps: int | None = None
+    fraction: float = 0.0
+    eta_seconds: Measure = None
+
+
+class Timings(Answer):
+    """Where the time went, over all attempts."""
+
+    queued_seconds: Measure = None
+    startup_seconds: Measure = None
+    """From the last claim to the first step."""
+    training_seconds: Measure = None
+    evaluation_seconds: Measure = None
+    steps_per_second: Measure = None
+    examples_per_second: Measure = None
+    tokens_per_second: Measure = None
+
+
+class Deployment(Answer):
+    """What serving the model costs in one number format."""
+
+    format: str
+    bytes: int
+
+
+class Result(Answer):
+    """What a run ended with. `metrics` are on the validation split, `test_metrics` on one that nothing else reads."""
+
+    stopped_by: Literal["budget", "max_seconds", "target_loss"]
+    train_loss: Measure = None
+    val_loss: Measure = None
+    metrics: Measures = {}
+    test_metrics: Measures = {}
+    noise_scale: Measure = None
+    parameters: int
+    peak_memory_bytes: int | None = None
+    price: Measure = None
+    deployment: tuple[Deployment, ...] = ()
+
+
+def _as_sent(spec: JobSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", exclude_unset=True)
+
+
+class Job(Answer):
+    """A training job as it stands."""
+
+    id: JobId
+    state: State
+    wish: Wish | None = None
+    """What was asked of a running job and has not happened yet."""
+    reason: Reason | None = None
+    requested: Annotated[JobSpec, PlainSerializer(_as_sent, return_type=dict[str, Any])]
+    """The spec as it was sent."""
+    spec: JobSpec
+    """The spec with every default and every `auto` filled in."""
+    attempt: int = 0
+    losses: int = 0
+    """Attempts that ended because a worker or a trainer was lost."""
+    created_at: Moment
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    queue: Queue | None = None
+    progress: Progress = Progress()
+    timings: Timings = Timings()
+    result: Result | None = None
+    sweep: str | None = None
+    study: str | None = None
+
+
+class Checkpoint(Answer):
+    """A moment of training that can be returned to."""
+
+    step: int
+    attempt: int
+    bytes: int
+    created_at: Moment
+
+
+class Artifact(Answer):
+    """A file that a finished job leaves."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Estimate(Answer):
+    """What a job would take, before it is submitted."""
+
+    steps: int | None
+    examples: int | None
+    queue: Queue
+
+
+class DryRun(Answer):
+    """The answer to `?dry_run=true`: the spec as it would run. Nothing was stored."""
+
+    spec: JobSpec
+    estimate: Estimate

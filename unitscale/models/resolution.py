@@ -1,0 +1,136 @@
+"""From a spec as sent to the spec as it runs: every default and every `auto` filled in, the impossible refused."""
+
+import math
+from typing import Any
+
+from unitscale.errors import Unsupported
+from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS
+from unitscale.models.specs import Budget, JobSpec, Model
+from unitscale.models.units import Optimizer, Parametrization, Precision, Schedule, Units
+
+AUTO_BATCH = 32
+EVALUATIONS_A_RUN = 10
+
+
+def resolve(spec: JobSpec, device: str) -> JobSpec:
+    """The spec as it will run on `device`.
+
+    Raises Unsupported, naming every field that asks for what cannot be done.
+    """
+    _refuse(spec)
+    task = TASKS[spec.task]
+    dataset = spec.dataset or task.defaults["dataset"]
+    model = _model(spec.model, spec.model.kind or task.defaults["model"])
+    units = _units(spec, DATASETS[dataset].training_examples, str(model.kind))
+    budget = _budget(spec.budget, task.defaults["epochs"])
+    filled = spec.model_copy(
+        update={
+            "dataset": dataset,
+            "model": model,
+            "units": units,
+            "optimizer": _optimizer(spec.optimizer),
+            "schedule": _schedule(spec.schedule),
+            "budget": budget,
+            "resources": spec.resources.model_copy(update={"device": device}),
+        }
+    )
+    return _with_evaluations(filled)
+
+
+def training_examples(spec: JobSpec) -> int:
+    """Examples of the training split that a resolved spec uses."""
+    return max(1, round(DATASETS[str(spec.dataset)].training_examples * spec.data.fraction))
+
+
+def total_steps(spec: JobSpec) -> int:
+    """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
+    if spec.budget.steps is not None:
+        return spec.budget.steps
+    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec) / int(spec.units.batch_size))
+
+
+def _model(model: Model, kind: str) -> Model:
+    sizes = {size: getattr(model, size) or default for size, default in MODELS[kind].sizes.items()}
+    return Model(kind=kind, **sizes)
+
+
+def _units(spec: JobSpec, examples: int, kind: str) -> Units:
+    used = max(1, round(examples * spec.data.fraction))
+    batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    rate = spec.units.learning_rate
+    if rate == "auto":
+        rate = LEARNING_RATES[spec.optimizer.name, kind]
+    return spec.units.model_copy(update={"learning_rate": rate, "batch_size": min(int(batch), used)})
+
+
+def _optimizer(optimizer: Optimizer) -> Optimizer:
+    defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
+    missing = {field: value for field, value in defaults.items() if getattr(optimizer, field) is None}
+    return optimizer.model_copy(update=missing)
+
+
+def _schedule(schedule: Schedule) -> Schedule:
+    defaults: dict[str, float] = {} if schedule.name == "constant" else {"final_fraction": 0.1}
+    if schedule.name == "wsd":
+        defaults["decay_fraction"] = 0.2
+    missing = {field: value for field, value in defaults.items() if getattr(schedule, field) is None}
+    return schedule.model_copy(update=missing)
+
+
+def _budget(budget: Budget, epochs: int) -> Budget:
+    length = budget.epochs or budget.steps or budget.tokens
+    return budget if length else budget.model_copy(update={"epochs": epochs})
+
+
+def _with_evaluations(spec: JobSpec) -> JobSpec:
+    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec) / EVALUATIONS_A_RUN))
+    return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
+
+
+def _refuse(spec: JobSpec) -> None:
+    fields = tuple(_unsupported_task(spec) or (*_unsupported_model(spec), *_unsupported_units(spec)))
+    if fields:
+        raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
+
+
+def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
+    if spec.task not in TASKS:
+        known = ", ".join(task.value for task in TASKS)
+        return [("/task", f"{spec.task.value} cannot be trained yet; choose one of: {known}.")]
+    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
+        known = ", ".join(TASKS[spec.task].datasets)
+        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
+    if spec.model.kind is not None and spec.model.kind not in TASKS[spec.task].models:
+        known = ", ".join(TASKS[spec.task].models)
+        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task.value}; choose one of: {known}.")]
+    return []
+
+
+def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
+    kind = spec.model.kind or TASKS[spec.task].defaults["model"]
+    sizes = ("width", "depth", "channels", "head_size", "context")
+    return [
+        (f"/model/{size}", f"A {kind} has no {size}.")
+        for size in sizes
+        if getattr(spec.model, size) is not None and size not in MODELS[kind].sizes
+    ]
+
+
+def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
+    units = spec.units
+    checks = (
+        (units.precision is not Precision.FP32, "/units/precision", "Only fp32 can be trained yet."),
+        (units.parametrization is not Parametrization.SP, "/units/parametrization", "Only sp can be trained yet."),
+        (units.micro_batch_size is not None, "/units/micro_batch_size", "Gradients cannot be accumulated yet."),
+        (units.base_width is not None, "/units/base_width", "base_width belongs to mup, which cannot be trained yet."),
+        (units.alphas is not None, "/units/alphas", "alphas belong to u-mup, which cannot be trained yet."),
+        (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
+        (spec.schedule.name == "plateau", "/schedule/name", "plateau is not there yet; wsd comes closest."),
+        (spec.batch_schedule.name != "constant", "/batch_schedule/name", "The batch size cannot change yet."),
+        (spec.budget.tokens is not None, "/budget/tokens", f"{spec.task.value} has no tokens; give epochs or steps."),
+        (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
+        (spec.diagnostics.scales_every is not None, "/diagnostics/scales_every", "Scales cannot be recorded yet."),
+        (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
+        (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
+    )
+    return [(pointer, detail) for asked, pointer, detail in checks if asked]

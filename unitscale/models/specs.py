@@ -1,0 +1,152 @@
+"""A training job as its caller describes it. Only `task` is required."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from unitscale.models.document import Document, JobId
+from unitscale.models.units import BatchSchedule, Optimizer, Schedule, Units
+
+Size = Annotated[int, Field(ge=1, le=65536)]
+Depth = Annotated[int, Field(ge=1, le=1024)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")]
+LabelValue = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class TaskName(StrEnum):
+    """What there is to learn."""
+
+    REGRESSION = "regression"
+    IMAGE_CLASSIFICATION = "image-classification"
+    TEXT_GENERATION = "text-generation"
+    MASKED_LANGUAGE_MODELING = "masked-language-modeling"
+    TRANSLATION = "translation"
+    QUESTION_ANSWERING = "question-answering"
+    SPEECH_RECOGNITION = "speech-recognition"
+
+
+class Data(Document):
+    """Which part of the data set is used."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the training split; validation and test stay whole."""
+
+
+class Model(Document):
+    """What fits the data. Sizes that a kind does not have are refused."""
+
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] | None = None
+    """`linear`, `mlp`, `convnet`, …: see the catalog. Null: the task's default."""
+    width: Size | None = None
+    """Features of a hidden layer."""
+    depth: Depth | None = None
+    """Hidden layers."""
+    channels: Size | None = None
+    """convnet: channels of the first layer; each further one has twice as many."""
+    head_size: Size | None = None
+    context: Annotated[int, Field(ge=1, le=2**20)] | None = None
+
+
+class InitFrom(Document):
+    """Another job's weights to start from."""
+
+    job: JobId
+    step: Steps | None = None
+    """Step of the checkpoint; null: the final weights."""
+
+
+class Budget(Document):
+    """When training ends: exactly one length, and conditions that may end it earlier."""
+
+    epochs: Steps | None = None
+    """Passes over the training split."""
+    steps: Steps | None = None
+    """Optimizer steps."""
+    tokens: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    """Tokens seen; text tasks only."""
+    max_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
+    """Seconds of training, over all attempts; reaching it is success, `stopped_by: max_seconds`."""
+    target_loss: float | None = None
+    """Validation loss that ends the run when an evaluation reaches it; success, `stopped_by: target_loss`."""
+
+    @model_validator(mode="after")
+    def _at_most_one_length(self) -> Self:
+        if sum(length is not None for length in (self.epochs, self.steps, self.tokens)) > 1:
+            raise ValueError("give one of epochs, steps or tokens")
+        return self
+
+
+class Evaluation(Document):
+    """What is measured besides the training loss."""
+
+    every_steps: Steps | None = None
+    """Steps between evaluations on the validation split; null: about ten times a run. The end is always evaluated."""
+    formats: Annotated[tuple[Literal["fp32", "bf16", "int8"], ...], Field(min_length=1, max_length=3)] = ("fp32",)
+    """Deploy formats whose cost is measured."""
+
+
+class Diagnostics(Document):
+    """Extra curves, each of which costs time."""
+
+    scales_every: Steps | None = None
+    noise_scale: bool = False
+
+
+class Checkpointing(Document):
+    """How much training a kill may cost."""
+
+    every_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0
+
+
+class Resources(Document):
+    """What a job runs on."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+Priority = Literal["low", "normal", "high"]
+
+
+class JobSpec(Document):
+    """A training job: what to learn, with which units, on what, for how long."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "first try",
+                    "task": "regression",
+                    "dataset": "linear",
+                    "model": {"kind": "linear"},
+                    "units": {"learning_rate": 0.01, "batch_size": "full"},
+                    "optimizer": {"name": "sgd"},
+                    "budget": {"epochs": 100},
+                }
+            ]
+        }
+    )
+
+    name: Name | None = None
+    labels: Annotated[dict[Label, LabelValue], Field(max_length=32)] = {}
+    task: TaskName
+    dataset: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
+    """A name from the catalog, or an uploaded `ds_…`. Null: the task's default."""
+    data: Data = Data()
+    model: Model = Model()
+    init_from: InitFrom | None = None
+    units: Units = Units()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    batch_schedule: BatchSchedule = BatchSchedule()
+    budget: Budget = Budget()
+    evaluation: Evaluation = Evaluation()
+    diagnostics: Diagnostics = Diagnostics()
+    checkpoint: Checkpointing = Checkpointing()
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
+    """Seeds the weights and the order of the data; the split belongs to the data set."""
+    resources: Resources = Resources()
+    priority: Priority = "normal"

@@ -1,0 +1,122 @@
+"""The record as a supervisor writes it: claims, leases, points, ends. Every write carries its fencing token."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unitscale.errors import LeaseLost
+from unitscale.models.jobs import Artifact, Reason, Result, State, Wish
+from unitscale.models.specs import JobSpec
+from unitscale.wire import doorbell
+from unitscale.wire.store import Store
+
+CHECKPOINTS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that a supervisor holds. `attempt` is its fencing token."""
+
+    id: str
+    attempt: int
+    spec: JobSpec
+    checkpoint: dict[str, Any] | None
+    """The published checkpoint to start from: {step, attempt, folder, points, …}."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A run of packed points of one curve, and the number of points that come before it."""
+
+    key: str
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Advance:
+    """How far a job has come: everything up to `step` has been written."""
+
+    step: int
+    steps: int
+    training_seconds: float
+    evaluation_seconds: float
+    examples: int
+
+
+class Attempts:
+    """Jobs as supervisors hold them. Each verb raises LeaseLost where a newer attempt holds the job."""
+
+    def __init__(self, store: Store, lease_seconds: float, max_losses: int) -> None:
+        self._store = store
+        self._lease = int(lease_seconds * 1000)
+        self._max_losses = max_losses
+
+    async def claim(self, queue: str, ticket: str, worker: str, slot: str) -> list[Claimed]:
+        """Take the best group there is; empty when there is none. The same ticket gets the same group."""
+        group = json.loads(await self._store.run("claim", queue, ticket, worker, slot, self._lease))
+        return [_claimed(entry) for entry in group]
+
+    async def renew(self, group: Sequence[Claimed]) -> dict[str, Wish | None]:
+        """Prolong the leases; the wishes of the jobs still held. A job that is missing was lost."""
+        pairs = [part for job in group for part in (job.id, job.attempt)]
+        answers = await self._store.run("renew", self._lease, *pairs)
+        return {
+            job.id: answer.decode() or None for job, answer in zip(group, answers, strict=True) if answer != b"lost"
+        }
+
+    async def advance(self, job: Claimed, to: Advance, stretches: Sequence[Stretch]) -> Wish | None:
+        """Write points and progress; returns the job's wish."""
+        parts = [part for s in stretches for part in (s.key, s.offset, s.data)]
+        numbers = (to.step, to.steps, to.training_seconds, to.evaluation_seconds, to.examples)
+        return self._held(job, await self._store.run("points", job.id, job.attempt, *numbers, *parts)) or None  # type: ignore[return-value]
+
+    async def log(self, job: Claimed, lines: Sequence[str]) -> None:
+        """Keep lines that the trainer wrote."""
+        self._held(job, await self._store.run("log", job.id, job.attempt, *lines))
+
+    async def publish(self, job: Claimed, checkpoint: dict[str, Any]) -> Wish | None:
+        """Point to a checkpoint that is whole on disk; returns the job's wish."""
+        pointer = json.dumps(checkpoint, sort_keys=True)
+        answer = await self._store.run("checkpoint", job.id, job.attempt, pointer, CHECKPOINTS_KEPT)
+        return self._held(job, answer) or None  # type: ignore[return-value]  # the script answers with a wish
+
+    async def succeed(self, job: Claimed, result: Result, artifacts: Sequence[Artifact]) -> None:
+        """End a job well."""
+        files = json.dumps([file.model_dump() for file in artifacts])
+        await self._finish(job, State.SUCCEEDED, "", result.model_dump_json(), files)
+
+    async def fail(self, job: Claimed, reason: Reason) -> None:
+        """End a job badly."""
+        await self._finish(job, State.FAILED, reason.model_dump_json(), "", "[]")
+
+    async def cancelled(self, job: Claimed) -> None:
+        """Say that a cancelled job's training is over."""
+        await self._finish(job, State.CANCELLED, "", "", "[]")
+
+    async def release(self, job: Claimed) -> None:
+        """Give a job back, nothing lost: its wish to pause comes true, or it goes on elsewhere."""
+        await self._give_back(job, 0, Reason(code="", message=""))
+
+    async def lose(self, job: Claimed, reason: Reason, at_most: int | None = None) -> None:
+        """Give back a job whose trainer died: counted; after `at_most` in a row it fails for this reason."""
+        await self._give_back(job, 1, reason, at_most)
+
+    async def _give_back(self, job: Claimed, lost: int, reason: Reason, at_most: int | None = None) -> None:
+        bell = doorbell.message(doorbell.TRAIN)
+        arguments = (lost, reason.code, reason.message, at_most or self._max_losses, bell)
+        self._held(job, await self._store.run("release", job.id, job.attempt, *arguments))
+
+    async def _finish(self, job: Claimed, state: State, *rest: str) -> None:
+        self._held(job, await self._store.run("finish", job.id, job.attempt, state.value, *rest))
+
+    def _held(self, job: Claimed, answer: bytes) -> str:
+        if answer == b"lost":
+            raise LeaseLost(f"Attempt {job.attempt} no longer holds {job.id}.")
+        return answer.decode()
+
+
+def _claimed(entry: dict[str, Any]) -> Claimed:
+    checkpoint = json.loads(entry["checkpoint"]) if entry["checkpoint"] else None
+    return Claimed(entry["id"], entry["attempt"], JobSpec.model_validate_json(entry["spec"]), checkpoint)

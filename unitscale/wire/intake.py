@@ -1,0 +1,62 @@
+"""The one doorway by which a job is born or called off."""
+
+import time
+
+from unitscale.models.jobs import DryRun, Estimate, Job
+from unitscale.models.resolution import resolve, total_steps, training_examples
+from unitscale.models.specs import JobSpec
+from unitscale.wire.jobs import Idempotency, Jobs
+from unitscale.wire.workers import Workers
+
+DEVICES_KNOWN_SECONDS = 2.0
+
+
+class Intake:
+    """Takes specs in: fills in what they leave open, refuses what cannot be done, and queues."""
+
+    def __init__(self, jobs: Jobs, workers: Workers, max_unfinished_jobs: int) -> None:
+        self._jobs = jobs
+        self._workers = workers
+        self._quota = max_unfinished_jobs
+        self._cuda: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
+
+    async def submit(self, spec: JobSpec, project: str, idempotency: Idempotency | None = None) -> tuple[Job, bool]:
+        """A queued job, and whether an earlier submission with the same key had made it.
+
+        Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
+        """
+        resolved = resolve(spec, await self._device(spec))
+        return await self._jobs.add(project, spec, resolved, total_steps(resolved), self._quota, idempotency)
+
+    async def estimate(self, spec: JobSpec) -> DryRun:
+        """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
+        resolved = resolve(spec, await self._device(spec))
+        place = await self._jobs.place_of_next(resolved)
+        steps = total_steps(resolved)
+        examples = training_examples(resolved)
+        return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
+
+    async def cancel(self, job_id: str, project: str) -> Job:
+        """Call a job off. Raises NotFound, IllegalTransition."""
+        return await self._jobs.cancel(project, job_id)
+
+    async def pause(self, job_id: str, project: str) -> Job:
+        """Set a job aside. Raises NotFound, IllegalTransition."""
+        return await self._jobs.pause(project, job_id)
+
+    async def resume(self, job_id: str, project: str) -> Job:
+        """Queue a paused job again. Raises NotFound, IllegalTransition."""
+        return await self._jobs.resume(project, job_id)
+
+    async def _device(self, spec: JobSpec) -> str:
+        if spec.resources.device != "auto":
+            return spec.resources.device
+        return "cuda" if spec.resources.devices in await self._cuda_slots() else "cpu"
+
+    async def _cuda_slots(self) -> frozenset[int]:
+        at, sizes = self._cuda
+        if time.monotonic() - at > DEVICES_KNOWN_SECONDS:
+            workers = await self._workers.present()
+            sizes = frozenset(len(s.devices) for w in workers if w.device == "cuda" for s in w.slots)
+            self._cuda = (time.monotonic(), sizes)
+        return sizes

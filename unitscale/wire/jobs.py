@@ -1,0 +1,217 @@
+"""The record of jobs: every verb of a job's life, each one atomic script."""
+
+import base64
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unitscale.errors import IdempotencyMismatch, IllegalTransition, Malformed, NotEnded, NotFound, QuotaExceeded
+from unitscale.models.document import new_id
+from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
+from unitscale.models.pages import Page
+from unitscale.models.specs import JobSpec, Priority
+from unitscale.wire import doorbell
+from unitscale.wire.keys import name
+from unitscale.wire.reading import checkpoints_of, job_of, text
+from unitscale.wire.store import Store
+from unitscale.wire.workers import Workers, waits_for
+
+BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
+CHUNK = 200
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a list is narrowed to; None and empty mean everything."""
+
+    state: State | None = None
+    task: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    sweep: str | None = None
+    study: str | None = None
+
+    def keeps(self, job: Job) -> bool:
+        """Whether the job belongs in the list."""
+        return (
+            self.state in (None, job.state)
+            and self.task in (None, job.spec.task.value)
+            and self.sweep in (None, job.sweep)
+            and self.study in (None, job.study)
+            and all(job.spec.labels.get(label) == value for label, value in self.labels)
+        )
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A caller's key, and the digest of the body it came with."""
+
+    key: str
+    body: str
+
+
+class Jobs:
+    """Jobs as projects see them. What belongs to another project does not exist."""
+
+    def __init__(self, store: Store, workers: Workers) -> None:
+        self._store = store
+        self._workers = workers
+
+    async def add(
+        self, project: str, requested: JobSpec, spec: JobSpec, steps: int, quota: int, idempotency: Idempotency | None
+    ) -> tuple[Job, bool]:
+        """Record a job, queue it and ring, in one step. The flag says whether it was there already.
+
+        Raises QuotaExceeded, IdempotencyMismatch.
+        """
+        outcome, job_id = await self._store.run(
+            "submit",
+            new_id("job", time.time_ns() // 10**6),
+            project,
+            idempotency.key if idempotency else "",
+            idempotency.body if idempotency else "",
+            quota,
+            doorbell.queue_name(spec.resources.device, spec.resources.devices),
+            BANDS[spec.priority],
+            requested.model_dump_json(exclude_unset=True),
+            spec.model_dump_json(),
+            steps,
+            doorbell.message(doorbell.TRAIN),
+        )
+        if outcome == b"quota":
+            raise QuotaExceeded(
+                f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
+            )
+        if outcome == b"mismatch":
+            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+        return await self.get(project, text(job_id)), outcome == b"replayed"
+
+    async def get(self, project: str, job_id: str) -> Job:
+        """The job as it stands. Raises NotFound."""
+        [found] = await self.get_many(project, [job_id])
+        return found
+
+    async def get_many(self, project: str, ids: Sequence[str]) -> list[Job]:
+        """These jobs as they stand, in this order. Raises NotFound."""
+        records = await self._records(ids)
+        for job_id, record in zip(ids, records, strict=True):
+            if text(record.get(b"project")) != project:
+                raise NotFound(f"There is no job {job_id}.")
+        return await self._placed(list(zip(ids, records, strict=True)))
+
+    async def page(self, project: str, only: Filter, limit: int, cursor: str | None) -> Page[Job]:
+        """Newest first. Raises Malformed for a cursor that was not given out here."""
+        before = _number(cursor)
+        kept: list[Job] = []
+        numbers: list[int] = []
+        while len(kept) <= limit:
+            entries = await self._listing(project, before)
+            for job, number in entries:
+                if only.keeps(job):
+                    kept.append(job)
+                    numbers.append(number)
+            if len(entries) < CHUNK:
+                break
+            before = entries[-1][1]
+        more = len(kept) > limit
+        return Page(data=tuple(kept[:limit]), has_more=more, next_cursor=_cursor(numbers[limit - 1]) if more else None)
+
+    async def cancel(self, project: str, job_id: str) -> Job:
+        """Call a job off. Raises NotFound, IllegalTransition."""
+        return await self._move("cancel", project, job_id)
+
+    async def pause(self, project: str, job_id: str) -> Job:
+        """Set a job aside with its checkpoint. Raises NotFound, IllegalTransition."""
+        return await self._move("pause", project, job_id)
+
+    async def resume(self, project: str, job_id: str) -> Job:
+        """Queue a paused job again. Raises NotFound, IllegalTransition."""
+        return await self._move("resume", project, job_id, doorbell.message(doorbell.TRAIN))
+
+    async def delete(self, project: str, job_id: str) -> None:
+        """Forget an ended job. Raises NotFound, NotEnded."""
+        outcome = await self._store.run("delete", job_id, project)
+        if outcome == b"missing":
+            raise NotFound(f"There is no job {job_id}.")
+        if outcome == b"unfinished":
+            raise NotEnded(f"Job {job_id} has not ended; cancel it first.")
+
+    async def checkpoints(self, project: str, job_id: str) -> list[Checkpoint]:
+        """The published checkpoints that still exist, oldest first. Raises NotFound."""
+        return checkpoints_of(await self._record(project, job_id))
+
+    async def artifacts(self, project: str, job_id: str) -> tuple[int, list[Artifact]]:
+        """The attempt that succeeded, and the files it left. Raises NotFound."""
+        record = await self._record(project, job_id)
+        files = json.loads(record.get(b"artifacts") or "[]")
+        return int(record[b"attempt"]), [Artifact.model_validate(file) for file in files]
+
+    async def ended(self, project: str, job_id: str) -> bool:
+        """Whether the job has ended. Raises NotFound."""
+        return State(text((await self._record(project, job_id))[b"state"])) in ENDED
+
+    async def census(self) -> dict[str, int]:
+        """Queued jobs by queue, and running jobs; for metrics, so no project is named."""
+        [queues, running] = await self._store.read(("SMEMBERS", name("queues")), ("ZCARD", name("leases")))
+        names = sorted(text(queue) for queue in queues)
+        sizes = await self._store.read(*(("ZCARD", name("queue", queue)) for queue in names))
+        return {f"queued {queue}": size for queue, size in zip(names, sizes, strict=True)} | {"running": running}
+
+    async def _move(self, script: str, project: str, job_id: str, *args: bytes) -> Job:
+        outcome = text(await self._store.run(script, job_id, project, *args))
+        if outcome == "missing":
+            raise NotFound(f"There is no job {job_id}.")
+        job = await self.get(project, job_id)
+        if outcome == "illegal":
+            raise IllegalTransition(f"Job {job_id} is {job.wish or job.state.value}; it cannot {script}.")
+        return job
+
+    async def _record(self, project: str, job_id: str) -> dict[bytes, bytes]:
+        [record] = await self._records([job_id])
+        if text(record.get(b"project")) != project:
+            raise NotFound(f"There is no job {job_id}.")
+        return record
+
+    async def _records(self, ids: Sequence[str]) -> list[dict[bytes, bytes]]:
+        return await self._store.read(*(("HGETALL", name("job", job_id)) for job_id in ids))
+
+    async def _listing(self, project: str, before: int | None) -> list[tuple[Job, int]]:
+        highest = "+inf" if before is None else f"({before}"
+        [entries] = await self._store.read(
+            ("ZRANGE", name("listing", project), highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK)
+        )
+        ids = [text(job_id) for job_id in entries]
+        there = [(i, record) for i, record in zip(ids, await self._records(ids), strict=True) if record]
+        jobs = await self._placed(there)
+        return [(job, int(record[b"number"])) for job, (_, record) in zip(jobs, there, strict=True)]
+
+    async def _placed(self, records: list[tuple[str, dict[bytes, bytes]]]) -> list[Job]:
+        waiting = {i: text(record[b"queue"]) for i, record in records if record[b"state"] == b"queued"}
+        places: dict[str, Any] = {}
+        if waiting:
+            workers = await self._workers.present()
+            ranks = await self._store.read(
+                *(("ZRANK", name("queue", queue), job_id) for job_id, queue in waiting.items())
+            )
+            places = {i: waits_for(waiting[i], rank or 0, workers) for i, rank in zip(waiting, ranks, strict=True)}
+        return [job_of(job_id, record, places.get(job_id)) for job_id, record in records]
+
+    async def place_of_next(self, spec: JobSpec) -> Any:
+        """The place that a job of this spec would get now."""
+        queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
+        [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
+        return waits_for(queue, ahead, await self._workers.present())
+
+
+def _cursor(number: int) -> str:
+    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def _number(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    try:
+        return int(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError as error:
+        raise Malformed("The cursor was not given out here.", (("?cursor", "Take it from next_cursor."),)) from error

@@ -1,0 +1,82 @@
+"""Every key this service writes to Redis. If it is not here, it does not exist.
+
+    job:{id}                    hash    the record: spec, state, attempt (the fencing token), lease, progress, result
+    job:{id}:events             stream  what happened, log lines included, for readers who follow
+    job:{id}:curves             set     the names of its curves
+    job:{id}:curve:{key}        string  packed <u4 step, f4 value>, 8 bytes a point
+    job:{id}:marks              string  packed <u4 step, u4 attempt, f8 unix seconds>: when steps happened
+    jobs                        string  counts submissions; a job's number is its place in the lists
+    jobs:{project}              zset    the project's job ids by number
+    unfinished:{project}        set     its jobs that have not ended
+    queues                      set     every queue that ever held a job
+    queue:{queue}               zset    queued job ids, best first: priority, then turns between projects, then age
+    queue:{queue}:turns         hash    the turn last served, and the last turn of each project, by priority
+    leases                      zset    running job ids by the time their lease ends, ms
+    claim:{ticket}              string  the group a claim took, for a claim repeated after a timeout; lives a lease
+    idempotency:{project}:{key} string  {body, id} of a submission; lives 24 hours
+    key:{digest}                hash    an API key: id, project, scopes; the secret is only hashed
+    keys                        zset    digests of API keys by the time they were made
+    worker:{id}                 string  a node as it last described itself; lives 15 s
+    workers                     zset    node ids by the time they were last seen, ms
+    asks                        list    ids of questions for the side queue, oldest first
+    ask:{id}                    string  a question; lives until its asker gives up
+    answer:{id}                 string  the answer; lives a minute
+    bells                       string  counts doorbells, so that each has its own tag
+    celery:{queue}              list    doorbells, as Celery's transport keeps them; `celery:*` belongs to Celery
+
+One channel, `live`, carries ids of jobs and asks of which there is more to read. Lua sees the same names as
+`keys.job(id)`.
+"""
+
+import re
+
+TEMPLATES: dict[str, str] = {
+    "job": "job:{id}",
+    "events": "job:{id}:events",
+    "curves": "job:{id}:curves",
+    "curve": "job:{id}:curve:{key}",
+    "marks": "job:{id}:marks",
+    "count": "jobs",
+    "listing": "jobs:{project}",
+    "unfinished": "unfinished:{project}",
+    "queues": "queues",
+    "queue": "queue:{queue}",
+    "turns": "queue:{queue}:turns",
+    "leases": "leases",
+    "claim": "claim:{ticket}",
+    "idempotency": "idempotency:{project}:{key}",
+    "key": "key:{digest}",
+    "keys": "keys",
+    "worker": "worker:{id}",
+    "workers": "workers",
+    "asks": "asks",
+    "ask": "ask:{id}",
+    "answer": "answer:{id}",
+    "bells": "bells",
+    "doorbells": "celery:{queue}",
+}
+
+LIVE = "live"
+CELERY_PREFIX = "celery:"
+
+
+def name(kind: str, *parts: str) -> str:
+    """The key of this kind for these parts, in the order of its template."""
+    return TEMPLATES[kind].format(**dict(zip(_fields(kind), parts, strict=True)))
+
+
+def lua() -> str:
+    """The same names as Lua functions: `keys.curve(id, key)`."""
+    return "local keys = {}\n" + "".join(
+        f"function keys.{kind}({', '.join(_fields(kind))}) return {_concatenation(template)} end\n"
+        for kind, template in TEMPLATES.items()
+    )
+
+
+def _fields(kind: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", TEMPLATES[kind])
+
+
+def _concatenation(template: str) -> str:
+    parts = re.split(r"(\{\w+\})", template)
+    return " .. ".join(part[1:-1] if part.startswith("{") else f"'{part}'" for part in parts if part)

@@ -1,0 +1,71 @@
+"""From a job's hash in Redis to the words of the API."""
+
+import json
+from typing import Any
+
+from unitscale.models.document import moment
+from unitscale.models.jobs import Checkpoint, Job, Progress, Queue, Reason, Result, State, Timings
+from unitscale.models.specs import JobSpec
+
+Record = dict[bytes, bytes]
+
+
+def text(value: bytes | None) -> str:
+    """A field as text; absent is empty."""
+    return value.decode() if value else ""
+
+
+def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
+    """The job that this hash holds."""
+    return Job(
+        id=job_id,
+        state=State(text(record[b"state"])),
+        wish=text(record.get(b"wish")) or None,  # type: ignore[arg-type]  # pydantic checks the word
+        reason=Reason.model_validate_json(record[b"reason"]) if record.get(b"reason") else None,
+        requested=JobSpec.model_validate_json(record[b"requested"]),
+        spec=JobSpec.model_validate_json(record[b"spec"]),
+        attempt=int(record[b"attempt"]),
+        losses=int(record[b"losses"]),
+        created_at=moment(int(record[b"created_at"])),
+        started_at=_moment(record.get(b"started_at")),
+        ended_at=_moment(record.get(b"ended_at")),
+        queue=queue,
+        progress=_progress(record),
+        timings=_timings(record),
+        result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
+    )
+
+
+def checkpoints_of(record: Record) -> list[Checkpoint]:
+    """The checkpoints that this hash names, oldest first."""
+    known: list[dict[str, Any]] = json.loads(record.get(b"checkpoints") or "[]")
+    return [Checkpoint.model_validate(entry | {"created_at": moment(entry["created_at"])}) for entry in known]
+
+
+def _moment(value: bytes | None) -> Any:
+    return moment(int(value)) if value else None
+
+
+def _progress(record: Record) -> Progress:
+    step, steps = int(record.get(b"step", 0)), int(record.get(b"steps", 0))
+    seconds = float(record.get(b"training_seconds", 0))
+    running = record[b"state"] == b"running"
+    return Progress(
+        step=step,
+        steps=steps or None,
+        fraction=min(1.0, step / steps) if steps else 0.0,
+        eta_seconds=seconds / step * (steps - step) if running and step else None,
+    )
+
+
+def _timings(record: Record) -> Timings:
+    step, examples = int(record.get(b"step", 0)), int(record.get(b"examples", 0))
+    seconds = float(record.get(b"training_seconds", 0))
+    return Timings(
+        queued_seconds=int(record[b"queued_ms"]) / 1000 if b"queued_ms" in record else None,
+        startup_seconds=int(record[b"startup_ms"]) / 1000 if record.get(b"startup_ms") else None,
+        training_seconds=seconds if step else None,
+        evaluation_seconds=float(record.get(b"evaluation_seconds", 0)) if step else None,
+        steps_per_second=step / seconds if seconds else None,
+        examples_per_second=examples / seconds if seconds else None,
+    )

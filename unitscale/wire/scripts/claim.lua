@@ -1,0 +1,41 @@
+-- Take the best job there is. Its attempt is the fencing token; points past its checkpoint are dropped.
+local queue, ticket, worker, slot, lease = unpack(ARGV)
+local before = call('GET', keys.claim(ticket))
+if before then return before end
+
+local function drop_points(id, checkpoint)
+  for _, key in ipairs(call('SMEMBERS', keys.curves(id))) do
+    local kept = (checkpoint.points or {})[key] or 0
+    local curve = keys.curve(id, key)
+    if kept == 0 then
+      call('DEL', curve)
+      call('SREM', keys.curves(id), key)
+    elseif call('STRLEN', curve) > kept * 8 then
+      call('SET', curve, call('GETRANGE', curve, 0, kept * 8 - 1))
+    end
+  end
+  local marks = call('GET', keys.marks(id)) or ''
+  local size = #marks
+  while size > 0 and struct.unpack('<I4', marks:sub(size - 15, size - 12)) > checkpoint.step do size = size - 16 end
+  call('SET', keys.marks(id), marks:sub(1, size))
+  call('HSET', keys.job(id), 'step', checkpoint.step, 'training_seconds', checkpoint.training_seconds or 0,
+    'evaluation_seconds', checkpoint.evaluation_seconds or 0, 'examples', checkpoint.examples or 0)
+end
+
+local best = call('ZRANGE', keys.queue(queue), 0, 0, 'WITHSCORES')
+local id, score = best[1], tonumber(best[2])
+if not id then return '[]' end
+become(id, 'running')
+local time, band = now(), field(id, 'band')
+if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
+call('HINCRBY', keys.job(id), 'attempt', 1)
+call('HSETNX', keys.job(id), 'started_at', time)
+call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time)
+call('ZADD', keys.leases(), time + lease, id)
+local pointer = field(id, 'checkpoint')
+drop_points(id, pointer ~= '' and cjson.decode(pointer) or {step = 0})
+tell_state(id)
+local group = cjson.encode({{id = id, attempt = tonumber(field(id, 'attempt')), spec = field(id, 'spec'),
+  checkpoint = pointer}})
+call('SET', keys.claim(ticket), group, 'PX', lease)
+return group

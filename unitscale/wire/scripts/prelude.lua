@@ -1,0 +1,99 @@
+-- What several scripts share. `keys` and `NEXT` (the table of a job's life) stand above this.
+
+local call = redis.call
+
+local function now()
+  local time = call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function field(id, name)
+  return call('HGET', keys.job(id), name) or ''
+end
+
+local function ended(state)
+  return next(NEXT[state]) == nil
+end
+
+-- Does this attempt still hold the job?
+local function holds(id, token)
+  return field(id, 'state') == 'running' and field(id, 'attempt') == token
+end
+
+local function event(id, kind, data)
+  call('XADD', keys.events(id), 'MAXLEN', '~', 10000, '*', 'type', kind, 'data', cjson.encode(data))
+  call('PUBLISH', 'live', id)
+end
+
+local function tell_state(id)
+  local found = call('HMGET', keys.job(id), 'state', 'wish', 'attempt', 'reason')
+  local data = {state = found[1], attempt = tonumber(found[3]), wish = cjson.null, reason = cjson.null}
+  if found[2] and found[2] ~= '' then data.wish = found[2] end
+  if found[4] and found[4] ~= '' then data.reason = cjson.decode(found[4]) end
+  event(id, 'state', data)
+end
+
+-- Wake workers: `bell` is an encoded Celery message with @queue@ and @tag@ where its own go.
+local function ring(queue, bell, times)
+  for _ = 1, times do
+    local message = bell:gsub('@queue@', queue):gsub('@tag@', 'bell-' .. call('INCR', keys.bells()))
+    call('LPUSH', keys.doorbells(queue), message)
+  end
+end
+
+-- The next turn of the job's project among those of its priority: projects take turns, each in order of age.
+local function turn(id)
+  local queue, band, project = field(id, 'queue'), field(id, 'band'), field(id, 'project')
+  local served = tonumber(call('HGET', keys.turns(queue), 'served:' .. band) or 0)
+  local last = tonumber(call('HGET', keys.turns(queue), 'last:' .. band .. ':' .. project) or 0)
+  local mine = math.max(served, last) + 1
+  call('HSET', keys.turns(queue), 'last:' .. band .. ':' .. project, mine)
+  return band * 2 ^ 40 + mine
+end
+
+-- The only way a state changes. Returns false where the table forbids it.
+local function become(id, state)
+  local before = field(id, 'state')
+  if not NEXT[before][state] then return false end
+  local time = now()
+  if before == 'queued' then
+    call('ZREM', keys.queue(field(id, 'queue')), id)
+    call('HINCRBY', keys.job(id), 'queued_ms', time - tonumber(field(id, 'queued_at')))
+  end
+  if before == 'running' then call('ZREM', keys.leases(), id) end
+  call('HSET', keys.job(id), 'state', state)
+  if state ~= 'running' then call('HDEL', keys.job(id), 'wish', 'worker', 'slot') end
+  if state == 'queued' then call('HSET', keys.job(id), 'queued_at', time) end
+  if ended(state) then
+    call('HSET', keys.job(id), 'ended_at', time)
+    call('SREM', keys.unfinished(field(id, 'project')), id)
+  end
+  return true
+end
+
+-- A running job without its supervisor: its wish comes true, or it goes back to the front of its queue, or, lost
+-- `max_losses` times in a row without a new checkpoint, it fails: a poisonous job must not circle for ever.
+local function give_back(id, lost, code, message, max_losses, bell)
+  local wish = field(id, 'wish')
+  if wish == 'cancel' then
+    become(id, 'cancelled')
+  elseif wish == 'pause' then
+    become(id, 'paused')
+  else
+    local in_a_row = 0
+    if lost then
+      call('HINCRBY', keys.job(id), 'losses', 1)
+      in_a_row = call('HINCRBY', keys.job(id), 'losses_in_a_row', 1)
+    end
+    if lost and in_a_row >= max_losses then
+      call('HSET', keys.job(id), 'reason', cjson.encode({code = code, message = message}))
+      become(id, 'failed')
+    else
+      become(id, 'queued')
+      local queue = field(id, 'queue')
+      call('ZADD', keys.queue(queue), -1, id)
+      ring(queue, bell, 1)
+    end
+  end
+  tell_state(id)
+end

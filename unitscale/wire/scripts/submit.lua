@@ -1,0 +1,27 @@
+-- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
+local id, project, key, body, quota, queue, band, requested, spec, steps, bell = unpack(ARGV)
+if key ~= '' then
+  local seen = call('GET', keys.idempotency(project, key))
+  if seen then
+    local before = cjson.decode(seen)
+    if before.body ~= body then return {'mismatch', ''} end
+    if call('EXISTS', keys.job(before.id)) == 1 then return {'replayed', before.id} end
+  end
+end
+if call('EXISTS', keys.job(id)) == 1 then return {'replayed', id} end
+if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota', ''} end
+local time = now()
+call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
+  'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps)
+local number = call('INCR', keys.count())
+call('HSET', keys.job(id), 'number', number)
+call('ZADD', keys.listing(project), number, id)
+call('SADD', keys.unfinished(project), id)
+call('SADD', keys.queues(), queue)
+call('ZADD', keys.queue(queue), turn(id), id)
+if key ~= '' then
+  call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
+end
+tell_state(id)
+ring(queue, bell, 1)
+return {'created', id}

@@ -1,0 +1,49 @@
+"""Every setting of the service. Read from the environment at the front doors only; everyone else receives values."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings, each from the variable `UNITSCALE_` + its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="UNITSCALE_", frozen=True, use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address the API binds."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port the API binds; 0 takes a free one."""
+    redis_url: str | None = None
+    """Redis or Valkey, `redis://`, `rediss://` or `unix://`. Unset: `up` starts an embedded Valkey."""
+    data_dir: Path = Path("~/.unitscale")
+    """Where the admin key, the embedded Valkey's files, checkpoints and artifacts live; shared by API and workers."""
+    api_key: SecretStr | None = None
+    """The admin key. Unset: one is made at first start and kept in `<data-dir>/admin.key`."""
+    slots: str = "auto"
+    """How a node is cut: a number of one-core slots, or sets of devices such as `cuda:0;cuda:1;cuda:2,3`."""
+    lease_seconds: float = Field(default=10.0, ge=1, le=600)
+    """How long a job stays with a supervisor that is not heard of."""
+    max_losses: int = Field(default=5, ge=1, le=100)
+    """Lost attempts in a row, without a new checkpoint, after which a job fails."""
+    max_unfinished_jobs: int = Field(default=10_000, ge=1)
+    """Unfinished jobs that one project may have."""
+    max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
+    """Largest request body."""
+    prediction_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
+    """How long a prediction may take before the answer is 503."""
+    spare: bool = True
+    """Whether each slot keeps a warm trainer ready."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """How much the service writes to stderr."""
+
+    @property
+    def data_folder(self) -> Path:
+        """The data directory, absolute."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def store_url(self) -> str:
+        """Where the record is: the given address, or the embedded Valkey's socket."""
+        return self.redis_url or f"unix://{self.data_folder / 'valkey' / 'valkey.sock'}"

@@ -1,0 +1,131 @@
+"""One job of a group, from its claim to its end, as the supervisor sees it."""
+
+import asyncio
+import base64
+import time
+from functools import partial
+from typing import Any
+
+from unitscale.models.jobs import Reason
+from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
+from unitscale.wire.blobs import Blobs
+from worker.outbox import Outbox
+from worker.pipe import Ended, Lane, Points, Resume, Saved, Started, Stop, Stopped
+
+OUT_OF_MEMORY_TRIES = 2
+
+
+class JobLane:
+    """Turns what a trainer says of one job into writes to the record, and wishes into orders to the trainer.
+
+    Sets `news` when there is something to do: an order to send, or a lane that is over.
+    """
+
+    def __init__(self, job: Claimed, attempts: Attempts, blobs: Blobs, news: asyncio.Event) -> None:
+        self.job = job
+        self._attempts = attempts
+        self._blobs = blobs
+        self._steps = 0
+        self.stop: Stop | None = None
+        """What the trainer was, or is to be, told; asked for at `stop_asked_at`."""
+        self.stop_asked_at = 0.0
+        self._news = news
+        self.over = False
+        self._outbox = Outbox(self.wish, self.lose_lease)
+
+    def order(self) -> Lane:
+        """What the trainer needs to know of this job."""
+        folder = self._blobs.attempt(self.job.id, self.job.attempt)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Lane(
+            job=self.job.id, attempt=self.job.attempt, spec=self.job.spec, folder=str(folder), resume=self._resume()
+        )
+
+    def _resume(self) -> Resume | None:
+        pointer = self.job.checkpoint
+        if pointer is None:
+            return None
+        folder = self._blobs.attempt(self.job.id, pointer["attempt"]) / pointer["folder"]
+        return Resume(step=pointer["step"], folder=str(folder))
+
+    def wish(self, wish: str | None) -> None:
+        """Do as the caller, or the leaving worker, asks; to cancel outdoes the others."""
+        if wish not in ("pause", "cancel", "leave") or self.over:
+            return
+        if self.stop is None or (wish == "cancel" and self.stop.why != "cancel"):
+            self.stop = Stop(job=self.job.id, why=wish)
+            self.stop_asked_at = time.monotonic()
+            self._news.set()
+
+    def take(self, message: Any) -> None:
+        """Put down what the trainer says of this job."""
+        if self.over:
+            return
+        match message:
+            case Started():
+                self._steps = message.steps
+                self._outbox.put(partial(self._attempts.advance, self.job, self._start(), []))
+            case Points():
+                self._outbox.put(partial(self._attempts.advance, self.job, self._advance(message), _stretches(message)))
+            case Saved():
+                self._outbox.put(partial(self._attempts.publish, self.job, self._pointer(message)))
+            case Ended(result=result) if result is not None:
+                self._end(partial(self._attempts.succeed, self.job, result, message.artifacts))
+            case Ended(reason=reason) if reason is not None:
+                self._fail(reason)
+            case Stopped(why="cancel"):
+                pass  # the end of the process says it: only then is the job really off the device
+            case Stopped():
+                self._end(partial(self._attempts.release, self.job))
+
+    def write_log(self, lines: list[str]) -> None:
+        """Keep lines of the trainer's log."""
+        self._outbox.put(partial(self._attempts.log, self.job, lines))
+
+    def trainer_gone(self, reason: Reason) -> None:
+        """The trainer is dead. What it left open ends by its wish, or counts as a loss."""
+        if self.over:
+            return
+        if self.stop is not None and self.stop.why == "cancel":
+            self._end(partial(self._attempts.cancelled, self.job))
+        elif self.stop is not None:
+            self._end(partial(self._attempts.release, self.job))
+        else:
+            self._end(partial(self._attempts.lose, self.job, reason))
+
+    async def close(self) -> None:
+        """Wait until the record has everything this lane wrote, or its lease is lost."""
+        await self._outbox.sent()
+        await self._outbox.close()
+
+    def _fail(self, reason: Reason) -> None:
+        if reason.code == "out_of_memory":
+            self._end(partial(self._attempts.lose, self.job, reason, OUT_OF_MEMORY_TRIES))
+        else:
+            self._end(partial(self._attempts.fail, self.job, reason))
+
+    def _end(self, write: Any) -> None:
+        self.over = True
+        self._outbox.put(write)
+        self._news.set()
+
+    def lose_lease(self) -> None:
+        """A newer attempt holds the job: nothing more of this one counts."""
+        self.over = True
+        self._news.set()
+
+    def _start(self) -> Advance:
+        """Where this attempt starts: the record learns of the first step at once, and of its points soon after."""
+        before = self.job.checkpoint or {}
+        seconds = before.get("training_seconds", 0.0), before.get("evaluation_seconds", 0.0)
+        return Advance(before.get("step", 0), self._steps, *seconds, before.get("examples", 0))
+
+    def _advance(self, points: Points) -> Advance:
+        return Advance(points.step, self._steps, points.training_seconds, points.evaluation_seconds, points.examples)
+
+    def _pointer(self, saved: Saved) -> dict[str, Any]:
+        return saved.model_dump(exclude={"say", "job"}) | {"attempt": self.job.attempt}
+
+
+def _stretches(points: Points) -> list[Stretch]:
+    return [Stretch(key, s.offset, base64.b64decode(s.data)) for key, s in points.curves.items()]

@@ -1,0 +1,93 @@
+"""The worker's front door: the Celery application and its few handles.
+
+    celery -A worker.main worker -Q cpu-1 -c 2
+
+A message is a doorbell; what to do stands in the record. `worker.node` starts one such worker for each size of slot.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from typing import Any
+
+import structlog
+from billiard import current_process
+from celery import Celery
+from celery.signals import worker_init, worker_process_init, worker_shutting_down
+
+from unitscale.wire import doorbell
+from unitscale.wire.attempts import Attempts
+from unitscale.wire.blobs import Blobs
+from unitscale.wire.questions import Questions
+from unitscale.wire.settings import Settings
+from unitscale.wire.store import Store, connect
+from worker.side import Side, answer_all
+from worker.slots import cut
+from worker.spare import Nursery, Spare
+from worker.supervisor import Slot, supervise
+
+settings = Settings()
+celery = doorbell.configure(Celery("unitscale"), settings.store_url, settings.lease_seconds)
+node_id = os.environ.get("UNITSCALE_NODE") or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+log = structlog.get_logger()
+
+
+class Process:
+    """What one pool process keeps between doorbells: its event loop, its connection, its spare."""
+
+    runner: asyncio.Runner
+    slot: Slot
+    side: Side
+    leaving: tuple[int, int]
+
+
+@worker_init.connect
+def open_leaving_pipe(**_: Any) -> None:
+    """A pipe that every pool process inherits: readable once the worker is to leave, or its main process is gone."""
+    Process.leaving = os.pipe()
+
+
+@worker_shutting_down.connect
+def tell_supervisors(**_: Any) -> None:
+    """The worker was asked to stop: supervisors checkpoint their jobs and give them back."""
+    os.write(Process.leaving[1], b".")
+
+
+@worker_process_init.connect
+def open_slot(**_: Any) -> None:
+    """Connect, and begin to warm the spare."""
+    os.close(Process.leaving[1])
+    Process.runner = asyncio.Runner()
+    store = Store(connect(settings.store_url, settings.lease_seconds / 3))
+    nursery = Nursery(settings.data_folder / "cache")
+    Process.slot = _slot(store, nursery)
+    Process.side = Side(Questions(store), nursery)
+    Process.runner.run(Process.slot.spare.begin())
+
+
+def _slot(store: Store, nursery: Nursery) -> Slot:
+    slots = cut(settings.slots)
+    place = slots[getattr(current_process(), "index", 0) % len(slots)]
+    return Slot(
+        worker=node_id,
+        devices=place.devices,
+        queue=place.queue,
+        attempts=Attempts(store, settings.lease_seconds, settings.max_losses),
+        blobs=Blobs(settings.data_folder),
+        spare=Spare(nursery),
+        lease_seconds=settings.lease_seconds,
+        leaving=Process.leaving[0],
+    )
+
+
+@celery.task(name=doorbell.TRAIN)
+def train() -> None:
+    """Take the best group of jobs there is, and see it through."""
+    Process.runner.run(supervise(Process.slot))
+
+
+@celery.task(name=doorbell.ANSWER)
+def answer() -> None:
+    """Answer the questions that wait."""
+    Process.runner.run(answer_all(Process.side))

@@ -1,0 +1,149 @@
+"""What supervisor and trainer say to each other: JSON lines, orders down on stdin, messages up on stdout.
+
+The end of stdin means that the supervisor is gone: the trainer exits at once, whatever it is doing. Every message names
+its job, so that a group of jobs trains in one process and each ends for its own reason. What a trainer prints goes to
+stderr, which the supervisor keeps as the jobs' log.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from unitscale.models.document import Answer
+from unitscale.models.jobs import Artifact, Reason, Result
+from unitscale.models.specs import JobSpec
+
+
+class Resume(Answer):
+    """Where an attempt starts from: a published checkpoint."""
+
+    step: int
+    folder: str
+    """Absolute path of the checkpoint's folder."""
+
+
+class Lane(Answer):
+    """One job of a group."""
+
+    job: str
+    attempt: int
+    spec: JobSpec
+    folder: str
+    """Absolute path of the folder that is this attempt's own: `checkpoints/` and `artifacts/` go below it."""
+    resume: Resume | None = None
+
+
+class Train(Answer):
+    """Train these jobs together, then exit."""
+
+    do: Literal["train"] = "train"
+    device: str = "cpu"
+    lanes: tuple[Lane, ...]
+
+
+class Stop(Answer):
+    """End one job's training: `pause` and `leave` write a checkpoint first, `cancel` does not."""
+
+    do: Literal["stop"] = "stop"
+    job: str
+    why: Literal["pause", "cancel", "leave"]
+
+
+class Ask(Answer):
+    """Answer from stored weights; the trainer stays for the next one."""
+
+    do: Literal["ask"] = "ask"
+    ask: str
+    folder: str
+    """Absolute path of the folder with `model.safetensors` and `config.json`."""
+    inputs: tuple[Any, ...]
+
+
+Order = Annotated[Train | Stop | Ask, Field(discriminator="do")]
+ORDER: TypeAdapter[Train | Stop | Ask] = TypeAdapter(Order)
+
+
+class Ready(Answer):
+    """torch is imported and warm: orders are taken at once."""
+
+    say: Literal["ready"] = "ready"
+
+
+class Started(Answer):
+    """The first step of this attempt is done."""
+
+    say: Literal["started"] = "started"
+    job: str
+    steps: int
+    """Steps of the whole run."""
+
+
+class Stretch(Answer):
+    """A run of points of one curve."""
+
+    offset: int
+    """Points of this curve that come before, over all attempts."""
+    data: str
+    """base64 of packed `<u4 step, f4 value>`."""
+
+
+class Points(Answer):
+    """New points. After this message every point up to `step`, of every curve, has been sent."""
+
+    say: Literal["points"] = "points"
+    job: str
+    step: int
+    curves: dict[str, Stretch]
+    training_seconds: float
+    """Over all attempts, evaluation not counted."""
+    evaluation_seconds: float
+    examples: int
+    """Examples seen, over all attempts."""
+
+
+class Saved(Answer):
+    """A checkpoint is whole and fsynced. All its points have been sent before."""
+
+    say: Literal["saved"] = "saved"
+    job: str
+    step: int
+    folder: str
+    """Relative to the attempt's folder."""
+    bytes: int
+    points: dict[str, int]
+    """Points of each curve up to `step`: what remains when a later attempt starts here."""
+    training_seconds: float
+    evaluation_seconds: float
+    examples: int
+
+
+class Ended(Answer):
+    """A job's training is over: exactly one of `result` and `reason`."""
+
+    say: Literal["ended"] = "ended"
+    job: str
+    result: Result | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    reason: Reason | None = None
+
+
+class Stopped(Answer):
+    """A stop was obeyed. For `pause` and `leave`, its checkpoint was sent before."""
+
+    say: Literal["stopped"] = "stopped"
+    job: str
+    why: Literal["pause", "cancel", "leave"]
+
+
+class Answered(Answer):
+    """Outputs for an ask, or what is wrong: (JSON pointer, detail) pairs when the inputs are to blame."""
+
+    say: Literal["answered"] = "answered"
+    ask: str
+    outputs: tuple[Any, ...] | None = None
+    problem: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered, Field(discriminator="say")]
+MESSAGE: TypeAdapter[Ready | Started | Points | Saved | Ended | Stopped | Answered] = TypeAdapter(Message)

@@ -1,0 +1,28 @@
+"""The cache: data sets as tensors on disk, so that a later trainer reads them in milliseconds."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+VERSION = 1  # part of every file name: a change of content or order takes the next number
+
+
+def load(folder: Path, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of data set `name`, made and kept if no one has yet."""
+    file = folder / f"{name}-{VERSION}.safetensors"
+    if not file.exists():
+        _keep(file, make())
+    return load_file(file)
+
+
+def _keep(file: Path, tensors: dict[str, Tensor]) -> None:
+    """Write under a name of one's own, then rename: readers and other writers see a whole file or none."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    save_file(tensors, unfinished)
+    with unfinished.open("rb") as written:
+        os.fsync(written.fileno())
+    unfinished.rename(file)

@@ -1,0 +1,54 @@
+"""Batches: which examples a step sees.  K lanes, N examples, B of them in a batch."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain, count, islice, repeat
+
+import torch
+from torch import Tensor
+
+from worker.trainer.engine.loop import Batch
+
+
+def mix(seed: int, epoch: int) -> int:
+    """A seed for one epoch of one seed, unlike that of any neighbour."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{epoch}".encode(), digest_size=4).digest())
+
+
+class Batches:
+    """Batches whose order follows from seed and epoch alone, so that any step can be returned to.
+
+    inputs (K, N, …)   targets (K, N, …)   →   (K, B, …) each
+
+    The last batch of an epoch is the smaller rest. A full batch is the split itself, unshuffled. Lanes of one seed
+    share their batches.
+    """
+
+    def __init__(self, inputs: Tensor, targets: Tensor, seeds: Sequence[int], size: int) -> None:
+        self._inputs, self._targets = inputs, targets
+        self._seeds = seeds if len(set(seeds)) > 1 else seeds[:1]
+        self._size = size
+        self._count = inputs.shape[1]
+        self._a_epoch = math.ceil(self._count / size)
+
+    def start(self, step: int) -> Iterator[Batch]:
+        """The batches of `step` and all that follow."""
+        if self._a_epoch == 1:
+            return repeat((self._inputs, self._targets))
+        epoch, skipped = divmod(step - 1, self._a_epoch)
+        return islice(chain.from_iterable(map(self._epoch, count(epoch))), skipped, None)
+
+    def examples(self, step: int) -> int:
+        """Examples seen by one lane up to and with `step`."""
+        epochs, rest = divmod(step, self._a_epoch)
+        return epochs * self._count + rest * self._size
+
+    def _epoch(self, epoch: int) -> Iterator[Batch]:
+        """One gather an epoch; a batch is a view of it."""
+        order = torch.stack([self._order(seed, epoch) for seed in self._seeds]).to(self._inputs.device)
+        shuffled = (tensor[0][order].expand_as(tensor) for tensor in (self._inputs, self._targets))
+        return zip(*(tensor.split(self._size, 1) for tensor in shuffled), strict=True)
+
+    def _order(self, seed: int, epoch: int) -> Tensor:
+        return torch.randperm(self._count, generator=torch.Generator().manual_seed(mix(seed, epoch)))

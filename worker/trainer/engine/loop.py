@@ -1,0 +1,42 @@
+"""Training, one page.  K lanes.
+
+batch ~ data,   L = losses(weights, batch),   θ ← θ − η(t) · update(∇θ L)
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worker.trainer.engine.optimizer import Optimizer
+from worker.trainer.engine.weights import Weights
+
+Batch = tuple[Tensor, Tensor]
+"""Inputs (K, B, …) and targets (K, B, …)."""
+
+Observer = Callable[[int, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What learns: its weights, the losses (K,) of a batch under them, and how they change."""
+
+    weights: Weights
+    losses: Callable[[Batch], Tensor]
+    optimizer: Optimizer
+
+
+def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, observe: Observer) -> None:
+    """Take the optimizer steps `first` to `last`, showing `observe` the losses of each.
+
+    The losses shown are detached and still on the device; reading them makes host and GPU wait for each other, so the
+    observer chooses when. To stop, it raises. A lane's loss depends on its own weights alone, so one backward pass
+    through all the losses gives each lane its own gradient.
+    """
+    weights, ones = learner.weights, torch.ones(len(learner.weights.values), device=learner.weights.values.device)
+    for step in range(first, last + 1):
+        losses = learner.losses(next(batches))
+        weights.take(torch.autograd.grad(losses, weights.leaves, ones))
+        learner.optimizer.step(step)
+        observe(step, losses.detach())

@@ -1,0 +1,86 @@
+"""Schedules: the learning rate as a function of the step.  K lanes."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from unitscale.models.units import Schedule
+
+STRETCH = 1024  # steps whose rates are worked out at once: a step then costs a list look-up
+
+
+def factor(schedule: Schedule, step: int, steps: int) -> float:
+    """Rate at `step` (from 1) over the rate of the plateau, in a run of `steps`.
+
+    Warmup rises linearly and reaches 1 at its last step; what follows it falls from 1 to `final_fraction` at the last
+    step of the run.
+    """
+    if step <= schedule.warmup_steps:
+        return step / schedule.warmup_steps
+    done = (step - schedule.warmup_steps) / max(1, steps - schedule.warmup_steps)
+    return SHAPES[schedule.name](schedule, done)
+
+
+def _constant(_schedule: Schedule, _done: float) -> float:
+    return 1.0
+
+
+def _linear(schedule: Schedule, done: float) -> float:
+    final = schedule.final_fraction or 0.0
+    return 1 - (1 - final) * done
+
+
+def _cosine(schedule: Schedule, done: float) -> float:
+    final = schedule.final_fraction or 0.0
+    return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
+
+
+def _wsd(schedule: Schedule, done: float) -> float:
+    """Warmup, stable, decay: flat until the last `decay_fraction` of the steps, then linear (arXiv:2404.06395)."""
+    share = schedule.decay_fraction or 1.0
+    return _linear(schedule, max(0.0, (done - (1 - share)) / share))
+
+
+SHAPES: dict[str, Callable[[Schedule, float], float]] = {
+    "constant": _constant,
+    "linear": _linear,
+    "cosine": _cosine,
+    "wsd": _wsd,
+}
+
+
+class Rates:
+    """The learning rates of K lanes at each step."""
+
+    def __init__(self, peaks: Sequence[float], schedules: Sequence[Schedule], steps: int, device: str) -> None:
+        self._lanes = list(zip(peaks, schedules, strict=True))
+        self._steps = steps
+        self._device = device
+        self._first, self._floats, self._columns = 1, [], []  # of the current stretch
+
+    def floats(self, step: int) -> list[float]:
+        """One rate a lane."""
+        place = self._place(step)
+        return self._floats[place]
+
+    def column(self, step: int) -> Tensor:
+        """The rates (K, 1) on the device."""
+        place = self._place(step)
+        return self._columns[place]
+
+    def _place(self, step: int) -> int:
+        """Where `step` stands in the current stretch, which is worked out anew when it does not."""
+        if not 0 <= step - self._first < len(self._floats):
+            self._work_out(step)
+        return step - self._first
+
+    def _work_out(self, first: int) -> None:
+        until = min(first + STRETCH, max(self._steps, first) + 1)
+        self._first = first
+        self._floats = [
+            [peak * factor(schedule, step, self._steps) for peak, schedule in self._lanes]
+            for step in range(first, until)
+        ]
+        self._columns = list(torch.tensor(self._floats, device=self._device).unsqueeze(-1).unbind())

@@ -1,0 +1,75 @@
+"""Weights: those of K lanes side by side.  K lanes, P numbers of one lane with its padding."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from worker.trainer.engine.padding import ROW, SIDE, up
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Name → shape of each weight of one lane, without padding."""
+
+
+class Weights:
+    """Every weight of K lanes in one (K, P) tensor: an update is a few kernels, however many layers there are.
+
+    `leaves` are views of it that a model computes with: of laned models (K, O, I) and (K, 1, O), padded; of others,
+    which are a lane of one, as the model shapes them. They alone take part in autograd; `values` may be changed freely.
+    """
+
+    def __init__(self, shapes: Shapes, lanes: int, laned: bool, device: str) -> None:
+        self._shapes = shapes
+        stored = {name: _padded(shape) if laned else shape for name, shape in shapes.items()}
+        self.values = torch.zeros(lanes, _row(stored), device=device)
+        self.gradients = torch.zeros_like(self.values)
+        self._stored = _views(self.values, stored)
+        self._gradients = _views(self.gradients, stored)
+        axis = _with_lane_axis if laned else _lane_of_one
+        self._gradient_leaves = [axis(view) for view in self._gradients.values()]
+        self.named = {name: axis(view).detach().requires_grad_() for name, view in self._stored.items()}
+        self.leaves = list(self.named.values())
+        self.parameters = sum(math.prod(shape) for shape in shapes.values())
+
+    def take(self, gradients: tuple[Tensor, ...]) -> None:
+        """Put the gradients of the leaves where the optimizer reads them."""
+        torch._foreach_copy_(self._gradient_leaves, gradients)
+
+    def read(self, lane: int) -> dict[str, Tensor]:
+        """A copy of one lane's weights, without padding."""
+        return {name: view[_real(lane, self._shapes[name])].clone() for name, view in self._stored.items()}
+
+    def write(self, lane: int, tensors: Mapping[str, Tensor]) -> None:
+        """Set one lane's weights; the padding stays zero."""
+        for name, view in self._stored.items():
+            view[_real(lane, self._shapes[name])] = tensors[name].to(view.device)
+
+
+def _padded(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(up(size, SIDE) for size in shape)
+
+
+def _row(stored: Shapes) -> int:
+    return sum(up(math.prod(shape), ROW) for shape in stored.values())
+
+
+def _views(row: Tensor, stored: Shapes) -> dict[str, Tensor]:
+    """Views (K, *shape) into rows (K, P), each starting at a multiple of 32 numbers."""
+    views, start = {}, 0
+    for name, shape in stored.items():
+        views[name] = row[:, start : start + math.prod(shape)].unflatten(1, shape)
+        start += up(math.prod(shape), ROW)
+    return views
+
+
+def _real(lane: int, shape: tuple[int, ...]) -> tuple[int | slice, ...]:
+    return (lane, *(slice(size) for size in shape))
+
+
+def _with_lane_axis(view: Tensor) -> Tensor:
+    return view.unsqueeze(1) if view.dim() == 2 else view
+
+
+def _lane_of_one(view: Tensor) -> Tensor:
+    return view[0]

@@ -1,0 +1,44 @@
+"""The exam: what K lanes are worth on one split.  N examples, O outputs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from worker.trainer.catalog import Task
+from worker.trainer.data.examples import Examples
+from worker.trainer.engine.loop import Batch
+
+PART = 4096  # examples in one forward pass: bounds the memory of an evaluation
+
+Forward = Callable[[Tensor], Tensor]
+"""(K, B, …) → (K, B, O)"""
+
+
+class Exam:
+    """Loss, metrics and documents of every lane on one split."""
+
+    def __init__(
+        self, task: Task, config: dict[str, Any], forward: Forward, laid_out: Batch, examples: Examples
+    ) -> None:
+        self._task, self._config, self._forward = task, config, forward
+        self._inputs, self._targets = laid_out  # (K, N, …)
+        self._truth = examples.targets.cpu()
+
+    @torch.no_grad()
+    def outputs(self) -> Tensor:
+        """(K, N, O), padded where the model pads."""
+        return torch.cat([self._forward(part) for part in self._inputs.split(PART, 1)], 1)
+
+    def losses(self, outputs: Tensor) -> list[float]:
+        return self._task.losses(outputs, self._targets, self._config["outputs"]).tolist()
+
+    def metrics(self, outputs: Tensor, lane: int) -> dict[str, float]:
+        return self._task.metrics(self._real(outputs, lane), self._truth, self._config)
+
+    def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
+        return self._task.documents(self._real(outputs, lane), self._truth, self._config)
+
+    def _real(self, outputs: Tensor, lane: int) -> Tensor:
+        return outputs[lane, :, : self._config["outputs"]].cpu()

@@ -1,0 +1,20 @@
+"""The line up to the supervisor: one JSON message a line, whole, whichever thread speaks."""
+
+import os
+import threading
+
+from pydantic import BaseModel
+
+
+class Line:
+    """Writes messages to a file descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._turn = threading.Lock()
+
+    def say(self, message: BaseModel) -> None:
+        rest = memoryview(message.model_dump_json().encode() + b"\n")
+        with self._turn:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]

@@ -1,0 +1,35 @@
+"""The rehearsal: a small job through the very same code, so that the first real one does nothing for the first time."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from unitscale.models.resolution import resolve
+from unitscale.models.specs import JobSpec
+from worker.pipe import Lane, Train
+from worker.trainer.bell import Bell
+from worker.trainer.catalog import DATASETS
+from worker.trainer.data import cache
+from worker.trainer.group import train_group
+from worker.trainer.line import Line
+
+SPEC = {
+    "task": "regression",
+    "dataset": "linear",
+    "units": {"batch_size": "full"},
+    "optimizer": {"name": "sgd"},
+    "budget": {"steps": 3},
+}
+
+
+def rehearse(library: Path) -> None:
+    """Train a line on the CPU, unheard, and have every data set in the cache."""
+    for name, dataset in DATASETS.items():
+        cache.load(library, name, dataset.make)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with tempfile.TemporaryDirectory() as folder:
+        spec = resolve(JobSpec.model_validate(SPEC), "cpu")
+        lane = Lane(job="rehearsal", attempt=1, spec=spec, folder=folder)
+        order = Train(lanes=(lane,))
+        train_group(Train.model_validate_json(order.model_dump_json()), Line(nowhere), Bell(), library)
+    os.close(nowhere)

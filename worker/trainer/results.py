@@ -1,0 +1,61 @@
+"""Results: the files a trained model leaves, and what is said of it."""
+
+import hashlib
+import json
+import resource
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unitscale.models.jobs import Artifact, Deployment, Result
+from worker.trainer.durable import new_folder
+
+StoppedBy = Literal["budget", "max_seconds", "target_loss"]
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+KIBIBYTE = 1024
+
+
+def leave(folder: Path, weights: dict[str, Tensor], documents: dict[str, Any]) -> tuple[Artifact, ...]:
+    """Write weights and JSON documents to `folder`, whole and fsynced."""
+    with new_folder(folder) as unfinished:
+        save_file({name: tensor.cpu() for name, tensor in weights.items()}, unfinished / WEIGHTS)
+        for name, content in documents.items():
+            (unfinished / name).write_text(json.dumps(content, indent=2) + "\n")
+    return tuple(_artifact(file) for file in sorted(folder.iterdir()))
+
+
+def result(
+    stopped_by: StoppedBy,
+    losses: tuple[float | None, float],
+    metrics: tuple[dict[str, float], dict[str, float]],
+    parameters: int,
+    artifacts: tuple[Artifact, ...],
+) -> Result:
+    """What a run ended with. `losses` are of training and validation, `metrics` of validation and test."""
+    size = next(artifact.bytes for artifact in artifacts if artifact.name == WEIGHTS)
+    return Result(
+        stopped_by=stopped_by,
+        train_loss=losses[0],
+        val_loss=losses[1],
+        metrics=metrics[0],
+        test_metrics=metrics[1],
+        parameters=parameters,
+        peak_memory_bytes=_peak_memory_bytes(),
+        deployment=(Deployment(format="fp32", bytes=size),),
+    )
+
+
+def _artifact(file: Path) -> Artifact:
+    content = file.read_bytes()
+    return Artifact(name=file.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def _peak_memory_bytes() -> int:
+    """Of the device if one is used, else of this process. Jobs that train together share it."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE

@@ -1,0 +1,80 @@
+"""The trainer's front door: `python -m worker.trainer.run` takes orders on stdin and speaks on stdout.
+
+UNITSCALE_CACHE_DIR names the folder where data sets are kept as tensors; ~/.cache/unitscale by default.
+"""
+
+import gc
+import os
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+import torch
+
+from worker.pipe import ORDER, Ask, Ready, Stop, Train
+from worker.trainer.bell import Bell
+from worker.trainer.group import train_group
+from worker.trainer.line import Line
+from worker.trainer.predict import answer
+from worker.trainer.rehearsal import rehearse
+
+
+def warm_up() -> None:
+    """Pay for the first step before there is a job: the nursery does this once, and forks."""
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    rehearse(_library())
+    gc.collect()
+    gc.freeze()  # what was imported stays: no collection needs to look at it again
+
+
+def serve() -> None:
+    """Answer asks until a group is to be trained; train it; return."""
+    line, bell = Line(_take_stdout()), Bell()
+    orders: queue.SimpleQueue[Train | Ask] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders, bell), daemon=True).start()
+    line.say(Ready())
+    while isinstance(order := orders.get(), Ask):
+        line.say(answer(order))
+    train_group(order, line, bell, _library())
+
+
+def _library() -> Path:
+    return Path(os.environ.get("UNITSCALE_CACHE_DIR") or Path.home() / ".cache" / "unitscale")
+
+
+def _take_stdout() -> int:
+    """Keep the real stdout for messages; what is printed goes to stderr from now on."""
+    private = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return private
+
+
+def _listen(orders: "queue.SimpleQueue[Train | Ask]", bell: Bell) -> None:
+    """Read orders until stdin ends: then the supervisor is gone, and so is this process, whatever it is doing."""
+    for line in sys.stdin.buffer:
+        order = ORDER.validate_json(line)
+        if isinstance(order, Stop):
+            bell.stop(order)
+        else:
+            orders.put(order)
+    os._exit(0)
+
+
+def leave(status: int) -> None:
+    """Exit without the interpreter's farewell, which would wait for torch to be taken apart."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    try:
+        warm_up()
+        serve()
+    except BaseException:  # the log must say why the process ends
+        traceback.print_exc()
+        leave(1)
+    leave(0)

@@ -1,0 +1,41 @@
+"""The saver: writes checkpoints beside the training loop and tells of each once it is durable."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from worker.pipe import Saved
+from worker.trainer.course import Course
+from worker.trainer.engine import checkpoints
+from worker.trainer.engine.checkpoints import Snapshot
+from worker.trainer.line import Line
+
+
+class Saver:
+    """One thread that writes. A snapshot is a copy, so training goes on meanwhile."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._last is not None and not self._last.done()
+
+    def save(self, course: Course, snapshot: Snapshot) -> None:
+        """Have a checkpoint written, and told of. Raises what went wrong with the one before."""
+        self.wait()
+        self._last = self._pool.submit(self._write, course, snapshot)
+
+    def wait(self) -> None:
+        """Return once everything is written. Raises what went wrong in writing."""
+        if self._last is not None:
+            self._last.result()
+
+    def _write(self, course: Course, snapshot: Snapshot) -> None:
+        facts: Mapping = snapshot.facts
+        folder = checkpoints.name(facts["step"])
+        size = checkpoints.write(course.folder / folder, snapshot)
+        told = ("step", "points", "training_seconds", "evaluation_seconds", "examples")
+        self._line.say(Saved(job=course.lane.job, folder=folder, bytes=size, **{key: facts[key] for key in told}))
+        checkpoints.prune(course.folder)

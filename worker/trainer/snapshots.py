@@ -1,0 +1,53 @@
+"""Snapshots of a course: taken on the way, and gone back to by a later attempt."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from unitscale.errors import Impossible
+from worker.trainer.assembly import Assembly
+from worker.trainer.course import Course
+from worker.trainer.engine import checkpoints
+from worker.trainer.engine.checkpoints import Snapshot
+from worker.trainer.engine.timing import Clock
+
+
+def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapshot:
+    """A copy of one lane as it stands after `step`, whose points have been sent."""
+    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.learner.optimizer.state.items()}
+    facts = {
+        "step": step,
+        "points": dict(course.points),
+        "train_loss": course.train_loss,
+        "training_seconds": course.training_before + clock.training(),
+        "evaluation_seconds": course.evaluation_before + clock.evaluation(),
+        "examples": assembly.batches.examples(step),
+        "kernels": checkpoints.kernels(),
+    }
+    return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
+
+
+def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
+    """Put every lane back to its checkpoint; the step they stand at, 0 for a first attempt.
+
+    Raises Impossible when they do not stand at the same step.
+    """
+    steps = {course.lane.resume.step if course.lane.resume else 0 for course in courses}
+    if len(steps) > 1:
+        raise Impossible(f"Jobs that stand at different steps ({sorted(steps)}) cannot be trained together.")
+    for course in courses:
+        if course.lane.resume:
+            _restore(course, assembly, checkpoints.read(Path(course.lane.resume.folder)))
+    return steps.pop()
+
+
+def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
+    learner, facts = assembly.learner, snapshot.facts
+    learner.weights.write(course.place, snapshot.weights)
+    for name, tensor in learner.optimizer.state.items():
+        tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
+    course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
+    course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
+    if facts["kernels"]["threads"] != torch.get_num_threads():
+        torch.set_num_threads(facts["kernels"]["threads"])

@@ -1,0 +1,91 @@
+"""Image classification: one of C classes from pixels.  K lanes, B batch, N images of H × W."""
+
+import base64
+import io
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unitscale.errors import WrongInput
+from worker.trainer.data.examples import Examples, Splits
+from worker.trainer.material import Material, standard
+
+PNG_WHITE = 255
+
+
+class ImageClassification:
+    """Cross entropy on pixels of zero mean and unit variance."""
+
+    def prepare(self, splits: Splits, *, standardized: bool) -> Material:
+        images = splits.training.inputs
+        classes = int(max(split.targets.max() for split in splits)) + 1
+        pixels = images.double()
+        config = {
+            "inputs": [1, *images.shape[1:]],
+            "outputs": classes,
+            "classes": list(range(classes)),
+            "white": images.max().item(),
+            "input_mean": [pixels.mean().item() if standardized else 0.0],
+            "input_deviation": [(pixels.std(correction=0).item() or 1.0) if standardized else 1.0],
+        }
+        ready = (Examples(standard(split.inputs, config, "input").unsqueeze(1), split.targets) for split in splits)
+        return Material(Splits(*ready), config)
+
+    def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+        """Mean cross entropy of each lane.  (K, B, O), (K, B) → (K,), of which the first `width` outputs are real."""
+        logits, labels = outputs[..., :width].reshape(-1, width), targets.reshape(-1)
+        return functional.cross_entropy(logits, labels, reduction="none").view(targets.shape).mean(1)
+
+    def metrics(self, outputs: Tensor, targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
+        return {"accuracy": (outputs.argmax(1) == targets).double().mean().item()}
+
+    def documents(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
+        """The confusion matrix on the test split: a row a true class, a column an answer."""
+        classes = config["outputs"]
+        pairs = torch.bincount(targets * classes + outputs.argmax(1), minlength=classes * classes)
+        return {"confusion.json": {"classes": config["classes"], "matrix": pairs.view(classes, classes).tolist()}}
+
+    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
+        """Images (N, 1, H, W), standardized.
+
+        Raises WrongInput, naming every input that is no image of the right size.
+        """
+        _, height, width = config["inputs"]
+        images = [_image(given, height, width, config["white"]) for given in inputs]
+        wrong = f"must be an image of {height} × {width} pixels: nested lists of numbers, or base64 PNG"
+        fields = tuple((f"/inputs/{place}", wrong) for place, image in enumerate(images) if image is None)
+        if fields:
+            raise WrongInput(f"Input {fields[0][0].rsplit('/', 1)[1]} {wrong}.", fields)
+        return standard(torch.stack([image for image in images if image is not None]), config, "input").unsqueeze(1)
+
+    def answers(self, outputs: Tensor, config: dict[str, Any]) -> list[dict[str, Any]]:
+        classes = config["classes"]
+        return [
+            {
+                "label": classes[int(row.argmax())],
+                "probabilities": dict(zip(map(str, classes), row.tolist(), strict=True)),
+            }
+            for row in outputs.double().softmax(1)
+        ]
+
+
+def _image(given: Any, height: int, width: int, white: float) -> Tensor | None:
+    """Pixels (H, W) in the range of the data set; None for what is no such image."""
+    try:
+        pixels = _png(given, height, width) * white if isinstance(given, str) else torch.tensor(given).float()
+    except Exception:  # whatever a decoder makes of foreign bytes, they are no image
+        return None
+    return pixels if pixels.shape == (height, width) and pixels.isfinite().all() else None
+
+
+def _png(given: str, height: int, width: int) -> Tensor:
+    """Grey pixels from 0 (black) to 1 (white) of a base64 PNG. Only one of the right size is decoded."""
+    from PIL import Image  # noqa: PLC0415  most trainers never see a PNG
+
+    with Image.open(io.BytesIO(base64.b64decode(given, validate=True)), formats=["PNG"]) as image:
+        if image.size != (width, height):
+            raise ValueError(f"The image has {image.size} pixels.")
+        grey = image.convert("L")
+    return torch.frombuffer(bytearray(grey.tobytes()), dtype=torch.uint8).view(height, width) / PNG_WHITE

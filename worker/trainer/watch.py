@@ -1,0 +1,190 @@
+"""The watch over a training loop: it measures, saves, obeys, and ends each job of a group.  K lanes."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from unitscale.errors import Impossible
+from unitscale.models.jobs import Reason
+from worker.pipe import Ended, Started, Stop, Stopped
+from worker.trainer import results, snapshots
+from worker.trainer.assembly import Assembly
+from worker.trainer.bell import Bell
+from worker.trainer.course import Course
+from worker.trainer.engine.loop import train
+from worker.trainer.engine.timing import Clock
+from worker.trainer.line import Line
+from worker.trainer.reporter import Measured, Reporter
+from worker.trainer.results import StoppedBy
+from worker.trainer.saver import Saver
+
+BUSY_SECONDS = 0.02  # until a checkpoint is asked for again while another one is being written
+
+
+class AllOver(Exception):
+    """The loop's way out: no course is open."""
+
+
+class Watch:
+    """Watches the loop: measures, saves, obeys and ends. Between such moments a step costs it one comparison each."""
+
+    def __init__(self, courses: Sequence[Course], assembly: Assembly, line: Line, bell: Bell, step: int) -> None:
+        self._courses, self._assembly, self._line, self._bell = courses, assembly, line, bell
+        self._clock = Clock()
+        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly.batches.examples)
+        self._saver = Saver(line)
+        self._first = self._look_at = step + 1
+        self._alarm = 0.0
+        self._every = int(courses[0].lane.spec.evaluation.every_steps or assembly.steps)
+
+    def train(self, done: int) -> None:
+        """Take all steps after `done`."""
+        batches = self._assembly.batches.start(done + 1)
+        with self._reporter:
+            try:
+                train(self._assembly.learner, batches, done + 1, self._assembly.steps, self._observe)
+                raise Impossible(f"The run has {self._assembly.steps} steps and stands at step {done}.")
+            except AllOver:
+                self._saver.wait()
+
+    def _observe(self, step: int, losses: Tensor) -> None:
+        if step < self._look_at and not self._bell.rung and time.perf_counter() < self._alarm:
+            self._reporter.settle(losses)
+        else:
+            self._attend(step, losses)
+
+    def _attend(self, step: int, losses: Tensor) -> None:
+        """Do all that is due at this step; leave the loop when nothing remains to be trained."""
+        if step == self._first:
+            self._start(losses)
+        ending = self._out_of_time()
+        measured = self._measure(step, self._open() if self._is_due(step) else list(ending))
+        self._reporter.settle_measured(step, losses, measured)
+        self._end(self._ending(step, measured, ending), measured)
+        self._obey(step, self._bell.answer())
+        self._save_due(step)
+        self._fail()
+        if not self._open():
+            raise AllOver
+        self._look_ahead(step)
+
+    def _open(self) -> list[Course]:
+        return [course for course in self._courses if course.open]
+
+    def _start(self, losses: Tensor) -> None:
+        if losses.is_cuda:
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        for course in self._courses:
+            self._line.say(Started(job=course.lane.job, steps=self._assembly.steps))
+            course.next_save = now + course.lane.spec.checkpoint.every_seconds
+
+    def _is_due(self, step: int) -> bool:
+        return step % self._every == 0 or step == self._assembly.steps
+
+    def _out_of_time(self) -> list[Course]:
+        return [course for course in self._open() if self._seconds_left(course) <= 0]
+
+    def _seconds_left(self, course: Course) -> float:
+        most = course.lane.spec.budget.max_seconds
+        return float("inf") if most is None else most - course.training_before - self._clock.training()
+
+    def _measure(self, step: int, courses: Sequence[Course]) -> Measured:
+        """Evaluate these courses on the validation split."""
+        if not courses:
+            return {}
+        exam, rates = self._assembly.validation, self._assembly.rates.floats(step)
+        with self._clock.evaluating():
+            outputs = exam.outputs()
+            losses = exam.losses(outputs)
+            return {
+                course.place: {
+                    "val_loss": losses[course.place],
+                    **{f"val_{name}": value for name, value in exam.metrics(outputs, course.place).items()},
+                    "learning_rate": rates[course.place],
+                }
+                for course in courses
+            }
+
+    def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
+        """Which lanes end at this step, and why: what is the same on every machine goes first."""
+        ending: dict[int, StoppedBy] = {course.place: "max_seconds" for course in out_of_time}
+        if step == self._assembly.steps:
+            ending = {course.place: "budget" for course in self._open()}
+        for place, values in measured.items():
+            target = self._courses[place].lane.spec.budget.target_loss
+            if target is not None and values["val_loss"] <= target:
+                ending[place] = "target_loss"
+        return ending
+
+    def _end(self, ending: Mapping[int, StoppedBy], measured: Measured) -> None:
+        """Read the test split, leave the files and tell the result, for each lane that ends and has not failed."""
+        if not ending:
+            return
+        self._reporter.flush()
+        with self._clock.evaluating():
+            outputs = self._assembly.test.outputs()
+        self._saver.wait()
+        for place, stopped_by in ending.items():
+            if self._courses[place].failure is None:
+                self._succeed(self._courses[place], stopped_by, measured[place], outputs)
+
+    def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
+        weights, exam = self._assembly.learner.weights, self._assembly.test
+        documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
+        artifacts = results.leave(course.folder / "artifacts", weights.read(course.place), documents)
+        metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
+        val_loss = metrics.pop("loss")
+        result = results.result(
+            stopped_by,
+            (course.train_loss, val_loss),
+            (metrics, exam.metrics(outputs, course.place)),
+            weights.parameters,
+            artifacts,
+        )
+        course.open = False
+        self._line.say(Ended(job=course.lane.job, result=result, artifacts=artifacts))
+
+    def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
+        for course in self._open():
+            stop = stops.get(course.lane.job)
+            if stop is None:
+                continue
+            self._reporter.flush()
+            if stop.why != "cancel":
+                self._save(step, course)
+            if course.failure is None:
+                self._saver.wait()
+                course.open = False
+                self._line.say(Stopped(job=course.lane.job, why=stop.why))
+
+    def _save_due(self, step: int) -> None:
+        now = time.perf_counter()
+        for course in self._open():
+            if now >= course.next_save and not self._saver.busy:
+                self._save(step, course)
+                course.next_save = now + course.lane.spec.checkpoint.every_seconds
+
+    def _save(self, step: int, course: Course) -> None:
+        """Have a checkpoint of this step written, after all its points."""
+        self._reporter.flush()
+        if course.failure is None:
+            self._saver.save(course, snapshots.take(step, course, self._assembly, self._clock))
+
+    def _fail(self) -> None:
+        """Tell the end of courses whose loss is no longer a number."""
+        for course in self._open():
+            if course.failure is not None:
+                self._saver.wait()
+                course.open = False
+                reason = Reason(code=course.failure.code, message=course.failure.message)
+                self._line.say(Ended(job=course.lane.job, reason=reason))
+
+    def _look_ahead(self, step: int) -> None:
+        """Set step and time of the next look."""
+        self._look_at = min((step // self._every + 1) * self._every, self._assembly.steps)
+        now, courses = time.perf_counter(), self._open()
+        saves = min(max(course.next_save, now + BUSY_SECONDS * self._saver.busy) for course in courses)
+        self._alarm = min(saves, now + min(self._seconds_left(course) for course in courses))
