@@ -5,6 +5,7 @@ from typing import Any, cast
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.security import SCHEME
 from unitscale.models.events import Event
 from unitscale.models.problems import Problem
 
@@ -26,10 +27,19 @@ def document(app: FastAPI) -> dict[str, Any]:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas: dict[str, Any] = made["components"]["schemas"]
         schemas.update(_schemas(Problem) | _schemas(Event))
+        _say_who_may(made)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _say_who_may(made: dict[str, Any]) -> None:
+    """Every operation that can answer 401 needs a key."""
+    made["components"]["securitySchemes"] = SCHEME
+    for operation in (operation for path in made["paths"].values() for operation in path.values()):
+        if "401" in operation["responses"]:
+            operation["security"] = [{name: [] for name in SCHEME}]
 
 
 def _schemas(kind: type[Problem | Event]) -> dict[str, Any]:

@@ -41,7 +41,6 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry=measures.telemetry,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = Services(settings)
     app.state.measures = measures
@@ -50,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestIds)
     errors.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     docs.install(app)
     contract.install(app)
     return app

@@ -6,12 +6,15 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.view import DropAggregation, View
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from unitscale.errors import StoreAway
 from unitscale.wire.jobs import Jobs
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+UNUSED = View(instrument_name="http.server.active_requests", aggregation=DropAggregation())
+"""Two measurements a request for what Prometheus would see only at the moment of its scrape."""
 
 
 class Measures:
@@ -20,7 +23,7 @@ class Measures:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         reader = PrometheusMetricReader(registry=self._registry)
-        provider = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+        provider = MeterProvider(metric_readers=[reader], views=[UNUSED], shutdown_on_exit=False)
         self.telemetry = TelemetryConfig(meter_provider=provider, tracing=False, logs=False, operation_spans=False)
         self.census: dict[str, int] = {}
         """Queued jobs by queue, and running jobs, as last counted."""

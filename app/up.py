@@ -1,6 +1,6 @@
 """The local stack: an embedded Valkey, the API and a worker node, kept alive until Ctrl-C.
 
-    python -m app.up
+python -m app.up
 """
 
 import asyncio

@@ -51,6 +51,7 @@ def main() -> int:
         return INTERRUPTED
     except (stack.NotStarted, DemoFailed, ServiceError, ClientError) as error:
         console.print(Text(f"\nThe demo failed: {error}", style="bold red"))
+        console.print(Text("\n".join(getattr(error, "__notes__", ())), style="dim"))
         return 1
     return 0
 

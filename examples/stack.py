@@ -18,10 +18,11 @@ from unitscale.errors import Away
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
+LOG_LINES = 15
 
 
 class NotStarted(Exception):
-    """The service did not come up; the message holds what it last said."""
+    """The service did not come up; a note holds what it last said."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ def running() -> Iterator[Stack]:
         try:
             _wait(stack, process, log)
             yield stack
+        except Exception as error:
+            error.add_note(_last_words(log))
+            raise
         finally:
             _stop(process)
 
@@ -82,9 +86,12 @@ def _wait(stack: Stack, process: subprocess.Popen[bytes], log: Path) -> None:
                 if client.workers():
                     return
             time.sleep(0.1)
-    last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
     how = "ended at once" if process.poll() is not None else f"was not ready within {READY_SECONDS:.0f} seconds"
-    raise NotStarted(f"The service {how}. It said:\n{last}")
+    raise NotStarted(f"The service {how}.")
+
+
+def _last_words(log: Path) -> str:
+    return "The service said last:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -6,6 +6,8 @@ import time
 from functools import partial
 from typing import Any
 
+import structlog
+
 from unitscale.models.jobs import Reason
 from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
@@ -13,6 +15,8 @@ from worker.outbox import Outbox
 from worker.pipe import Ended, Lane, Points, Resume, Saved, Started, Stop, Stopped
 
 OUT_OF_MEMORY_TRIES = 2
+
+log = structlog.get_logger()
 
 
 class JobLane:
@@ -111,6 +115,8 @@ class JobLane:
 
     def lose_lease(self) -> None:
         """A newer attempt holds the job: nothing more of this one counts."""
+        if not self.over:
+            log.warning("a newer attempt holds the job; this one's writes are refused", job=self.job.id)
         self.over = True
         self._news.set()
 

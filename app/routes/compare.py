@@ -17,9 +17,7 @@ router = routes_of("compare")
 
 
 @router.get("/compare", response_model=Comparison, responses=problems(NotFound))
-async def compare_jobs(
-    ids: ComparedJobs, jobs: JobsDep, curves: CurvesDep, caller: MayRead
-) -> Response:
+async def compare_jobs(ids: ComparedJobs, jobs: JobsDep, curves: CurvesDep, caller: MayRead) -> Response:
     """The fields in which jobs differ, what came out of each, and their curves, sampled alike."""
     found = await jobs.get_many(caller.project, ids)
     return responses.measures(compared(found, await gather(*(curves.read(job.id) for job in found))))

@@ -8,11 +8,11 @@ from starlette.responses import PlainTextResponse
 from app.dependencies import MeasuresDep, ServicesDep
 from app.errors import problems
 from app.metrics import CONTENT_TYPE
-from app.routing import StrictRoute
+from app.routing import StrictRoute, own_name
 from unitscale.errors import StoreAway
 from unitscale.models.document import Answer
 
-router = APIRouter(tags=["health"], route_class=StrictRoute)
+router = APIRouter(tags=["health"], route_class=StrictRoute, generate_unique_id_function=own_name)
 
 TEXT = {"schema": {"type": "string"}}
 

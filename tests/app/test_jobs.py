@@ -19,7 +19,7 @@ def test_a_submitted_job_is_there(api):
 
 def test_a_spec_comes_back_with_every_default_filled_in(job):
     assert job["spec"]["units"]["learning_rate"] > 0
-    assert job["requested"]["units"]["learning_rate"] == "auto"
+    assert job["requested"] == SPEC
 
 
 def test_a_dry_run_stores_nothing(api):

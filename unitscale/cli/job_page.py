@@ -70,7 +70,8 @@ def _measured(job: "Job") -> Iterable[Row]:
         yield "losses", wording.phrase({"train": result.train_loss, "val": result.val_loss})
         yield "metrics", wording.phrase(result.metrics)
         yield "test", wording.phrase(result.test_metrics)
-        yield "cost", wording.phrase({"parameters": result.parameters, "price": result.price})
+        memory = wording.size(result.peak_memory_bytes) if result.peak_memory_bytes else None
+        yield "cost", wording.phrase({"parameters": result.parameters, "peak memory": memory, "price": result.price})
         for form in result.deployment:
             yield f"as {form.format}", wording.size(form.bytes)
 

@@ -24,11 +24,11 @@ REMEMBERED = 4096
 
 
 class Course:
-    """How far a job has come, by what its events say."""
+    """How far a job has come, by what its events say from the beginning."""
 
     def __init__(self, job: "Job") -> None:
-        self.state: str = job.state
-        self.step = job.progress.step
+        self.state: str = "queued"
+        self.step = 0
         self.steps = job.progress.steps
         self.curves: dict[str, deque[float | None]] = {}
 
@@ -60,9 +60,10 @@ class View(Protocol):
 
 def watch(client: "Client", connection: "Connection", job: "Job") -> "Job":
     """Show the job until it has ended; Ctrl-C detaches and says how to come back."""
+    if job.ended_at:
+        return job
     course = Course(job)
     with detachable(connection, f"watch {job.id}", job.id), _view(job) as view:
-        view(course)
         for event in client.follow(job.id):
             course.steps = course.steps or _steps(client, job.id, event)
             course.absorb(event)

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 BRAILLE = 0x2800
@@ -49,21 +49,19 @@ def logarithmic(points: Points) -> bool:
 def _canvas(points: Points, width: int, height: int) -> list[str]:
     cells = [[BRAILLE] * width for _ in range(height)]
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    for x, y in _joined(points, 2 * width):
-        column = round(_share(x, min(xs), max(xs)) * (2 * width - 1))
-        row = round((1 - _share(y, min(ys), max(ys))) * (4 * height - 1))
+    columns, rows = 2 * width - 1, 4 * height - 1
+    dots = [(_share(x, min(xs), max(xs)) * columns, (1 - _share(y, min(ys), max(ys))) * rows) for x, y in points]
+    for column, row in _joined(dots):
         cells[row // 4][column // 2] |= DOTS[column % 2][row % 4]
     return ["".join(map(chr, line)) for line in cells]
 
 
-def _joined(points: Points, columns: int) -> Points:
-    """The points, and straight lines between those that lie more than a column apart."""
-    gap = (points[-1][0] - points[0][0]) / columns or 1.0
-    joined = [points[0]]
-    for (x, y), (following, level) in itertools.pairwise(points):
-        pieces = max(1, math.ceil((following - x) / gap))
-        joined += [(x + (following - x) * k / pieces, y + (level - y) * k / pieces) for k in range(1, pieces + 1)]
-    return joined
+def _joined(dots: Points) -> Iterator[tuple[int, int]]:
+    """Every dot on the straight lines from one to the next."""
+    for (x, y), (to_x, to_y) in itertools.pairwise(dots):
+        pieces = max(1, math.ceil(max(abs(to_x - x), abs(to_y - y))))
+        for piece in range(pieces + 1):
+            yield round(x + (to_x - x) * piece / pieces), round(y + (to_y - y) * piece / pieces)
 
 
 def _share(value: float, low: float, high: float) -> float:

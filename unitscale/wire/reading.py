@@ -1,6 +1,7 @@
 """From a job's hash in Redis to the words of the API."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from unitscale.models.document import moment
@@ -22,8 +23,8 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         state=State(text(record[b"state"])),
         wish=text(record.get(b"wish")) or None,  # type: ignore[arg-type]  # pydantic checks the word
         reason=Reason.model_validate_json(record[b"reason"]) if record.get(b"reason") else None,
-        requested=JobSpec.model_validate_json(record[b"requested"]),
-        spec=JobSpec.model_validate_json(record[b"spec"]),
+        requested=_spec(record[b"requested"]),
+        spec=_spec(record[b"spec"]),
         attempt=int(record[b"attempt"]),
         losses=int(record[b"losses"]),
         created_at=moment(int(record[b"created_at"])),
@@ -34,6 +35,12 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         timings=_timings(record),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
     )
+
+
+@lru_cache(maxsize=1024)
+def _spec(document: bytes) -> JobSpec:
+    """A spec, read once for all who poll its job: it never changes, and takes longer than the rest of the record."""
+    return JobSpec.model_validate_json(document)
 
 
 def checkpoints_of(record: Record) -> list[Checkpoint]:

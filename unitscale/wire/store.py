@@ -15,6 +15,7 @@ from redis.exceptions import BusyLoadingError, ConnectionError, ReadOnlyError, T
 from unitscale.errors import StoreAway
 from unitscale.models.jobs import NEXT
 from unitscale.wire import keys
+from unitscale.wire.rounds import Rounds
 
 CONNECT_SECONDS = 2.0
 
@@ -45,6 +46,7 @@ class Store:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self._scripts: dict[str, AsyncScript] = {}
+        self._rounds = Rounds(redis)
 
     async def run(self, script: str, *args: str | float | bytes) -> Any:
         """Run one of `scripts/*.lua` atomically. Each may be repeated: the second time changes nothing."""
@@ -54,10 +56,7 @@ class Store:
     async def read(self, *commands: tuple[str | int, ...]) -> list[Any]:
         """The answers to these commands, in one round trip."""
         with away():
-            async with self.redis.pipeline(transaction=False) as pipe:
-                for command in commands:
-                    pipe.execute_command(*command)  # pyright: ignore[reportUnknownMemberType]  # as above
-                return await pipe.execute()
+            return await self._rounds.ask(commands)
 
     def _script(self, name: str) -> AsyncScript:
         if name not in self._scripts:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
 
 from unitscale.cli import job_page, live, printing, wording
 from unitscale.cli.connection import connect, connection
@@ -66,7 +67,6 @@ def _resolved(answer: "DryRun", as_json: bool) -> None:
     if as_json:
         return printing.write_json(answer)
     estimate = wording.phrase(answer.estimate.model_dump(exclude={"queue"}))
-    for path, value in wording.flat(answer.spec.model_dump(mode="json")):
-        printing.write(f"{path}: {wording.number(value)}")
+    printing.write(yaml.safe_dump(answer.spec.model_dump(mode="json", exclude_none=True), sort_keys=False))
     printing.say(f"It would take: {estimate}. Queue: {answer.estimate.queue.why}")
     return None

@@ -11,7 +11,7 @@ class Clock:
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self._evaluation: tuple[float, float | None] = (0.0, None)
-        """Seconds of evaluations that are over, and when the one now going on began: read by other threads in one go."""
+        """Seconds of evaluations that are over, and when the present one began; other threads read both in one go."""
 
     def training(self) -> float:
         spent, since = self._evaluation

@@ -1,0 +1,127 @@
+"""SIGKILL, SIGSTOP and SIGTERM to the processes that train and serve."""
+
+import random
+import signal
+import statistics
+import time
+from contextlib import suppress
+
+import psutil
+
+from benchmarks.chaos import jobs
+from benchmarks.chaos.report import Report
+from benchmarks.chaos.stack import LEASE_SECONDS, Stack, until
+from unitscale.client import Client
+from unitscale.models.jobs import State
+
+SPECS = 4
+KINDS = ("trainer", "trainer", "supervisor", "supervisor", "nursery", "main", "node", "api")
+
+
+def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: int = 100) -> None:
+    """SIGKILL what trains and serves, at random, while jobs run: nothing lost, nothing doubled, every curve the same."""
+    report.begin(f"{kills} random SIGKILLs under {jobs_wanted} jobs")
+    with stack.client() as client:
+        expected = [jobs.reference(client, jobs.spec(seed)) for seed in range(SPECS)]
+        ids = [client.submit(jobs.spec(n % SPECS)).id for n in range(jobs_wanted)]
+        killed_at = _kill_at_random(stack, ids, kills)
+        until(stack.ready)
+        ended = jobs.all_ended(client, ids)
+        lost = sum(job.state is not State.SUCCEEDED for job in ended)
+        doubled = sum(jobs.ends(client, job_id) != 1 for job_id in ids)
+        different = sum(jobs.outcome(client, job_id) != expected[n % SPECS] for n, job_id in enumerate(ids))
+        recoveries = [s for job in ended if job.losses for s in _recoveries(client, job.id, killed_at)]
+    report.note("jobs lost", f"{lost} of {jobs_wanted}", "0", met=lost == 0)
+    report.note("jobs ended twice", str(doubled), "0", met=doubled == 0)
+    report.note("curves that differ from an undisturbed run", str(different), "0", met=different == 0)
+    median = statistics.median(recoveries) if recoveries else 0.0
+    report.note(
+        "recovery, kill to next attempt",
+        f"median {median:.1f} s, worst {max(recoveries, default=0):.1f} s, {len(recoveries)} recoveries",
+        "median ≤ 5 s",
+        met=bool(recoveries) and median <= 5,
+    )
+
+
+def _kill_at_random(stack: Stack, ids: list[str], kills: int) -> list[float]:
+    chance, times = random.Random(0), []
+    while len(times) < kills:
+        time.sleep(chance.uniform(0.1, 0.9))
+        kind = chance.choice(KINDS)
+        if kind in ("node", "api"):
+            name = "api" if kind == "api" else chance.choice(stack.nodes)
+            times.append(time.time())
+            stack.restart(name)
+        elif processes := stack.processes(kind):
+            with suppress(psutil.NoSuchProcess):
+                victim = chance.choice(processes)
+                times.append(time.time())
+                victim.kill()
+    return times
+
+
+def _recoveries(client: Client, job_id: str, killed_at: list[float]) -> list[float]:
+    """Seconds from the kill before each loss to the start of the next attempt."""
+    found: list[float] = []
+    back = None
+    for event in jobs.states(client, job_id):
+        at = event.at.timestamp()
+        if event.data["state"] == "queued" and event.data["attempt"]:
+            back = max((t for t in killed_at if t <= at), default=None)
+        elif event.data["state"] == "running" and back is not None:
+            found.append(at - back)
+            back = None
+    return found
+
+
+def frozen_supervisors(stack: Stack, report: Report, times: int = 30) -> None:
+    """SIGSTOP a supervisor past its lease: the job goes on elsewhere, and every late write is refused."""
+    report.begin(f"{times} supervisors frozen past their lease")
+    refused_before = stack.said("a newer attempt holds the job")
+    frozen = 0
+    with stack.client() as client:
+        wanted = jobs.spec(0, steps=30_000)
+        expected = jobs.reference(client, wanted)
+        ids: list[str] = []
+        while frozen < times:
+            ids += [client.submit(wanted).id for _ in stack.nodes]
+            until(lambda: sum(client.job(i).progress.step > 0 for i in ids[-2:]) == len(stack.nodes), what="jobs to run")
+            frozen += _freeze(stack, client, ids[-2:])
+        ended = jobs.all_ended(client, ids)
+        different = sum(jobs.outcome(client, job_id) != expected for job_id in ids)
+        doubled = sum(jobs.ends(client, job_id) != 1 for job_id in ids)
+    refused = stack.said("a newer attempt holds the job") - refused_before
+    report.note("late supervisors refused", f"{refused} of {frozen}", "all", met=refused >= frozen)
+    good = all(job.state is State.SUCCEEDED for job in ended) and not different and not doubled
+    report.note("their jobs", f"{len(ended)} ended, {different} differ, {doubled} twice", "all the same, once", met=good)
+
+
+def _freeze(stack: Stack, client: Client, ids: list[str]) -> int:
+    supervisors = stack.processes("supervisor")
+    for supervisor in supervisors:
+        supervisor.send_signal(signal.SIGSTOP)
+    until(lambda: all(client.job(i).losses for i in ids), seconds=LEASE_SECONDS * 4, what="leases to run out")
+    for supervisor in supervisors:
+        supervisor.send_signal(signal.SIGCONT)
+    return len(supervisors)
+
+
+def leaving_worker(stack: Stack, report: Report) -> None:
+    """SIGTERM to a node: its job goes on elsewhere from the checkpoint it wrote, and no loss is counted."""
+    report.begin("SIGTERM to a worker")
+    with stack.client() as client:
+        wanted = jobs.spec(1, steps=30_000, checkpoint_seconds=60)
+        expected = jobs.reference(client, wanted)
+        ids = [client.submit(wanted).id for _ in stack.nodes]
+        until(lambda: all(client.job(i).progress.step > 1000 for i in ids), what="jobs to run")
+        node = stack.nodes[0]
+        stack.parts[node].terminate()
+        stack.parts[node].wait(45)
+        stack.start(node)
+        ended = jobs.all_ended(client, ids)
+        moved = [job for job in ended if job.attempt == 2]
+        kept = all(client.checkpoints(job.id)[0].step > 1000 for job in moved)
+        same = all(jobs.outcome(client, job_id) == expected for job_id in ids)
+    met = len(moved) == 1 and all(job.losses == 0 for job in ended) and same and kept
+    figures = f"{len(moved)} moved, losses {[job.losses for job in ended]}, same curves: {same}, went on from its checkpoint: {kept}"
+    report.note("jobs of a leaving worker", figures, "1 moved, no loss, same curves", met=met)

@@ -1,0 +1,159 @@
+"""The command line against the service itself."""
+
+import asyncio
+import json
+
+import pytest
+
+from unitscale.cli.connection import Given, locate
+from unitscale.cli.exits import ExitCode
+from unitscale.client import AsyncClient
+from unitscale.errors import IllegalTransition, Unauthorized
+
+SHORT = ("-o", "task=regression", "-o", "budget.epochs=20")
+LONG = ("-o", "task=image-classification", "-o", "budget.epochs=100000")
+
+
+@pytest.fixture
+def client(data_dir):
+    with locate(Given(data_dir=data_dir), {}).client() as client:
+        yield client
+
+
+@pytest.fixture
+def job_id(unitscale):
+    """A job that has succeeded."""
+    return json.loads(unitscale("submit", *SHORT, "--wait", "--json").stdout)["id"]
+
+
+def test_a_job_submitted_and_waited_for_prints_its_result(unitscale):
+    said = unitscale("submit", *SHORT, "-o", "name=first", "--wait", "--json")
+
+    assert said.exit_code == ExitCode.OK
+    assert json.loads(said.stdout)["state"] == "succeeded"
+    assert "succeeded" in said.stderr
+
+
+def test_without_waiting_only_the_id_is_on_stdout(unitscale, client):
+    said = unitscale("submit", *SHORT)
+
+    assert client.job(said.stdout.strip()).spec.budget.epochs == 20
+    assert f"unitscale watch {said.stdout.strip()}" in said.stderr
+
+
+def test_a_dry_run_prints_a_spec_that_can_be_submitted(unitscale):
+    spec = unitscale("submit", *SHORT, "--dry-run").stdout
+
+    assert unitscale("submit", "-", "--dry-run", stdin=spec).stdout == spec
+
+
+def test_a_cancelled_job_has_its_own_exit_code(unitscale):
+    job = unitscale("submit", *LONG).stdout.strip()
+    unitscale("cancel", job)
+
+    said = unitscale("watch", job)
+
+    assert said.exit_code == ExitCode.ENDED_BADLY
+    assert "cancelled" in said.stdout
+
+
+def test_a_job_that_was_set_aside_can_be_called_off(unitscale):
+    job = unitscale("submit", *LONG).stdout.strip()
+
+    said = [unitscale(verb, job).exit_code for verb in ("pause", "cancel")]
+
+    assert said == [ExitCode.OK, ExitCode.OK]
+
+
+def test_a_trained_model_answers_one_line_an_input(unitscale, job_id):
+    said = unitscale("predict", job_id, stdin="[[0.5], [1.5]]")
+
+    assert len(said.stdout.splitlines()) == 2
+
+
+def test_a_refusal_says_what_is_wrong_and_where(unitscale):
+    said = unitscale("submit", "-o", "task=regression", "-o", "units.learning_rate=-1")
+
+    assert said.exit_code == ExitCode.REFUSED
+    assert "/units/learning_rate" in said.stderr
+    assert said.stdout == ""
+
+
+def test_a_wrong_key_is_told_what_to_do(unitscale):
+    said = unitscale("ls", UNITSCALE_API_KEY="wrong")
+
+    assert said.exit_code == ExitCode.REFUSED
+    assert "unitscale doctor" in said.stderr
+
+
+def test_the_doctor_finds_nothing_wrong(unitscale):
+    said = unitscale("doctor", "--json")
+
+    assert [check["name"] for check in json.loads(said.stdout)["data"] if not check["ok"]] == []
+
+
+@pytest.mark.parametrize("command", ["show", "compare", "logs", "artifacts", "curves", "watch"])
+def test_an_ended_job_can_be_looked_at(unitscale, job_id, command):
+    assert unitscale(command, job_id).exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize("command", ["ls", "catalog", "workers", "keys list"])
+def test_what_surrounds_jobs_can_be_listed_as_json(unitscale, command):
+    assert json.loads(unitscale(*command.split(), "--json").stdout)
+
+
+def test_a_key_made_here_opens_its_project(unitscale):
+    key = unitscale("keys", "create", "vision", "--scope", "read").stdout.strip()
+
+    assert json.loads(unitscale("ls", "--json", UNITSCALE_API_KEY=key).stdout)["data"] == []
+
+
+def test_every_event_of_a_job_is_a_line_of_json(unitscale, job_id):
+    events = [json.loads(line) for line in unitscale("watch", job_id, "--json").stdout.splitlines()]
+
+    assert events[-1]["type"] == "end"
+    assert max(event["data"].get("last_step", 0) for event in events) == 80
+
+
+def test_files_are_saved_whole(client, job_id, tmp_path):
+    for artifact in client.artifacts(job_id):
+        assert client.download(job_id, artifact.name, tmp_path).stat().st_size == artifact.bytes
+
+
+def test_the_same_key_is_the_same_job(client):
+    spec = {"task": "regression"}
+
+    assert client.submit(spec, "once").id == client.submit(spec, "once").id
+
+
+def test_what_has_ended_cannot_be_resumed(client, job_id):
+    with pytest.raises(IllegalTransition):
+        client.resume(job_id)
+
+
+def test_curves_come_whole_as_csv(client, job_id):
+    header, *rows = client.curves_csv(job_id, ["train_loss"]).splitlines()
+
+    assert header == "attempt,step,time,key,value"
+    assert len(rows) == 80
+
+
+def test_the_client_awaited_follows_a_job_to_its_end(data_dir):
+    here = locate(Given(data_dir=data_dir), {})
+
+    async def run() -> str:
+        async with AsyncClient(here.url, here.api_key) as client:
+            job = await client.submit({"task": "regression", "budget": {"epochs": 20}})
+            [state] = [event.data["state"] async for event in client.follow(job.id) if event.type == "end"]
+            return state
+
+    assert asyncio.run(run()) == "succeeded"
+
+
+def test_without_a_key_nothing_is_told(data_dir):
+    async def ask() -> None:
+        async with AsyncClient(locate(Given(data_dir=data_dir), {}).url) as client:
+            await client.jobs()
+
+    with pytest.raises(Unauthorized):
+        asyncio.run(ask())
