@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from unitscale.models.jobs import Reason
-from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
+from unitscale.models.jobs import Reason, Result, Wish
+from unitscale.wire.attempts import CHECKPOINTS_KEPT, Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
 from worker.outbox import Outbox
 from worker.pipe import Ended, Lane, Points, Resume, Saved, Started, Stop, Stopped
@@ -30,6 +30,7 @@ class JobLane:
         self._attempts = attempts
         self._blobs = blobs
         self._steps = 0
+        self._published: list[str] = []
         self.stop: Stop | None = None
         """What the trainer was, or is to be, told; asked for at `stop_asked_at`."""
         self.stop_asked_at = 0.0
@@ -72,9 +73,9 @@ class JobLane:
             case Points():
                 self._outbox.put(partial(self._attempts.advance, self.job, self._advance(message), _stretches(message)))
             case Saved():
-                self._outbox.put(partial(self._attempts.publish, self.job, self._pointer(message)))
+                self._outbox.put(partial(self._publish, self._pointer(message)))
             case Ended(result=result) if result is not None:
-                self._end(partial(self._attempts.succeed, self.job, result, message.artifacts))
+                self._end(partial(self._succeed, message, result))
             case Ended(reason=reason) if reason is not None:
                 self._fail(reason)
             case Stopped(why="cancel"):
@@ -101,6 +102,25 @@ class JobLane:
         """Wait until the record has everything this lane wrote, or its lease is lost."""
         await self._outbox.sent()
         await self._outbox.close()
+
+    async def _publish(self, pointer: dict[str, Any]) -> Wish | None:
+        wish = await self._attempts.publish(self.job, pointer)
+        self._published.append(pointer["folder"])
+        if len(self._published) > CHECKPOINTS_KEPT:
+            self._blobs.drop_checkpoint(self.job.id, self.job.attempt, self._published.pop(0))
+        self._drop_old_attempts()
+        return wish
+
+    async def _succeed(self, ended: Ended, result: Result) -> None:
+        await self._attempts.succeed(self.job, result, ended.artifacts)
+        self._drop_old_attempts()
+
+    def _drop_old_attempts(self) -> None:
+        """Attempts that no published checkpoint lies in have nothing left to give."""
+        needed = {self.job.attempt}
+        if self.job.checkpoint is not None and len(self._published) < CHECKPOINTS_KEPT:
+            needed.add(self.job.checkpoint["attempt"])
+        self._blobs.keep_only(self.job.id, needed)
 
     def _fail(self, reason: Reason) -> None:
         if reason.code == "out_of_memory":

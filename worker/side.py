@@ -26,7 +26,7 @@ class Side:
         await trainer.order(Ask(ask=ask_id, folder=question["folder"], inputs=tuple(question["inputs"])))
         async for message in trainer.said():
             if isinstance(message, Answered) and message.ask == ask_id:
-                return message.model_dump(mode="json", include={"outputs", "problem", "fields"})
+                return message.model_dump(mode="json", include={"outputs", "problem", "fields"}, exclude_none=True)
         self._trainer = None
         return None
 

@@ -80,13 +80,14 @@ def frozen_supervisors(stack: Stack, report: Report, times: int = 30) -> None:
     refused_before = stack.said("a newer attempt holds the job")
     frozen = 0
     with stack.client() as client:
-        wanted = jobs.spec(0, steps=30_000)
+        wanted = jobs.spec(0, steps=15_000)
         expected = jobs.reference(client, wanted)
         ids: list[str] = []
         while frozen < times:
-            ids += [client.submit(wanted).id for _ in stack.nodes]
-            until(lambda: sum(client.job(i).progress.step > 0 for i in ids[-2:]) == len(stack.nodes), what="jobs to run")
-            frozen += _freeze(stack, client, ids[-2:])
+            running = [client.submit(wanted).id for _ in stack.nodes]
+            until(lambda: all(client.job(i).attempt for i in running), what="jobs to run")  # noqa: B023  called here
+            frozen += _freeze(stack, client, running)
+            ids += [job.id for job in jobs.all_ended(client, running)]
         ended = jobs.all_ended(client, ids)
         different = sum(jobs.outcome(client, job_id) != expected for job_id in ids)
         doubled = sum(jobs.ends(client, job_id) != 1 for job_id in ids)

@@ -122,7 +122,7 @@ LEARNING_RATES: dict[tuple[str, str], float] = {
     ("sgd", "linear"): 0.05,
     ("sgd", "mlp"): 0.05,
     ("sgd", "convnet"): 0.2,
-    ("adamw", "linear"): 0.02,
+    ("adamw", "linear"): 0.01,
     ("adamw", "mlp"): 1e-3,
     ("adamw", "convnet"): 3e-3,
 }

@@ -32,6 +32,10 @@ class Blobs:
         """Remove everything a job left."""
         shutil.rmtree(self._root / job_id, ignore_errors=True)
 
+    def drop_checkpoint(self, job_id: str, attempt: int, folder: str) -> None:
+        """Remove a checkpoint that nothing points to any more."""
+        shutil.rmtree(self.attempt(job_id, attempt) / folder, ignore_errors=True)
+
     def keep_only(self, job_id: str, attempts: set[int]) -> None:
         """Remove the folders of attempts that nothing points to."""
         for folder in (self._root / job_id).glob("attempt-*"):

@@ -53,7 +53,7 @@ def waits_for(queue: str, position: int, workers: Sequence[Worker]) -> Queue:
     elif position:
         why = f"{position} job(s) ahead of it for {len(slots)} slot(s)."
     else:
-        why = f"It is next; all {len(slots)} slot(s) are busy or about to take it."
+        why = f"It is next for {len(slots)} slot(s)."
     return Queue(position=position, why=why)
 
 

@@ -4,7 +4,9 @@
 
 FD is a unix socket. Each request carries three descriptors that become the trainer's stdin, stdout and stderr; the answer
 is a line `born PID`, and when that trainer ends, `died PID STATUS` (as `os.waitpid` gives it). The end of the socket means
-that the supervisor is gone: the nursery exits. No CUDA context is ever made here, so that forking stays allowed.
+that the supervisor is gone: the nursery exits. No CUDA context is ever made here, so that forking stays allowed; and where
+there is a GPU no step is taken either, since autograd would start a thread for each device, and threads do not survive a
+fork: there, the waiting trainer takes the step.
 """
 
 import os
@@ -13,14 +15,18 @@ import signal
 import socket
 import sys
 import traceback
+from pathlib import Path
 
 from worker.trainer import run
+
+NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 def main(fd: int) -> None:
     """Warm up, then fork on request until the supervisor is gone."""
     supervisor = socket.socket(fileno=fd)
-    run.warm_up()
+    if not NVIDIA.is_dir():
+        run.warm_up()
     wake, deaths = os.pipe()
     os.set_blocking(deaths, False)
     signal.set_wakeup_fd(deaths)
@@ -59,6 +65,8 @@ def _become_trainer(fds: list[int], wake: int, deaths: int) -> None:
     for fd in (*fds, wake, deaths):
         os.close(fd)
     try:
+        if NVIDIA.is_dir():
+            run.warm_up()
         run.serve()
         run.leave(0)
     except BaseException:

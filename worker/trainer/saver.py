@@ -38,4 +38,3 @@ class Saver:
         size = checkpoints.write(course.folder / folder, snapshot)
         told = ("step", "points", "training_seconds", "evaluation_seconds", "examples")
         self._line.say(Saved(job=course.lane.job, folder=folder, bytes=size, **{key: facts[key] for key in told}))
-        checkpoints.prune(course.folder)

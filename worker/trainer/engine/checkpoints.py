@@ -1,6 +1,5 @@
 """Checkpoints: all that the next step depends on, in a folder `checkpoints/step-N` of the attempt."""
 
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +9,6 @@ from torch import Tensor
 
 from worker.trainer.durable import new_folder
 
-KEPT = 2  # the newest, and the one before it: a reader of the older one may not have heard of the newer yet
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 
 
@@ -40,13 +38,6 @@ def read(folder: Path) -> Snapshot:
     """The checkpoint that lies in `folder`."""
     state = torch.load(folder / STATE, weights_only=True, map_location="cpu")
     return Snapshot(load_file(folder / WEIGHTS), state["optimizer"], state["facts"])
-
-
-def prune(attempt: Path) -> None:
-    """Delete all but the newest checkpoints of an attempt."""
-    found = sorted(attempt.glob("checkpoints/step-*"), key=lambda folder: int(folder.name.removeprefix("step-")))
-    for old in found[:-KEPT]:
-        shutil.rmtree(old)
 
 
 def kernels() -> dict[str, Any]:
