@@ -53,7 +53,7 @@ def running() -> Iterator[Stack]:
                 start_new_session=True,  # Ctrl-C reaches this program, which then ends the service in order
             )
         try:
-            _wait(stack, process, log)
+            _wait(stack, process)
             yield stack
         except Exception as error:
             error.add_note(_last_words(log))
@@ -77,7 +77,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(stack: Stack, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(stack: Stack, process: subprocess.Popen[bytes]) -> None:
     """Until the API answers and a worker has reported to it."""
     deadline = time.monotonic() + READY_SECONDS
     with Client(stack.url, stack.api_key, retries=Retries(tries=1)) as client:

@@ -1,6 +1,6 @@
 """Whether this machine's node is alive: exit code 0 when it has lately described itself, for container health checks.
 
-    python -m worker.health
+python -m worker.health
 """
 
 import asyncio

@@ -74,14 +74,20 @@ class JobLane:
                 self._outbox.put(partial(self._attempts.advance, self.job, self._advance(message), _stretches(message)))
             case Saved():
                 self._outbox.put(partial(self._publish, self._pointer(message)))
-            case Ended(result=result) if result is not None:
-                self._end(partial(self._succeed, message, result))
-            case Ended(reason=reason) if reason is not None:
-                self._fail(reason)
-            case Stopped(why="cancel"):
-                pass  # the end of the process says it: only then is the job really off the device
-            case Stopped():
+            case Ended():
+                self._take_end(message)
+            case Stopped(why="pause" | "leave"):
                 self._end(partial(self._attempts.release, self.job))
+            case _:  # a cancelled job has ended once its process is gone: only then is it really off the device
+                pass
+
+    def _take_end(self, ended: Ended) -> None:
+        if ended.result is not None:
+            self._end(partial(self._succeed, ended, ended.result))
+        elif ended.reason is not None and ended.reason.code == "out_of_memory":
+            self._end(partial(self._attempts.lose, self.job, ended.reason, OUT_OF_MEMORY_TRIES))
+        elif ended.reason is not None:
+            self._end(partial(self._attempts.fail, self.job, ended.reason))
 
     def write_log(self, lines: list[str]) -> None:
         """Keep lines of the trainer's log."""
@@ -121,12 +127,6 @@ class JobLane:
         if self.job.checkpoint is not None and len(self._published) < CHECKPOINTS_KEPT:
             needed.add(self.job.checkpoint["attempt"])
         self._blobs.keep_only(self.job.id, needed)
-
-    def _fail(self, reason: Reason) -> None:
-        if reason.code == "out_of_memory":
-            self._end(partial(self._attempts.lose, self.job, reason, OUT_OF_MEMORY_TRIES))
-        else:
-            self._end(partial(self._attempts.fail, self.job, reason))
 
     def _end(self, write: Any) -> None:
         self.over = True

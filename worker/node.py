@@ -1,6 +1,6 @@
 """A node: one Celery worker for each size of slot, one for the side queue, and the reaper.
 
-    python -m worker.node
+python -m worker.node
 """
 
 import asyncio

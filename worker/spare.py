@@ -103,6 +103,12 @@ class Nursery:
 
     async def _start(self) -> None:
         self.close()
+        self._socket = self._spawn()
+        self._births = asyncio.Queue()
+        reader, self._connection = await asyncio.open_connection(sock=self._socket.dup())
+        self._listener = asyncio.create_task(self._listen(reader, self._births))
+
+    def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
         environment["UNITSCALE_CACHE_DIR"] = str(self._cache_folder)
@@ -111,10 +117,7 @@ class Nursery:
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment, start_new_session=True
         )
         theirs.close()
-        self._socket = ours
-        self._births = asyncio.Queue()
-        reader, self._connection = await asyncio.open_connection(sock=ours.dup())
-        self._listener = asyncio.create_task(self._listen(reader, self._births))
+        return ours
 
     async def _listen(self, reader: asyncio.StreamReader, births: "asyncio.Queue[int | None]") -> None:
         while line := await reader.readline():

@@ -1,6 +1,6 @@
 """Kill and freeze parts of a running service, and count what was lost.
 
-    python -m benchmarks.chaos [SCENARIO ...]
+python -m benchmarks.chaos [SCENARIO ...]
 """
 
 import sys

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 import uuid
+from contextlib import suppress
 
 import httpx2
 
@@ -51,10 +52,8 @@ def racing(stack: Stack, report: Report, times: int = 200) -> None:
         for _ in range(times):
             job = client.submit({"task": "regression", "budget": {"steps": 300}})
             time.sleep(chance.uniform(0, 0.12))
-            try:
+            with suppress(IllegalTransition):
                 client.cancel(job.id)
-            except IllegalTransition:
-                pass
             state = client.wait(job.id).state
             cancelled += state is State.CANCELLED
             wrong += state not in ENDED or jobs.ends(client, job.id) != 1
@@ -79,7 +78,12 @@ def lost_answers(stack: Stack, report: Report, times: int = 50) -> None:
         between += 1
         _post(stack, key)
         wrong += int(stack.redis.get("jobs")) != before + 1
-    report.note("jobs made by a submission sent twice", f"{times - wrong} × one, {wrong} × another number", "one", met=wrong == 0)
+    report.note(
+        "jobs made by a submission sent twice",
+        f"{times - wrong} × one, {wrong} × another number",
+        "one",
+        met=wrong == 0,
+    )
 
 
 def _kill_once_recorded(stack: Stack, before: int) -> None:

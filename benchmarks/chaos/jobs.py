@@ -7,7 +7,7 @@ from unitscale.models.jobs import ENDED, Job, State
 
 
 def spec(seed: int, steps: int = 4000, checkpoint_seconds: float = 0.3) -> dict[str, Any]:
-    """An MLP on `diabetes`: momentum of AdamW, shuffled batches, a schedule; each a thing that a resume could get wrong."""
+    """An MLP on `diabetes`: AdamW, shuffled batches, a schedule: each a thing that a resume could get wrong."""
     return {
         "task": "regression",
         "dataset": "diabetes",

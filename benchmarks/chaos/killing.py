@@ -19,12 +19,12 @@ KINDS = ("trainer", "trainer", "supervisor", "supervisor", "nursery", "main", "n
 
 
 def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: int = 100) -> None:
-    """SIGKILL what trains and serves, at random, while jobs run: nothing lost, nothing doubled, every curve the same."""
+    """SIGKILL what trains and serves while jobs run: nothing lost, nothing doubled, every curve the same."""
     report.begin(f"{kills} random SIGKILLs under {jobs_wanted} jobs")
     with stack.client() as client:
         expected = [jobs.reference(client, jobs.spec(seed)) for seed in range(SPECS)]
         ids = [client.submit(jobs.spec(n % SPECS)).id for n in range(jobs_wanted)]
-        killed_at = _kill_at_random(stack, ids, kills)
+        killed_at = _kill_at_random(stack, kills)
         until(stack.ready)
         ended = jobs.all_ended(client, ids)
         lost = sum(job.state is not State.SUCCEEDED for job in ended)
@@ -43,7 +43,7 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
     )
 
 
-def _kill_at_random(stack: Stack, ids: list[str], kills: int) -> list[float]:
+def _kill_at_random(stack: Stack, kills: int) -> list[float]:
     chance, times = random.Random(0), []
     while len(times) < kills:
         time.sleep(chance.uniform(0.1, 0.9))
@@ -94,7 +94,9 @@ def frozen_supervisors(stack: Stack, report: Report, times: int = 30) -> None:
     refused = stack.said("a newer attempt holds the job") - refused_before
     report.note("late supervisors refused", f"{refused} of {frozen}", "all", met=refused >= frozen)
     good = all(job.state is State.SUCCEEDED for job in ended) and not different and not doubled
-    report.note("their jobs", f"{len(ended)} ended, {different} differ, {doubled} twice", "all the same, once", met=good)
+    report.note(
+        "their jobs", f"{len(ended)} ended, {different} differ, {doubled} twice", "all the same, once", met=good
+    )
 
 
 def _freeze(stack: Stack, client: Client, ids: list[str]) -> int:
@@ -124,5 +126,7 @@ def leaving_worker(stack: Stack, report: Report) -> None:
         kept = all(client.checkpoints(job.id)[0].step > 1000 for job in moved)
         same = all(jobs.outcome(client, job_id) == expected for job_id in ids)
     met = len(moved) == 1 and all(job.losses == 0 for job in ended) and same and kept
-    figures = f"{len(moved)} moved, losses {[job.losses for job in ended]}, same curves: {same}, went on from its checkpoint: {kept}"
+    figures = (
+        f"{len(moved)} moved, {sum(job.losses for job in ended)} losses, same curves: {same}, checkpoint used: {kept}"
+    )
     report.note("jobs of a leaving worker", figures, "1 moved, no loss, same curves", met=met)

@@ -37,7 +37,10 @@ def killed_under_load(stack: Stack, report: Report, kills: int = 20) -> None:
     for sender in senders:
         sender.join()
     rate = len(acknowledged) / (time.monotonic() - started)
-    there = sum(stack.redis.exists(*(f"job:{job_id}" for job_id in acknowledged[i : i + 1000])) for i in range(0, len(acknowledged), 1000))
+    there = sum(
+        stack.redis.exists(*(f"job:{job_id}" for job_id in acknowledged[i : i + 1000]))
+        for i in range(0, len(acknowledged), 1000)
+    )
     missing = len(acknowledged) - there
     report.note("acknowledged jobs lost", f"{missing} of {len(acknowledged)} ({rate:.0f}/s)", "0", met=missing == 0)
     stack.redis.flushall()
@@ -109,5 +112,3 @@ def _report(report: Report, what: str, client: Client, ids: list[str]) -> None:
     good = all(job.state is State.SUCCEEDED and job.attempt == 1 for job in ended)
     figures = ", ".join(f"{job.state} on attempt {job.attempt}" for job in ended)
     report.note(f"{what}: running jobs", figures, "succeeded on attempt 1", met=good)
-
-

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -98,7 +99,7 @@ class Stack:
         try:
             with self.client() as client:
                 client.health()
-        except Exception:  # noqa: BLE001  any failure means: not yet
+        except Exception:  # any failure means: not yet
             return False
         return True
 
@@ -161,10 +162,8 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def _gone(part: subprocess.Popen[bytes], tree: list[psutil.Process]) -> None:

@@ -117,5 +117,8 @@ def test_celery_sees_what_runs(stack, client):
 
 
 def test_no_secret_reaches_a_trainer(stack):
-    for trainer in stack.processes("trainer"):
-        assert "UNITSCALE_API_KEY" not in trainer.environ()
+    """Trainers are forked from nurseries, so a nursery's environment is what they see."""
+    nurseries = stack.processes("nursery")
+
+    assert len(nurseries) == 2
+    assert not any({"UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL"} & nursery.environ().keys() for nursery in nurseries)

@@ -12,7 +12,7 @@ from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Filter, Idempotency, Jobs
-from unitscale.wire.store import Store
+from unitscale.wire.store import Store, source
 from unitscale.wire.workers import Workers
 
 LAB = "lab"
@@ -140,7 +140,9 @@ async def test_a_new_attempt_drops_points_past_its_checkpoint(intake, attempts, 
     await submitted(intake)
     claim = await claimed(attempts)
     two = POINT + b"\x02\x00\x00\x00\x00\x00\x80\x3f"
-    await attempts.advance(claim, Advance(2, 10, 1.0, 0.0, 2), [Stretch("train_loss", 0, two), Stretch("val_r2", 0, two)])
+    await attempts.advance(
+        claim, Advance(2, 10, 1.0, 0.0, 2), [Stretch("train_loss", 0, two), Stretch("val_r2", 0, two)]
+    )
     await attempts.publish(
         claim, {"step": 1, "attempt": 1, "folder": "x", "bytes": 1, "points": {"train_loss": 1}, "examples": 1}
     )
@@ -331,9 +333,7 @@ async def test_a_lost_doorbell_is_rung_again(intake, store):
 
 @pytest.mark.parametrize(("before", "after"), [(a, b) for a in NEXT for b in State if b not in NEXT[a]])
 async def test_no_script_makes_a_transition_that_the_table_forbids(store, before, after):
-    from unitscale.wire import store as module
-
-    probe = module.source("renew").replace("local lease", f"return become('j', '{after.value}') and 1 or 0 --")
+    probe = source("renew").replace("local lease", f"return become('j', '{after.value}') and 1 or 0 --")
     await store.read(("HSET", "job:j", "state", before.value, "queue", "q", "queued_at", 0, "project", "p"))
 
     assert await store.redis.eval(probe.split("return answers")[0].split("local answers")[0], 0) == 0

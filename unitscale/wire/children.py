@@ -66,7 +66,9 @@ async def _keep(child: Child) -> None:
     while True:
         started = time.monotonic()
         status = await _process(child).wait()
-        pause = RESTART_SECONDS if time.monotonic() - started > STEADY_SECONDS else min(pause * 2, LONGEST_RESTART_SECONDS)
+        pause = (
+            RESTART_SECONDS if time.monotonic() - started > STEADY_SECONDS else min(pause * 2, LONGEST_RESTART_SECONDS)
+        )
         log.warning("a process died and is started again", process=child.name, status=status)
         await asyncio.sleep(pause)
         await _launch(child)

@@ -58,7 +58,7 @@ def configure(celery: Celery, broker: str, timeout_seconds: float) -> Celery:
 def message(task: str) -> bytes:
     """An encoded Celery message for this task, with `@queue@` and `@tag@` where scripts put their own."""
     amqp: Any = Celery("doorbell", set_as_current=False).amqp
-    sent: Any = amqp.as_task_v2("@tag@", task, args=(), kwargs={})
+    sent: Any = amqp.as_task_v2("@tag@", task, args=(), kwargs={}, ignore_result=None)
     envelope: dict[str, Any] = {
         "body": Base64().encode(dumps(sent.body)),
         "content-encoding": "utf-8",

@@ -2,11 +2,11 @@
 
     python -m worker.trainer.nursery FD
 
-FD is a unix socket. Each request carries three descriptors that become the trainer's stdin, stdout and stderr; the answer
-is a line `born PID`, and when that trainer ends, `died PID STATUS` (as `os.waitpid` gives it). The end of the socket means
-that the supervisor is gone: the nursery exits. No CUDA context is ever made here, so that forking stays allowed; and where
-there is a GPU no step is taken either, since autograd would start a thread for each device, and threads do not survive a
-fork: there, the waiting trainer takes the step.
+FD is a unix socket. Each request carries three descriptors that become the trainer's stdin, stdout and stderr; the
+answer is a line `born PID`, and when that trainer ends, `died PID STATUS` (as `os.waitpid` gives it). The end of the
+socket means that the supervisor is gone: the nursery exits. No CUDA context is ever made here, so that forking stays
+allowed; and where there is a GPU no step is taken either, since autograd would start a thread for each device, and
+threads do not survive a fork: there, the waiting trainer takes the step.
 """
 
 import os
