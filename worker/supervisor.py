@@ -59,15 +59,19 @@ class Slot:
 
 
 async def supervise(slot: Slot) -> None:
-    """Take the best group there is, and see it through. A bell that finds nothing goes home."""
+    """Take the best group there is, and see it through. A bell that finds nothing goes home.
+
+    The trainer comes first: a slot that is still warming up leaves the jobs to others, and none is lost with it.
+    """
+    trainer = await slot.spare.take()
     group = await _claim(slot)
     if not group:
-        slot.spare.prepare()
+        slot.spare.put_back(trainer)
         return
     news = asyncio.Event()
     lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}
     async with _background(_renew(slot, lanes), _hear_leaving(slot, lanes)):
-        await _train(slot, lanes, news)
+        await _train(slot, trainer, lanes, news)
         for lane in lanes.values():
             await lane.close()
 
@@ -83,12 +87,7 @@ async def _claim(slot: Slot) -> list[Claimed]:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _train(slot: Slot, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
-    try:
-        trainer = await slot.spare.take()
-    except ConnectionError as error:
-        _all_gone(lanes, Reason(code="internal", message=str(error)))
-        return
+async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
     await trainer.order(Train(device=slot.device, lanes=tuple(lane.order() for lane in lanes.values())))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):

@@ -46,7 +46,7 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
 def _kill_at_random(stack: Stack, kills: int) -> list[float]:
     chance, times = random.Random(0), []
     while len(times) < kills:
-        time.sleep(chance.uniform(0.1, 0.9))
+        time.sleep(chance.uniform(0.5, 2.5))
         kind = chance.choice(KINDS)
         if kind in ("node", "api"):
             name = "api" if kind == "api" else chance.choice(stack.nodes)

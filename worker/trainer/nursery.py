@@ -9,6 +9,7 @@ allowed; and where there is a GPU no step is taken either, since autograd would 
 threads do not survive a fork: there, the waiting trainer takes the step.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -86,4 +87,5 @@ def _report_deaths(supervisor: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with contextlib.suppress(ConnectionError):  # the supervisor went first
+        main(int(sys.argv[1]))
