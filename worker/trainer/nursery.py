@@ -66,8 +66,7 @@ def _become_trainer(fds: list[int], wake: int, deaths: int) -> None:
     for fd in (*fds, wake, deaths):
         os.close(fd)
     try:
-        if NVIDIA.is_dir():
-            run.warm_up()
+        (run.warm_up if NVIDIA.is_dir() else run.settle_in)()
         run.serve()
         run.leave(0)
     except BaseException:
