@@ -27,6 +27,7 @@ TERM_GRACE_SECONDS = 3.0
 CHECKPOINT_GRACE_SECONDS = 20.0
 PRESS_SECONDS = 0.1
 LOG_SECONDS = 0.2
+SPARE_SECONDS = 0.01
 LOG_LINES_A_FLUSH = 200
 LOG_LINE_CHARACTERS = 4000
 
@@ -74,6 +75,8 @@ async def supervise(slot: Slot) -> None:
         await _train(slot, trainer, lanes, news)
         for lane in lanes.values():
             await lane.close()
+    slot.spare.prepare()
+    await asyncio.sleep(0)  # so that it is asked for before this loop stops
 
 
 async def _claim(slot: Slot) -> list[Claimed]:
@@ -99,13 +102,13 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
 
 
 async def _listen(trainer: Trainer, lanes: dict[str, JobLane], slot: Slot) -> None:
-    """Hear the trainer out; the next spare is made once this one's first step is done."""
+    """Hear the trainer out; the next spare is made soon after the first step, which the record is to hear of first."""
     async for message in trainer.said():
         if message.say == "ready":
             continue
         lanes[message.job].take(message)
         if message.say == "started":
-            slot.spare.prepare()
+            asyncio.get_running_loop().call_later(SPARE_SECONDS, slot.spare.prepare)
         if all(lane.over for lane in lanes.values()):
             return
 
