@@ -22,7 +22,7 @@ GARBAGE_THRESHOLDS = (50_000, 20, 50)
 """Rare collections over what requests leave; what is there at the start is never looked at again."""
 GOODBYE_SECONDS = 2
 ROUTERS = (
-    *(jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
+    *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, catalog.router, workers.router, keys.router),
     health.router,
 )
@@ -40,13 +40,13 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry=measures.telemetry,
     )
     app.state.services = Services(settings)
     app.state.measures = measures
     app.add_middleware(ETags)
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIds)
+    app.add_middleware(metrics.Measured, measures=measures)
     errors.install(app)
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
