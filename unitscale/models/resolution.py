@@ -5,7 +5,7 @@ from typing import Any
 
 from unitscale.errors import Unsupported
 from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS
-from unitscale.models.specs import Budget, JobSpec, Model
+from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
 from unitscale.models.units import Optimizer, Parametrization, Precision, Schedule, Units
 
 AUTO_BATCH = 32
@@ -34,7 +34,8 @@ def resolve(spec: JobSpec, device: str) -> JobSpec:
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    return _with_evaluations(filled)
+    _refuse_too_long(filled)
+    return JobSpec.model_validate(_with_evaluations(filled).model_dump())
 
 
 def training_examples(spec: JobSpec) -> int:
@@ -47,6 +48,12 @@ def total_steps(spec: JobSpec) -> int:
     if spec.budget.steps is not None:
         return spec.budget.steps
     return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec) / int(spec.units.batch_size))
+
+
+def _refuse_too_long(spec: JobSpec) -> None:
+    if (steps := total_steps(spec)) > MOST_STEPS:
+        detail = f"That is {steps:,} optimizer steps; a job has at most {MOST_STEPS:,}."
+        raise Unsupported(detail, (("/budget/epochs", detail),))
 
 
 def _model(model: Model, kind: str) -> Model:
