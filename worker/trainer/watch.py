@@ -112,9 +112,11 @@ class Watch:
 
     def _judge(self, step: int, measured: Measured) -> None:
         """A validation loss that is no number is a divergence, too, though the training loss may still be one."""
-        for place, values in measured.items():
-            if not isfinite(values["val_loss"]) and self._courses[place].failure is None:
-                self._courses[place].failure = Diverged(step, values["val_loss"])
+        wild = {place: loss for place, values in measured.items() if not isfinite(loss := values["val_loss"])}
+        if wild:
+            self._reporter.flush()  # which finds a training loss that was none before
+        for place, loss in wild.items():
+            self._courses[place].failure = self._courses[place].failure or Diverged(step, loss)
 
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""
