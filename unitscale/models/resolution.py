@@ -5,6 +5,7 @@ from typing import Any
 
 from unitscale.errors import Unsupported
 from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS
+from unitscale.models.datasets import Dataset, DatasetState
 from unitscale.models.specs import Budget, JobSpec, Model
 from unitscale.models.units import Optimizer, Parametrization, Precision, Schedule, Units
 
@@ -12,16 +13,17 @@ AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
 
 
-def resolve(spec: JobSpec, device: str) -> JobSpec:
-    """The spec as it will run on `device`.
+def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobSpec:
+    """The spec as it will run on `device`; `uploaded` is its data set where that is not the catalog's.
 
     Raises Unsupported, naming every field that asks for what cannot be done.
     """
-    _refuse(spec)
+    _refuse(spec, uploaded)
+    examples = examples_of(uploaded)
     task = TASKS[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
     model = _model(spec.model, spec.model.kind or task.defaults["model"])
-    units = _units(spec, DATASETS[dataset].training_examples, str(model.kind))
+    units = _units(spec, examples or DATASETS[dataset].training_examples, str(model.kind))
     budget = _budget(spec.budget, task.defaults["epochs"])
     filled = spec.model_copy(
         update={
@@ -34,19 +36,24 @@ def resolve(spec: JobSpec, device: str) -> JobSpec:
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    return _with_evaluations(filled)
+    return _with_evaluations(filled, examples)
 
 
-def training_examples(spec: JobSpec) -> int:
-    """Examples of the training split that a resolved spec uses."""
-    return max(1, round(DATASETS[str(spec.dataset)].training_examples * spec.data.fraction))
+def examples_of(uploaded: Dataset | None) -> int | None:
+    """Examples of the training split of an uploaded data set; None stands for the catalog's."""
+    return uploaded.contents.splits.training if uploaded and uploaded.contents else None
 
 
-def total_steps(spec: JobSpec) -> int:
+def training_examples(spec: JobSpec, examples: int | None = None) -> int:
+    """Examples of the training split that a resolved spec uses, of all that an uploaded data set has."""
+    return max(1, round((examples or DATASETS[str(spec.dataset)].training_examples) * spec.data.fraction))
+
+
+def total_steps(spec: JobSpec, examples: int | None = None) -> int:
     """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
     if spec.budget.steps is not None:
         return spec.budget.steps
-    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec) / int(spec.units.batch_size))
+    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, examples) / int(spec.units.batch_size))
 
 
 def _model(model: Model, kind: str) -> Model:
@@ -82,13 +89,17 @@ def _budget(budget: Budget, epochs: int) -> Budget:
     return budget if length else budget.model_copy(update={"epochs": epochs})
 
 
-def _with_evaluations(spec: JobSpec) -> JobSpec:
-    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec) / EVALUATIONS_A_RUN))
+def _with_evaluations(spec: JobSpec, examples: int | None) -> JobSpec:
+    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec, examples) / EVALUATIONS_A_RUN))
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
 
 
-def _refuse(spec: JobSpec) -> None:
-    fields = tuple(_unsupported_task(spec) or (*_unsupported_model(spec), *_unsupported_units(spec)))
+def _refuse(spec: JobSpec, uploaded: Dataset | None) -> None:
+    fields = tuple(
+        _unsupported_task(spec)
+        or _unsupported_dataset(spec, uploaded)
+        or (*_unsupported_model(spec), *_unsupported_units(spec))
+    )
     if fields:
         raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
 
@@ -97,13 +108,34 @@ def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
     if spec.task not in TASKS:
         known = ", ".join(task.value for task in TASKS)
         return [("/task", f"{spec.task.value} cannot be trained yet; choose one of: {known}.")]
-    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
-        known = ", ".join(TASKS[spec.task].datasets)
-        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
     if spec.model.kind is not None and spec.model.kind not in TASKS[spec.task].models:
         known = ", ".join(TASKS[spec.task].models)
         return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task.value}; choose one of: {known}.")]
     return []
+
+
+def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
+    if uploaded is not None:
+        why = _unready(uploaded) or _other_task(spec, uploaded)
+        return [("/dataset", why)] if why else []
+    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
+        known = ", ".join(TASKS[spec.task].datasets)
+        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
+    return []
+
+
+def _unready(uploaded: Dataset) -> str | None:
+    if uploaded.state is DatasetState.CHECKING:
+        return f"{uploaded.id} is still being checked; /v1/datasets/{uploaded.id}?wait=60 answers when it is ready."
+    if uploaded.state is DatasetState.INVALID:
+        return f"{uploaded.id} cannot be used: {uploaded.reason.message if uploaded.reason else 'it is invalid.'}"
+    return None
+
+
+def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
+    if uploaded.task is spec.task:
+        return None
+    return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
 
 
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:

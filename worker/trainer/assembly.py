@@ -11,8 +11,8 @@ from torch.func import functional_call
 from unitscale.errors import Impossible
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
-from worker.trainer.catalog import DATASETS, MODELS, TASKS, Laned, Model
-from worker.trainer.data import cache
+from worker.trainer import sources
+from worker.trainer.catalog import MODELS, TASKS, Laned, Model
 from worker.trainer.data.examples import Examples, cut
 from worker.trainer.engine.batches import Batches
 from worker.trainer.engine.loop import Batch, Learner
@@ -22,6 +22,7 @@ from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Weights
 from worker.trainer.exam import Exam, Forward
 from worker.trainer.material import Material
+from worker.trainer.sources import Source
 
 
 class Assembly(NamedTuple):
@@ -37,16 +38,17 @@ class Assembly(NamedTuple):
     """What `config.json` says of the model."""
 
 
-def assemble(specs: Sequence[JobSpec], device: str, library: Path) -> Assembly:
-    """Raises Impossible where the specs cannot be trained together."""
-    _check_alike(specs)
+def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
+    """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
+    dataset = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
+    _check_alike(specs, dataset.training)
     spec, seeds = specs[0], [spec.seed for spec in specs]
-    task, material = TASKS[spec.task], _material(spec, library)
+    task, material = TASKS[spec.task], _material(spec, dataset)
     model, layers = MODELS[str(spec.model.kind)], _layers(spec, material)
     weights = _weights(model, layers, seeds, device)
     forward = _forward(model, layers, weights)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
-    width, steps = material.config["outputs"], total_steps(spec)
+    width, steps = material.config["outputs"], total_steps(spec, dataset.training)
     rates = Rates([float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs], steps, device)
     learner = Learner(
         weights,
@@ -61,11 +63,10 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path) -> Assembly:
     return Assembly(learner, batches, rates, validation, test, steps, _config(spec, material))
 
 
-def _material(spec: JobSpec, library: Path) -> Material:
-    name = str(spec.dataset)
-    dataset, tensors = DATASETS[name], cache.load(library, name, DATASETS[name].make)
-    splits = cut(tensors["inputs"], tensors["targets"], dataset.validation, dataset.test, spec.data.fraction)
-    return TASKS[spec.task].prepare(splits, standardized=dataset.standardized)
+def _material(spec: JobSpec, dataset: Source) -> Material:
+    splits = cut(*dataset.tensors, dataset.validation, dataset.test, spec.data.fraction)
+    material = TASKS[spec.task].prepare(splits, standardized=dataset.standardized)
+    return Material(material.splits, material.config | dataset.words)
 
 
 def _layers(spec: JobSpec, material: Material) -> nn.Sequential:
@@ -112,16 +113,16 @@ def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
     }
 
 
-def _check_alike(specs: Sequence[JobSpec]) -> None:
+def _check_alike(specs: Sequence[JobSpec], examples: int) -> None:
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
         raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
-    if any(_shape(spec) != _shape(specs[0]) for spec in specs):
+    if any(_shape(spec, examples) != _shape(specs[0], examples) for spec in specs):
         raise Impossible("Only jobs of the same shapes, data, batch size, steps and optimizer can be trained together.")
 
 
-def _shape(spec: JobSpec) -> tuple[Any, ...]:
+def _shape(spec: JobSpec, examples: int) -> tuple[Any, ...]:
     units = spec.units
     return (
-        (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec)),
+        (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, examples)),
         (units.batch_size, units.precision, units.parametrization, spec.evaluation.every_steps),
     )

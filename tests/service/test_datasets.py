@@ -1,0 +1,109 @@
+"""A team's own data: uploaded, checked by a worker, trained on, asked."""
+
+import io
+import pickle
+import random
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unitscale.errors import DatasetInUse
+from unitscale.models.datasets import DatasetState
+from unitscale.models.jobs import State
+
+
+def a_table(folder: Path, name: str = "häuser.csv") -> Path:
+    """price = 3 · größe − 2 · 面積 + 1"""
+    draw = random.Random(0)  # noqa: S311  # no secret
+    rows = [(draw.gauss(0, 1), draw.gauss(0, 1)) for _ in range(200)]
+    lines = [f"{a},{3 * a - 2 * b + 1},{b}" for a, b in rows]
+    file = folder / name
+    file.write_text("\n".join(["größe,price,面積", *lines]), encoding="utf-8")
+    return file
+
+
+def test_a_table_is_uploaded_trained_on_and_asked(client, tmp_path):
+    sent = client.upload(a_table(tmp_path), "regression", target="price")
+    dataset = client.checked(sent.id)
+    spec = {"task": "regression", "dataset": dataset.id, "units": {"learning_rate": 0.1}, "budget": {"epochs": 100}}
+    job = client.wait(client.submit(spec).id)
+
+    assert (dataset.state, dataset.rows, dataset.name) == (DatasetState.READY, 200, "häuser.csv")
+    assert dataset.contents.columns == ("größe", "面積")
+    assert job.state is State.SUCCEEDED
+    assert job.result.test_metrics["r2"] > 0.99
+    assert client.predict(job.id, [[0.0, 0.0], [1.0, 1.0]]).outputs == pytest.approx([1, 2], abs=0.1)
+
+
+def test_colour_images_with_named_classes_are_learned(client, tmp_path):
+    dataset = client.checked(client.upload(pictures(tmp_path), "image-classification").id)
+    spec = {"task": "image-classification", "dataset": dataset.id, "budget": {"epochs": 10}}
+    job = client.wait(client.submit(spec).id)
+
+    assert dataset.contents.classes == ("blau", "赤")
+    assert job.state is State.SUCCEEDED, job.reason
+    assert client.predict(job.id, [[[[250, 10, 10]] * 6] * 5]).outputs[0]["label"] == "赤"
+
+
+def pictures(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "p.zip", "w") as packed:
+        for number in range(40):
+            for place, name in enumerate(("赤", "blau")):
+                colour = [number, number, number]
+                colour[2 * place] = 255
+                Image.new("RGB", (6, 5), tuple(colour)).save(file := io.BytesIO(), "PNG")
+                packed.writestr(f"bilder/{name}/{number}.png", file.getvalue())
+    return folder / "p.zip"
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.touch, (Path("/tmp/unpickled-by-unitscale"),))  # noqa: S108
+
+
+def test_an_archive_that_leaves_its_folder_is_invalid(client, tmp_path, stack):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        packed.writestr("a/../../escaped.png", b"x")
+
+    dataset = client.checked(client.upload(tmp_path / "x.zip", "image-classification").id)
+
+    assert dataset.state is DatasetState.INVALID
+    assert "escaped.png" in dataset.reason.message
+    assert not (stack.folder / "datasets" / dataset.id).exists()
+    assert not list(stack.folder.rglob("*escaped*"))
+
+
+def test_nothing_is_ever_unpickled(client, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as packed:
+        for name in ("images.npy", "labels.npy"):
+            file = io.BytesIO()
+            np.lib.format.write_array(file, np.array([None] * 20), allow_pickle=True)
+            packed.writestr(name, file.getvalue() + pickle.dumps(Evil()))
+
+    dataset = client.checked(client.upload(tmp_path / "x.npz", "image-classification").id)
+
+    assert dataset.state is DatasetState.INVALID
+    assert "pickled" in dataset.reason.message
+    assert not Path("/tmp/unpickled-by-unitscale").exists()  # noqa: S108
+
+
+def test_a_data_set_in_use_stays(client, tmp_path):
+    dataset = client.checked(client.upload(a_table(tmp_path), "regression").id)
+    job = client.submit({"task": "regression", "dataset": dataset.id, "budget": {"steps": 1_000_000}})
+
+    with pytest.raises(DatasetInUse):
+        client.delete_dataset(dataset.id)
+    client.cancel(job.id)
+    client.wait(job.id)
+    client.delete_dataset(dataset.id)
+
+
+def test_a_check_outlives_the_death_of_its_process(client, stack, tmp_path):
+    dataset = client.upload(a_table(tmp_path), "regression")
+    for process in stack.processes("side"):
+        process.kill()
+
+    assert client.checked(dataset.id).state is DatasetState.READY
