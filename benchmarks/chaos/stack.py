@@ -125,6 +125,12 @@ class Stack:
             found += below
         return found
 
+    def side(self) -> list[psutil.Process]:
+        """Celery's workers of the side queue and all that they started, the youngest first."""
+        nodes = [psutil.Process(self.parts[node].pid) for node in self.nodes]
+        mains = [child for node in nodes for child in _children(node) if "side" in " ".join(_line(child))]
+        return [process for main in mains for process in _tree(main.pid)[::-1]]
+
     def said(self, words: str) -> int:
         """How often the parts wrote these words to their log."""
         return (self.folder / "log").read_text(errors="replace").count(words)

@@ -3,16 +3,21 @@
 import io
 import pickle
 import random
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from unitscale.errors import DatasetInUse
 from unitscale.models.datasets import DatasetState
 from unitscale.models.jobs import State
+
+LARGE = 2_000_000
 
 
 def a_table(folder: Path, name: str = "häuser.csv") -> Path:
@@ -22,6 +27,13 @@ def a_table(folder: Path, name: str = "häuser.csv") -> Path:
     lines = [f"{a},{3 * a - 2 * b + 1},{b}" for a, b in rows]
     file = folder / name
     file.write_text("\n".join(["größe,price,面積", *lines]), encoding="utf-8")
+    return file
+
+
+def a_large_table(folder: Path) -> Path:
+    """A file whose check takes seconds."""
+    file = folder / "large.csv"
+    file.write_text("a,b,c\n" + "".join(f"{n},{n * n},{n / 7}\n" for n in range(LARGE)))
     return file
 
 
@@ -101,9 +113,29 @@ def test_a_data_set_in_use_stays(client, tmp_path):
     client.delete_dataset(dataset.id)
 
 
-def test_a_check_outlives_the_death_of_its_process(client, stack, tmp_path):
-    dataset = client.upload(a_table(tmp_path), "regression")
-    for process in stack.processes("side"):
-        process.kill()
+def test_a_check_outlives_the_death_of_its_processes(client, stack, tmp_path):
+    dataset = client.upload(a_large_table(tmp_path), "regression")
+    time.sleep(0.2)
+    for process in stack.side():
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    killed = client.dataset(dataset.id).state
 
+    assert killed is DatasetState.CHECKING
     assert client.checked(dataset.id).state is DatasetState.READY
+
+
+def test_a_check_that_nobody_was_woken_for_is_done(client, stack, tmp_path):
+    sent = [client.upload(a_table(tmp_path), "regression") for _ in range(3)]
+    stack.redis.delete("celery:side", "asks")
+
+    assert {client.checked(dataset.id).state for dataset in sent} == {DatasetState.READY}
+
+
+def test_a_prediction_is_answered_while_a_large_file_is_checked(client, tmp_path):
+    job = client.wait(client.submit({"task": "regression", "budget": {"steps": 2}}).id)
+    dataset = client.upload(a_large_table(tmp_path), "regression")
+
+    assert client.predict(job.id, [[0.0]]).outputs
+    assert client.dataset(dataset.id).state is DatasetState.CHECKING
+    assert client.checked(dataset.id).rows == LARGE
