@@ -1,7 +1,7 @@
 """Checks tables: CSV of numbers with a header.  R rows, F features."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -106,13 +106,18 @@ def _part(chunk: list[Row], columns: list[str], before: int) -> np.ndarray:
     for place, (line, cells) in enumerate(chunk, before + 1):
         if len(cells) != len(columns):
             raise BadDataset(f"Row {place} (line {line}) has {len(cells)} cells; the header has {len(columns)}.")
-    try:
-        numbers = np.array([cells for _, cells in chunk], np.float64)
-    except ValueError:
-        numbers = np.full((len(chunk), len(columns)), np.nan)
-    if not (np.abs(numbers) <= LARGEST).all():
+    numbers = _as_numbers([cells for _, cells in chunk])
+    if numbers is None or not (np.abs(numbers) <= LARGEST).all():
         _blame(chunk, columns, before)
-    return numbers.astype(np.float32)
+    return np.asarray(numbers, np.float32)
+
+
+def _as_numbers(cells: Sequence[str | list[str]]) -> np.ndarray | None:
+    """None where a cell is no number. (Python would read 2_0 as 20.)"""
+    try:
+        return None if any("_" in "".join(row) for row in cells) else np.array(cells, np.float64)
+    except ValueError:
+        return None
 
 
 def _blame(chunk: list[Row], columns: list[str], before: int) -> None:
@@ -127,8 +132,5 @@ def _blame(chunk: list[Row], columns: list[str], before: int) -> None:
 
 def _number(cell: str) -> float | None:
     """The cell as a finite 32-bit number."""
-    try:
-        number = float(np.array(cell, np.float64))
-    except ValueError:
-        return None
-    return number if abs(number) <= LARGEST else None
+    read = _as_numbers([cell])
+    return float(read[0]) if read is not None and abs(read[0]) <= LARGEST else None
