@@ -34,6 +34,6 @@ async def _answer(questions: Questions, live: Live, question: dict[str, Any], se
 
 
 def _read(answer: dict[str, Any]) -> Predictions:
-    if "problem" in answer:
+    if answer.get("problem"):
         raise WrongInput(answer["problem"], tuple((pointer, detail) for pointer, detail in answer.get("fields", ())))
     return Predictions(outputs=tuple(answer["outputs"]))

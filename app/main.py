@@ -37,7 +37,7 @@ GOODBYE_SECONDS = 2
 FORM_BYTES = 2**16
 """What the form around an upload may add to it."""
 ROUTERS = (
-    *(jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
+    *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
     *(keys.router, health.router),
 )
@@ -55,7 +55,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry=measures.telemetry,
     )
     app.state.services = Services(settings)
     app.state.measures = measures
@@ -64,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         BodyLimit, most_bytes=settings.max_body_bytes, most_upload_bytes=settings.max_dataset_bytes + FORM_BYTES
     )
     app.add_middleware(RequestIds)
+    app.add_middleware(metrics.Measured, measures=measures)
     errors.install(app)
     for router in ROUTERS:
         app.router.routes.extend(router.routes)

@@ -65,7 +65,7 @@ def own_name(route: APIRoute) -> str:
     return route.name
 
 
-def routes_of(noun: str, accepting: str | None = None) -> APIRouter:
+def routes_of(noun: str, accepting: str | None = None, route_class: type[StrictRoute] = StrictRoute) -> APIRouter:
     """A router for one noun of the API; each of its routes needs a key.
 
     With `accepting`, its routes stand in for others of the same path when the caller accepts that media type. The
@@ -74,7 +74,7 @@ def routes_of(noun: str, accepting: str | None = None) -> APIRouter:
     return APIRouter(
         prefix="/v1",
         tags=[noun],
-        route_class=_accepting(accepting) if accepting else StrictRoute,
+        route_class=_accepting(accepting) if accepting else route_class,
         responses=problems(Unauthorized, Forbidden, Malformed, StoreAway),
         include_in_schema=accepting is None,
         generate_unique_id_function=own_name,

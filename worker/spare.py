@@ -139,7 +139,7 @@ class Spare:
 
     def __init__(self, nursery: Nursery) -> None:
         self._nursery = nursery
-        self._waiting: asyncio.Task[Trainer] | None = None
+        self._waiting: asyncio.Future[Trainer] | None = None
 
     def prepare(self) -> None:
         """Begin to make the next trainer, unless one is ready."""
@@ -152,13 +152,18 @@ class Spare:
         await asyncio.sleep(0.1)
 
     async def take(self) -> Trainer:
-        """The trainer that is ready, or the next one that will be."""
+        """The trainer that is ready, or the next one that will be. Raises ConnectionError when none can be made."""
         while True:
             self.prepare()
             waiting, self._waiting = self._waiting, None
             trainer = await waiting  # type: ignore[misc]  # prepare made it
             if not trainer.status.done():
                 return trainer
+
+    def put_back(self, trainer: Trainer) -> None:
+        """Keep a trainer that was not needed."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._waiting.set_result(trainer)
 
 
 def _pipes() -> tuple[list[int], list[int]]:

@@ -27,6 +27,7 @@ TERM_GRACE_SECONDS = 3.0
 CHECKPOINT_GRACE_SECONDS = 20.0
 PRESS_SECONDS = 0.1
 LOG_SECONDS = 0.2
+SPARE_SECONDS = 0.01
 LOG_LINES_A_FLUSH = 200
 LOG_LINE_CHARACTERS = 4000
 
@@ -59,17 +60,23 @@ class Slot:
 
 
 async def supervise(slot: Slot) -> None:
-    """Take the best group there is, and see it through. A bell that finds nothing goes home."""
+    """Take the best group there is, and see it through. A bell that finds nothing goes home.
+
+    The trainer comes first: a slot that is still warming up leaves the jobs to others, and none is lost with it.
+    """
+    trainer = await slot.spare.take()
     group = await _claim(slot)
     if not group:
-        slot.spare.prepare()
+        slot.spare.put_back(trainer)
         return
     news = asyncio.Event()
     lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}
     async with _background(_renew(slot, lanes), _hear_leaving(slot, lanes)):
-        await _train(slot, lanes, news)
+        await _train(slot, trainer, lanes, news)
         for lane in lanes.values():
             await lane.close()
+    slot.spare.prepare()
+    await asyncio.sleep(0)  # so that it is asked for before this loop stops
 
 
 async def _claim(slot: Slot) -> list[Claimed]:
@@ -83,12 +90,7 @@ async def _claim(slot: Slot) -> list[Claimed]:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _train(slot: Slot, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
-    try:
-        trainer = await slot.spare.take()
-    except ConnectionError as error:
-        _all_gone(lanes, Reason(code="internal", message=str(error)))
-        return
+async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
     await trainer.order(Train(device=slot.device, lanes=tuple(lane.order() for lane in lanes.values())))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
@@ -100,13 +102,13 @@ async def _train(slot: Slot, lanes: dict[str, JobLane], news: asyncio.Event) -> 
 
 
 async def _listen(trainer: Trainer, lanes: dict[str, JobLane], slot: Slot) -> None:
-    """Hear the trainer out; the next spare is made once this one's first step is done."""
+    """Hear the trainer out; the next spare is made soon after the first step, which the record is to hear of first."""
     async for message in trainer.said():
         if message.say == "ready":
             continue
         lanes[message.job].take(message)
         if message.say == "started":
-            slot.spare.prepare()
+            asyncio.get_running_loop().call_later(SPARE_SECONDS, slot.spare.prepare)
         if all(lane.over for lane in lanes.values()):
             return
 

@@ -10,6 +10,7 @@ from app.dependencies import BlobsDep, Cursor, IntakeDep, JobId, JobsDep, Limit,
 from app.errors import problems
 from app.filters import JobFilter
 from app.idempotency import Submission
+from app.polling import PollRoute
 from app.routing import routes_of
 from app.waiting import until_ended
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotEnded, NotFound, QuotaExceeded, Unsupported
@@ -18,6 +19,7 @@ from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec
 
 router = routes_of("jobs")
+poll = routes_of("jobs", route_class=PollRoute)
 
 DryRunFlag = Annotated[bool, Query(description="Answer what would be done, and do nothing.")]
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer back until the job has ended.")]
@@ -35,6 +37,12 @@ SUBMITTED = {
     },
     **problems(Unsupported, IdempotencyMismatch, QuotaExceeded),
 }
+
+
+@poll.get("/jobs/{job_id}", responses=problems(NotFound))
+async def get_job(job_id: JobId, services: ServicesDep, caller: MayRead, wait: Wait = 0) -> Job:
+    """A job as it stands, or, with `?wait=`, as it ended."""
+    return await until_ended(services.jobs, services.live, caller.project, job_id, wait)
 
 
 @router.post("/jobs", status_code=201, response_model=Job, responses=SUBMITTED)
@@ -61,12 +69,6 @@ async def list_jobs(
 ) -> Page[Job]:
     """The project's jobs, newest first."""
     return await jobs.page(caller.project, only, limit, cursor)
-
-
-@router.get("/jobs/{job_id}", responses=problems(NotFound))
-async def get_job(job_id: JobId, services: ServicesDep, caller: MayRead, wait: Wait = 0) -> Job:
-    """A job as it stands, or, with `?wait=`, as it ended."""
-    return await until_ended(services.jobs, services.live, caller.project, job_id, wait)
 
 
 @router.post("/jobs/{job_id}/cancel", responses=problems(NotFound, IllegalTransition))

@@ -3,6 +3,7 @@
 python -m benchmarks.chaos [SCENARIO ...]
 """
 
+import signal
 import sys
 import tempfile
 from functools import partial
@@ -35,6 +36,7 @@ def main(names: list[str]) -> int:
     unknown = set(names) - SCENARIOS.keys()
     if unknown:
         sys.exit(f"There is no scenario {', '.join(sorted(unknown))}; there are: {', '.join(SCENARIOS)}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts are ended, too
     report = Report()
     for name in names or SCENARIOS:
         with tempfile.TemporaryDirectory(prefix="chaos-") as folder, Stack(Path(folder)) as stack:

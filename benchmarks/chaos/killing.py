@@ -15,7 +15,7 @@ from unitscale.client import Client
 from unitscale.models.jobs import State
 
 SPECS = 4
-KINDS = ("trainer", "trainer", "supervisor", "supervisor", "nursery", "main", "node", "api")
+KINDS = ("trainer", "trainer", "trainer", "supervisor", "supervisor", "supervisor", "nursery", "main", "node", "api")
 
 
 def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: int = 100) -> None:
@@ -46,7 +46,7 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
 def _kill_at_random(stack: Stack, kills: int) -> list[float]:
     chance, times = random.Random(0), []
     while len(times) < kills:
-        time.sleep(chance.uniform(0.1, 0.9))
+        time.sleep(chance.uniform(1, 4))
         kind = chance.choice(KINDS)
         if kind in ("node", "api"):
             name = "api" if kind == "api" else chance.choice(stack.nodes)
@@ -54,10 +54,17 @@ def _kill_at_random(stack: Stack, kills: int) -> list[float]:
             stack.restart(name)
         elif processes := stack.processes(kind):
             with suppress(psutil.NoSuchProcess):
-                victim = chance.choice(processes)
+                victim = max(processes, key=_busy) if kind == "trainer" else chance.choice(processes)
                 times.append(time.time())
                 victim.kill()
     return times
+
+
+def _busy(process: psutil.Process) -> float:
+    """How much a trainer has done; a waiting one has done nothing."""
+    with suppress(psutil.Error):
+        return process.cpu_times().user
+    return 0.0
 
 
 def _recoveries(client: Client, job_id: str, killed_at: list[float]) -> list[float]:

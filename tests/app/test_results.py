@@ -131,7 +131,7 @@ def test_metrics_count_requests_and_jobs_and_name_no_project(api, job, server):
         text = anyone.get("/metrics").text
 
     assert re.search(r'unitscale_jobs_queued\{[^}]*queue="cpu-1"[^}]*\} 1\.0', text)
-    assert 'http_route="/v1/jobs/{job_id}"' in text
+    assert 'route="/v1/jobs/{job_id}"' in text
     assert job["id"] not in text
     assert "default" not in text
 

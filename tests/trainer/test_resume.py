@@ -118,22 +118,6 @@ def test_one_of_a_group_is_stopped_and_the_other_ends(train):
     assert second.ended.result is not None
 
 
-def test_only_the_two_newest_checkpoints_stay(train):
-    count = 0
-
-    def after_the_fourth(message):
-        nonlocal count
-        count += message.say == "saved"
-        return "cancel" if count == 4 else None
-
-    spec = {**DIABETES, "budget": {"epochs": 100000}, "checkpoint": {"every_seconds": 0.1}}
-    record = train(spec, wish=after_the_fourth)[0]
-
-    saved = [message.folder for message in record.said if message.say == "saved"]
-    folders = sorted(str(path.relative_to(record.lane.folder)) for path in Path(record.lane.folder).glob("*/step-*"))
-    assert folders == sorted(saved[-2:])
-
-
 def test_a_stop_over_the_pipe_is_obeyed(a_trainer, a_lane, record_of):
     record, trainer = record_of(a_lane({**DIABETES, "budget": {"epochs": 10**6}})), a_trainer()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-RESTART_SECONDS = 0.5
+RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 10.0
 STEADY_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
@@ -62,13 +62,13 @@ async def _launch(child: Child) -> None:
 
 
 async def _keep(child: Child) -> None:
+    """Start a child again whenever it dies: at once if it was killed, ever later if it ends by itself."""
     pause = RESTART_SECONDS
     while True:
         started = time.monotonic()
         status = await _process(child).wait()
-        pause = (
-            RESTART_SECONDS if time.monotonic() - started > STEADY_SECONDS else min(pause * 2, LONGEST_RESTART_SECONDS)
-        )
+        crashed_early = status >= 0 and time.monotonic() - started < STEADY_SECONDS
+        pause = min(pause * 2, LONGEST_RESTART_SECONDS) if crashed_early else RESTART_SECONDS
         log.warning("a process died and is started again", process=child.name, status=status)
         await asyncio.sleep(pause)
         await _launch(child)

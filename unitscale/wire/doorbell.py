@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
+from kombu.entity import Exchange, Queue
 from kombu.transport.virtual.base import Base64
 from kombu.utils.json import dumps
 
@@ -47,11 +48,16 @@ def configure(celery: Celery, broker: str, timeout_seconds: float) -> Celery:
         worker_disable_prefetch=True,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_send_task_events=True,
+        worker_send_task_events=False,  # who watches turns them on (Flower does); they hold each doorbell up
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_proc_alive_timeout=30,
     )
     return celery
+
+
+def queue(name: str) -> Queue:
+    """A queue as workers take from it: unacknowledged. A doorbell may be lost, and to keep account costs a job 1 ms."""
+    return Queue(name, Exchange(name), name, no_ack=True)
 
 
 @cache

@@ -23,7 +23,7 @@ from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec, Priority
 from unitscale.wire import doorbell
 from unitscale.wire.keys import name
-from unitscale.wire.reading import checkpoints_of, job_of, text
+from unitscale.wire.reading import checkpoints_of, document_of, job_of, text
 from unitscale.wire.store import Store
 from unitscale.wire.workers import Workers, waits_for
 
@@ -103,6 +103,14 @@ class Jobs:
         """The job as it stands. Raises NotFound."""
         [found] = await self.get_many(project, [job_id])
         return found
+
+    async def document(self, project: str, job_id: str) -> bytes:
+        """The job as JSON; one that did not change since it was last read is not put together again. Raises NotFound."""
+        record = await self._record(project, job_id)
+        if record[b"state"] == b"queued":
+            [job] = await self._placed([(job_id, record)])
+            return job.model_dump_json().encode()
+        return document_of(job_id, tuple(record.items()))
 
     async def get_many(self, project: str, ids: Sequence[str]) -> list[Job]:
         """These jobs as they stand, in this order. Raises NotFound."""

@@ -9,6 +9,7 @@ from unitscale.models.jobs import Checkpoint, Job, Progress, Queue, Reason, Resu
 from unitscale.models.specs import JobSpec
 
 Record = dict[bytes, bytes]
+DOCUMENTS = 1024
 
 
 def text(value: bytes | None) -> str:
@@ -41,6 +42,12 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
 def _spec(document: bytes) -> JobSpec:
     """A spec, read once for all who poll its job: it never changes, and takes longer than the rest of the record."""
     return JobSpec.model_validate_json(document)
+
+
+@lru_cache(DOCUMENTS)
+def document_of(job_id: str, fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The same as JSON, for a job that waits for nothing; remembered, since pollers ask again and again."""
+    return job_of(job_id, dict(fields), None).model_dump_json().encode()
 
 
 def checkpoints_of(record: Record) -> list[Checkpoint]:

@@ -5,6 +5,7 @@ A round trip costs a client about 150 µs of its own, whatever it carries; under
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -19,41 +20,42 @@ class Rounds:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._asked: list[Asked] = []
-        self._rounds: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """The answers to these commands; the first that is an error is raised."""
-        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Any]] = loop.create_future()
         self._asked.append((commands, future))
         if len(self._asked) == 1:
-            task = asyncio.create_task(self._round())
-            self._rounds.add(task)
-            task.add_done_callback(self._rounds.discard)
+            loop.call_soon(self._begin)
         answers = await future
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
 
-    async def _round(self) -> None:
+    def _begin(self) -> None:
         asked, self._asked = self._asked, []
-        try:
-            answers = iter(await self._execute(asked))
-        except BaseException as error:
-            for _, future in asked:
-                if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else ConnectionError("cancelled"))
-            if not isinstance(error, Exception):
-                raise
-            return
-        for commands, future in asked:
-            part = [next(answers) for _ in commands]
-            if not future.done():
-                future.set_result(part)
+        task = asyncio.create_task(self._round(asked))
+        self._under_way.add(task)
+        task.add_done_callback(partial(self._end, asked))
 
-    async def _execute(self, asked: Sequence[Asked]) -> list[Any]:
+    def _end(self, asked: Sequence[Asked], task: "asyncio.Task[None]") -> None:
+        """Whatever became of a round, nobody waits for it for ever."""
+        self._under_way.discard(task)
+        error = ConnectionError("The round was cancelled.") if task.cancelled() else task.exception()
+        for _, future in asked:
+            if error is not None and not future.done():
+                future.set_exception(error)
+
+    async def _round(self, asked: Sequence[Asked]) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             for commands, _ in asked:
                 for command in commands:
                     pipe.execute_command(*command)  # pyright: ignore[reportUnknownMemberType]  # redis-py's **kwargs
-            return await pipe.execute(raise_on_error=False)
+            answers = iter(await pipe.execute(raise_on_error=False))
+        for commands, future in asked:
+            part = [next(answers) for _ in commands]
+            if not future.done():
+                future.set_result(part)

@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Settings, each from the variable `UNITSCALE_` + its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="UNITSCALE_", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix="UNITSCALE_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
+    )
 
     host: str = "127.0.0.1"
     """Address the API binds."""
@@ -35,8 +37,6 @@ class Settings(BaseSettings):
     """Largest upload of a data set."""
     prediction_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
     """How long a prediction may take before the answer is 503."""
-    spare: bool = True
-    """Whether each slot keeps a warm trainer ready."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """How much the service writes to stderr."""
 

@@ -9,6 +9,7 @@ allowed; and where there is a GPU no step is taken either, since autograd would 
 threads do not survive a fork: there, the waiting trainer takes the step.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -65,8 +66,7 @@ def _become_trainer(fds: list[int], wake: int, deaths: int) -> None:
     for fd in (*fds, wake, deaths):
         os.close(fd)
     try:
-        if NVIDIA.is_dir():
-            run.warm_up()
+        (run.warm_up if NVIDIA.is_dir() else run.settle_in)()
         run.serve()
         run.leave(0)
     except BaseException:
@@ -86,4 +86,5 @@ def _report_deaths(supervisor: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with contextlib.suppress(ConnectionError):  # the supervisor went first
+        main(int(sys.argv[1]))

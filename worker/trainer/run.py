@@ -19,13 +19,19 @@ from worker.trainer.checks.check import check
 from worker.trainer.group import train_group
 from worker.trainer.line import Line
 from worker.trainer.predict import answer
-from worker.trainer.rehearsal import rehearse
+from worker.trainer.rehearsal import rehearse, stock
 
 
 def warm_up() -> None:
     """Pay for the first step before there is a job: the nursery does this once, and forks."""
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
+    stock(_library())
+    settle_in()
+
+
+def settle_in() -> None:
+    """Train once in this process. A forked one copies every page it touches: better now than while a job waits."""
     rehearse(_library())
     gc.collect()
     gc.freeze()  # what was imported stays: no collection needs to look at it again

@@ -1,0 +1,38 @@
+"""Measure training and service against their aims.
+
+    python -m benchmarks [SUBJECT ...]
+
+Every subject runs on a private service of its own. Ratios are of things measured in turns within one run.
+"""
+
+import signal
+import sys
+
+from benchmarks import curves, footprint, seed, starts, streams, traffic
+from benchmarks.figures import Ledger
+
+SUBJECTS = {
+    "starts": starts.measure,
+    "seed": seed.measure,
+    "traffic": traffic.measure,
+    "curves": curves.measure,
+    "streams": streams.measure,
+    "footprint": footprint.measure,
+}
+
+
+def main(names: list[str]) -> None:
+    """Measure these subjects, or all, and print the table."""
+    unknown = set(names) - SUBJECTS.keys()
+    if unknown:
+        sys.exit(f"There is no subject {', '.join(sorted(unknown))}; there are: {', '.join(SUBJECTS)}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services are ended, too
+    ledger = Ledger()
+    for name in names or SUBJECTS:
+        with ledger.subject(name):
+            SUBJECTS[name](ledger)
+    ledger.show()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
