@@ -11,6 +11,7 @@ from unitscale.models.jobs import Reason
 from unitscale.wire.checks import Checks
 
 CSV = "größe,preis\n" + "".join(f"{n},{2 * n}\n" for n in range(20))
+START = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'
 FORM = {"task": "regression", "name": "Häuser"}
 CONTENTS = Contents(rows=20, splits=Splits(training=14, validation=3, test=3), shape=(1,), columns=("größe",))
 
@@ -147,9 +148,11 @@ def test_a_broken_form_is_422(api, body, kind, settings):
 def test_an_upload_that_is_too_large_is_413_and_leaves_nothing(serve, settings, worker):
     small = settings.model_copy(update={"max_dataset_bytes": 1024})
     with serve(small) as server, server.client() as api:
-        body = (b"x" * 1000 for _ in range(100))
+        body = (START, *(b"x" * 1000 for _ in range(100)))
         told = upload(api, content="x" * 100_000)
-        untold = api.post("/v1/datasets", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
+        untold = api.post(
+            "/v1/datasets", content=iter(body), headers={"Content-Type": "multipart/form-data; boundary=b"}
+        )
 
     assert (told.status_code, untold.status_code) == (413, 413)
     assert files(settings) == []
@@ -160,7 +163,7 @@ def test_memory_stays_flat_while_a_large_file_comes_in(api):
     end = b'\r\n--b\r\nContent-Disposition: form-data; name="task"\r\n\r\nregression\r\n--b--\r\n'
 
     def body():
-        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\na,b\n'
+        yield START + b"a,b\n"
         for _ in range(128):
             yield line
         yield end

@@ -176,7 +176,7 @@ def test_a_file_uploaded_can_be_trained_on(unitscale, table):
     assert f"dataset={dataset}" in said.stderr
     assert json.loads(job.stdout)["state"] == "succeeded"
     assert "Zahlen" in unitscale("data", "ls").stdout
-    assert "training 36" in unitscale("data", "show", dataset).stdout
+    assert "training 34" in unitscale("data", "show", dataset).stdout
 
 
 def test_a_file_that_is_invalid_says_why_and_is_deleted(unitscale, table):

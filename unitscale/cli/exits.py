@@ -25,7 +25,7 @@ MEANINGS = {
     ExitCode.OK: "done",
     ExitCode.REFUSED: "the request failed; what to do next is on stderr",
     ExitCode.USAGE: "the command line or the spec file cannot be read",
-    ExitCode.ENDED_BADLY: "the job ended failed or cancelled (submit --wait, watch); the data set is invalid",
+    ExitCode.ENDED_BADLY: "the job ended failed or cancelled, or the data set is invalid",
     ExitCode.UNREACHABLE: "the service cannot be reached",
     ExitCode.INTERRUPTED: "Ctrl-C; jobs go on",
 }
