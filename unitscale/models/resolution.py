@@ -1,15 +1,18 @@
 """From a spec as sent to the spec as it runs: every default and every `auto` filled in, the impossible refused."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from unitscale.errors import Unsupported
 from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS
-from unitscale.models.specs import Budget, JobSpec, Model
-from unitscale.models.units import Optimizer, Parametrization, Precision, Schedule, Units
+from unitscale.models.specs import Budget, JobSpec, Model, TaskName
+from unitscale.models.units import Alphas, Optimizer, Parametrization, Precision, Schedule, Units
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
+SIDE = 8
+"""Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
 
 def resolve(spec: JobSpec, device: str) -> JobSpec:
@@ -21,8 +24,8 @@ def resolve(spec: JobSpec, device: str) -> JobSpec:
     task = TASKS[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
     model = _model(spec.model, spec.model.kind or task.defaults["model"])
-    units = _units(spec, DATASETS[dataset].training_examples, str(model.kind))
-    budget = _budget(spec.budget, task.defaults["epochs"])
+    units = _units(spec, _examples(dataset, model), str(model.kind))
+    budget = _budget(spec.budget, task.defaults)
     filled = spec.model_copy(
         update={
             "dataset": dataset,
@@ -39,14 +42,28 @@ def resolve(spec: JobSpec, device: str) -> JobSpec:
 
 def training_examples(spec: JobSpec) -> int:
     """Examples of the training split that a resolved spec uses."""
-    return max(1, round(DATASETS[str(spec.dataset)].training_examples * spec.data.fraction))
+    return _used(_examples(str(spec.dataset), spec.model), spec.data.fraction)
 
 
 def total_steps(spec: JobSpec) -> int:
     """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
     if spec.budget.steps is not None:
         return spec.budget.steps
+    if spec.budget.tokens is not None:
+        return math.ceil(spec.budget.tokens / (int(spec.units.batch_size) * int(spec.model.context or 1)))
     return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec) / int(spec.units.batch_size))
+
+
+def _examples(dataset: str, model: Model) -> int:
+    """Examples of a whole training split; of a text, windows as long as the model's context."""
+    row = DATASETS[dataset]
+    if row.training_tokens is not None:
+        return (row.training_tokens - 1) // int(model.context or 1)
+    return row.training_examples or 1
+
+
+def _used(examples: int, fraction: float) -> int:
+    return max(1, round(examples * fraction))
 
 
 def _model(model: Model, kind: str) -> Model:
@@ -55,12 +72,17 @@ def _model(model: Model, kind: str) -> Model:
 
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
-    used = max(1, round(examples * spec.data.fraction))
+    used = _used(examples, spec.data.fraction)
     batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
-        rate = LEARNING_RATES[spec.optimizer.name, kind]
-    return spec.units.model_copy(update={"learning_rate": rate, "batch_size": min(int(batch), used)})
+        rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
+    filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
+    if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
+        filled["base_width"] = MODELS[kind].sizes["width"]
+    if spec.units.parametrization is Parametrization.UMUP and spec.units.alphas is None:
+        filled["alphas"] = Alphas()
+    return spec.units.model_copy(update=filled)
 
 
 def _optimizer(optimizer: Optimizer) -> Optimizer:
@@ -77,9 +99,10 @@ def _schedule(schedule: Schedule) -> Schedule:
     return schedule.model_copy(update=missing)
 
 
-def _budget(budget: Budget, epochs: int) -> Budget:
-    length = budget.epochs or budget.steps or budget.tokens
-    return budget if length else budget.model_copy(update={"epochs": epochs})
+def _budget(budget: Budget, defaults: Mapping[str, Any]) -> Budget:
+    if budget.epochs or budget.steps or budget.tokens:
+        return budget
+    return budget.model_copy(update={length: defaults[length] for length in ("epochs", "steps") if length in defaults})
 
 
 def _with_evaluations(spec: JobSpec) -> JobSpec:
@@ -109,10 +132,35 @@ def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
     sizes = ("width", "depth", "channels", "head_size", "context")
-    return [
+    wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
+    return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
         if getattr(spec.model, size) is not None and size not in MODELS[kind].sizes
+    ]
+
+
+def _unfit_sizes(model: Model) -> list[tuple[str, str]]:
+    """Sizes a transformer cannot have: heads share its width, and positions turn pairs of a head's numbers."""
+    width, head = int(model.width or 0), int(model.head_size or 0)
+    checks = (
+        (width % SIDE != 0, "/model/width", f"The width of a transformer is a multiple of {SIDE}; {width} is not."),
+        (head % 2 != 0, "/model/head_size", f"head_size is even; {head} is not."),
+        (width % head != 0, "/model/head_size", f"A width of {width} cannot be cut into heads of {head}."),
+        (model.context == 1, "/model/context", "A context of 1 leaves nothing to attend to; give at least 2."),
+    )
+    return [(pointer, detail) for wrong, pointer, detail in checks if wrong]
+
+
+def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    units, optimizer = spec.units, spec.optimizer.name
+    name, kind = units.parametrization.value, spec.model.kind or TASKS[spec.task].defaults["model"]
+    possible = [model for known, other, model in LEARNING_RATES if (known, other) == (optimizer, name)]
+    alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
+    return [
+        (kind not in possible, "/units/parametrization", f"{name} with {optimizer} is there for these models: {alike}."),
+        (units.base_width is not None and name != "mup", "/units/base_width", "base_width belongs to mup."),
+        (units.alphas is not None and name != "u-mup", "/units/alphas", "alphas belong to u-mup."),
     ]
 
 
@@ -120,14 +168,16 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
     units = spec.units
     checks = (
         (units.precision is not Precision.FP32, "/units/precision", "Only fp32 can be trained yet."),
-        (units.parametrization is not Parametrization.SP, "/units/parametrization", "Only sp can be trained yet."),
+        *_parametrization_checks(spec),
         (units.micro_batch_size is not None, "/units/micro_batch_size", "Gradients cannot be accumulated yet."),
-        (units.base_width is not None, "/units/base_width", "base_width belongs to mup, which cannot be trained yet."),
-        (units.alphas is not None, "/units/alphas", "alphas belong to u-mup, which cannot be trained yet."),
         (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
         (spec.schedule.name == "plateau", "/schedule/name", "plateau is not there yet; wsd comes closest."),
         (spec.batch_schedule.name != "constant", "/batch_schedule/name", "The batch size cannot change yet."),
-        (spec.budget.tokens is not None, "/budget/tokens", f"{spec.task.value} has no tokens; give epochs or steps."),
+        (
+            spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
+            "/budget/tokens",
+            f"{spec.task.value} has no tokens; give epochs or steps.",
+        ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
         (spec.diagnostics.scales_every is not None, "/diagnostics/scales_every", "Scales cannot be recorded yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),

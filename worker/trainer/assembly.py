@@ -9,19 +9,23 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from unitscale.errors import Impossible
+from unitscale.models import specs as words
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
+from unitscale.models.units import Alphas, Units
 from worker.trainer.catalog import DATASETS, MODELS, TASKS, Laned, Model
 from worker.trainer.data import cache
-from worker.trainer.data.examples import Examples, cut
+from worker.trainer.data.examples import Examples
 from worker.trainer.engine.batches import Batches
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.schedules import Rates
-from worker.trainer.engine.weights import Weights
+from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Exam, Forward
 from worker.trainer.material import Material
+from worker.trainer.units.plan import Plan
+from worker.trainer.units.tables import Kinds, Table
 
 
 class Assembly(NamedTuple):
@@ -42,16 +46,17 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path) -> Assembly:
     _check_alike(specs)
     spec, seeds = specs[0], [spec.seed for spec in specs]
     task, material = TASKS[spec.task], _material(spec, library)
-    model, layers = MODELS[str(spec.model.kind)], _layers(spec, material)
-    weights = _weights(model, layers, seeds, device)
-    forward = _forward(model, layers, weights)
+    model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
+    kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
+    weights = _weights(model, kinds, table, seeds, device)
+    forward = _forward(model, layers, weights, specs, kinds, table)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
     width, steps = material.config["outputs"], total_steps(spec)
     rates = Rates([float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs], steps, device)
     learner = Learner(
         weights,
         lambda batch: task.losses(forward(batch[0]), batch[1], width),
-        optimizer(weights, specs, rates),
+        optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
     )
     validation, test = (
         Exam(task, material.config, forward, laid_out, split)
@@ -64,35 +69,47 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path) -> Assembly:
 def _material(spec: JobSpec, library: Path) -> Material:
     name = str(spec.dataset)
     dataset, tensors = DATASETS[name], cache.load(library, name, DATASETS[name].make)
-    splits = cut(tensors["inputs"], tensors["targets"], dataset.validation, dataset.test, spec.data.fraction)
-    return TASKS[spec.task].prepare(splits, standardized=dataset.standardized)
+    splits = dataset.splits(tensors, spec.data.fraction, spec.model)
+    return TASKS[spec.task].prepare(splits, dataset.facts(tensors))
 
 
-def _layers(spec: JobSpec, material: Material) -> nn.Sequential:
-    with torch.device("meta"):  # shapes and names only: first weights come from the parametrization
-        return MODELS[str(spec.model.kind)].layers(
-            spec.model, tuple(material.config["inputs"]), material.config["outputs"]
-        )
+def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
+    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
+    with torch.device("meta"):
+        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
 
 
-def _weights(model: Model, layers: nn.Sequential, seeds: Sequence[int], device: str) -> Weights:
-    shapes = {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+def shapes_of(layers: nn.Module) -> Shapes:
+    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+
+
+def table_of(units: Units, model: words.Model) -> Table:
+    """The table of a parametrization at the width of a model."""
+    return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
+
+
+def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], device: str) -> Weights:
+    shapes = {name: kind.shape for name, kind in kinds.items()}
     weights = Weights(shapes, len(seeds), isinstance(model, Laned), device)
     for lane, seed in enumerate(seeds):
-        weights.write(lane, model.start(shapes, torch.Generator().manual_seed(seed)))
+        weights.write(lane, model.start(kinds, table, torch.Generator().manual_seed(seed)))
     return weights
 
 
-def _forward(model: Model, layers: nn.Sequential, weights: Weights) -> Forward:
+def _forward(  # noqa: PLR0917
+    model: Model, layers: nn.Module, weights: Weights, specs: Sequence[JobSpec], kinds: Kinds, table: Table
+) -> Forward:
     if isinstance(model, Laned):
-        return lambda inputs: model.outputs(weights.named, inputs)
-    return lambda inputs: functional_call(layers, weights.named, (inputs[0],)).unsqueeze(0)
+        alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
+        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, weights.values))
+        return lambda inputs, parts=1: function.outputs(weights.named, inputs, parts)
+    return lambda inputs, _parts=1: functional_call(layers, weights.named, (inputs[0],)).unsqueeze(0)
 
 
 def _laid_out(split: Examples, laned: bool, lanes: int, device: str) -> Batch:
     """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
     inputs, targets = split
-    if laned:
+    if laned and inputs.is_floating_point():
         inputs = pad_features(inputs.flatten(1))
         targets = pad_features(targets) if targets.is_floating_point() else targets
     return _shared(inputs.to(device), lanes), _shared(targets.to(device), lanes)
@@ -108,6 +125,7 @@ def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
         "task": spec.task.value,
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
+        "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
         **material.config,
     }
 

@@ -18,8 +18,8 @@ PNG_WHITE = 255
 class ImageClassification:
     """Cross entropy on pixels of zero mean and unit variance."""
 
-    def prepare(self, splits: Splits, *, standardized: bool) -> Material:
-        images = splits.training.inputs
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+        images, standardized = splits.training.inputs, facts["standardized"]
         classes = int(max(split.targets.max() for split in splits)) + 1
         pixels = images.double()
         config = {
@@ -37,6 +37,12 @@ class ImageClassification:
         """Mean cross entropy of each lane.  (K, B, O), (K, B) → (K,), of which the first `width` outputs are real."""
         logits, labels = outputs[..., :width].reshape(-1, width), targets.reshape(-1)
         return functional.cross_entropy(logits, labels, reduction="none").view(targets.shape).mean(1)
+
+    def kept(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
+        return outputs
+
+    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
+        return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
         return {"accuracy": (outputs.argmax(1) == targets).double().mean().item()}

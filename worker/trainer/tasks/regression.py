@@ -16,8 +16,8 @@ LARGEST = torch.finfo(torch.float32).max
 class Regression:
     """Least squares on targets of unit variance; its metrics and answers are in the units of the data."""
 
-    def prepare(self, splits: Splits, *, standardized: bool) -> Material:
-        inputs, targets = splits.training
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+        (inputs, targets), standardized = splits.training, facts["standardized"]
         config = {
             "inputs": list(inputs.shape[1:]),
             "outputs": targets.shape[1],
@@ -39,6 +39,12 @@ class Regression:
         """
         errors = functional.mse_loss(outputs, targets, reduction="none").sum((1, 2))
         return errors / (outputs.shape[1] * width)
+
+    def kept(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
+        return outputs
+
+    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
+        return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
         answers, truth = (_restored(tensor.double(), config) for tensor in (outputs, targets))
