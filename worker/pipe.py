@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
+from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec
 
 
@@ -57,6 +58,7 @@ class Ask(Answer):
     folder: str
     """Absolute path of the folder with `model.safetensors` and `config.json`."""
     inputs: tuple[Any, ...]
+    sampling: Sampling | None = None
 
 
 Order = Annotated[Train | Stop | Ask, Field(discriminator="do")]

@@ -22,7 +22,11 @@ def main() -> None:
         except BadDataset as error:
             sys.stdout.write(f"{name:<12} is missing: {error.message}\n")
         else:
-            size = f"{len(tensors['tokens']):,} characters" if "tokens" in tensors else f"{len(tensors['targets']):,} examples"
+            size = (
+                f"{len(tensors['tokens']):,} characters"
+                if "tokens" in tensors
+                else f"{len(tensors['targets']):,} examples"
+            )
             sys.stdout.write(f"{name:<12} {size:>22}\n")
     sys.stdout.write(f"All that is here is in {folder}.\n")
 

@@ -60,7 +60,18 @@ def assert_same(alone, together):
         {**TEXT, "optimizer": {"name": "sgd"}, "units": {"batch_size": 9}},
         {**TEXT, "units": {"parametrization": "mup", "base_width": 8}},
     ],
-    ids=["line", "line-rest", "diabetes-sgd", "mlp-13", "mlp-50", "digits-mlp", "digits-linear", "decoder", "decoder-sgd", "decoder-mup"],
+    ids=[
+        "line",
+        "line-rest",
+        "diabetes-sgd",
+        "mlp-13",
+        "mlp-50",
+        "digits-mlp",
+        "digits-linear",
+        "decoder",
+        "decoder-sgd",
+        "decoder-mup",
+    ],
 )
 def test_every_lane_is_bitwise_its_run_alone(train, spec, count):
     specs = with_lanes(spec, count)

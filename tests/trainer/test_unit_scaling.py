@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-import unit_scaling.functional as U
-from torch.func import functional_call
+import unit_scaling.functional as reference
 from unit_scaling.core.functional import transformer_residual_scaling_rule
 from unit_scaling.optim import lr_scale_func_adam
 from unit_scaling.parameter import Parameter
@@ -21,10 +20,11 @@ from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kind, Table, Weight
 
 VOCABULARY, BATCH, CONTEXT = 40, 8, 32
+ONES = (Alphas(),)
 ODD = Alphas(ffn_act=1.5, attn_softmax=2.0, res=0.7, res_attn_ratio=1.3, loss_softmax=0.8)
 
 
-def a_decoder(width=64, depth=2, name=Parametrization.UMUP, alphas=(Alphas(),), casts=None):
+def a_decoder(width=64, depth=2, name=Parametrization.UMUP, alphas=ONES, casts=None):
     """A decoder and its first weights, one lane for each alphas."""
     model = Model(kind="transformer", width=width, depth=depth, head_size=16, context=CONTEXT)
     kinds = Transformer().kinds(model, shapes_of(built(model, {"inputs": [CONTEXT], "outputs": VOCABULARY})))
@@ -52,24 +52,24 @@ def theirs(weights, depth, alphas):
     rule = transformer_residual_scaling_rule(alphas.res, alphas.res_attn_ratio)
 
     def attend(x, qkv, out):
-        query, key, value = U.linear(x, qkv, None).view(BATCH, CONTEXT, 3, -1, 16).permute(2, 0, 3, 1, 4)
+        query, key, value = reference.linear(x, qkv, None).view(BATCH, CONTEXT, 3, -1, 16).permute(2, 0, 3, 1, 4)
         query, key = rotated(query, turned), rotated(key, turned)
-        mixed = U.scaled_dot_product_attention(query, key, value, is_causal=True, mult=alphas.attn_softmax)
-        return U.linear(mixed.transpose(1, 2).flatten(2), out, None)
+        mixed = reference.scaled_dot_product_attention(query, key, value, is_causal=True, mult=alphas.attn_softmax)
+        return reference.linear(mixed.transpose(1, 2).flatten(2), out, None)
 
     def feed_forward(x, gate_up, down):
-        gate, up = (U.linear(x, half, None, constraint=None) for half in gate_up.chunk(2))
-        return U.linear(U.silu_glu(up, gate, mult=alphas.ffn_act), down, None, constraint=None)
+        gate, up = (reference.linear(x, half, None, constraint=None) for half in gate_up.chunk(2))
+        return reference.linear(reference.silu_glu(up, gate, mult=alphas.ffn_act), down, None, constraint=None)
 
-    x = U.embedding(inputs[0], weights["embedding.weight"])
+    x = reference.embedding(inputs[0], weights["embedding.weight"])
     for number in range(depth):
         for index, (layer, names) in enumerate(((attend, ("qkv", "out")), (feed_forward, ("gate_up", "down")))):
             tau = rule(2 * number + index, 2 * depth)
-            branch, skip = U.residual_split(x, tau)
+            branch, skip = reference.residual_split(x, tau)
             matrices = (weights[f"blocks.{number}.{name}.weight"] for name in names)
-            x = U.residual_add(layer(U.rms_norm(branch, branch.shape[-1:]), *matrices), skip, tau)
-    logits = U.linear_readout(U.rms_norm(x, x.shape[-1:]), weights["readout.weight"], None)
-    return U.cross_entropy(logits.flatten(0, 1), targets.flatten(), mult=alphas.loss_softmax)
+            x = reference.residual_add(layer(reference.rms_norm(branch, branch.shape[-1:]), *matrices), skip, tau)
+    logits = reference.linear_readout(reference.rms_norm(x, x.shape[-1:]), weights["readout.weight"], None)
+    return reference.cross_entropy(logits.flatten(0, 1), targets.flatten(), mult=alphas.loss_softmax)
 
 
 @pytest.mark.parametrize("alphas", [Alphas(), ODD], ids=["ones", "odd"])

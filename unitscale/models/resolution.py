@@ -158,7 +158,11 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     possible = [model for known, other, model in LEARNING_RATES if (known, other) == (optimizer, name)]
     alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
     return [
-        (kind not in possible, "/units/parametrization", f"{name} with {optimizer} is there for these models: {alike}."),
+        (
+            kind not in possible,
+            "/units/parametrization",
+            f"{name} with {optimizer} is there for these models: {alike}.",
+        ),
         (units.base_width is not None and name != "mup", "/units/base_width", "base_width belongs to mup."),
         (units.alphas is not None and name != "u-mup", "/units/alphas", "alphas belong to u-mup."),
     ]

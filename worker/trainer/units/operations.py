@@ -33,7 +33,7 @@ def product(a: Tensor, b: Tensor, scale: float) -> Tensor:
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0917  what autograd hands over
+    def forward(
         ctx: Any, x: Tensor, w: Tensor, y_scale: float, x_scale: float, w_scale: float, casts: Casts | None
     ) -> Tensor:
         if casts is not None:

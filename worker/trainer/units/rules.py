@@ -59,9 +59,7 @@ class UnitScaled:
     under unit normal inputs: between two bounds, on a logarithmic scale.
     """
 
-    def __init__(
-        self, alphas: Sequence[Alphas], depth: int, context: int, head_size: int, like: Tensor
-    ) -> None:
+    def __init__(self, alphas: Sequence[Alphas], depth: int, context: int, head_size: int, like: Tensor) -> None:
         def column(numbers: Sequence[float]) -> Tensor:
             return torch.tensor(list(numbers), dtype=torch.float64).to(like).view(-1, 1, 1)
 
