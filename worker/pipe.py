@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
+from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec
 
 
@@ -60,6 +61,7 @@ class Ask(Answer):
     folder: str
     """Absolute path of the folder with `model.safetensors` and `config.json`."""
     inputs: tuple[Any, ...]
+    sampling: Sampling | None = None
 
 
 class Check(Answer):

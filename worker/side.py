@@ -28,7 +28,7 @@ class Side:
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to one question; None when the process died over it."""
         trainer = await self._living()
-        await trainer.order(Ask(ask=ask_id, folder=question["folder"], inputs=tuple(question["inputs"])))
+        await trainer.order(Ask.model_validate({"ask": ask_id, **question}))
         async for message in trainer.said():
             if isinstance(message, Answered) and message.ask == ask_id:
                 return message.model_dump(mode="json", include={"outputs", "problem", "fields"}, exclude_none=True)

@@ -76,7 +76,12 @@ def catalog(offered: "Catalog") -> list[Table]:
         tasks.add_row(task.name, ", ".join(task.datasets), ", ".join(task.models), ", ".join(task.metrics))
     datasets = _table("data set", "task", "examples", "what it is", right={"examples"})
     for dataset in offered.datasets:
-        datasets.add_row(dataset.name, dataset.task, str(dataset.training_examples), dataset.content)
+        datasets.add_row(
+            dataset.name,
+            dataset.task,
+            str(dataset.training_examples or f"{dataset.training_tokens} tokens"),
+            dataset.content,
+        )
     models = _table("model", "sizes (default)", "what it is")
     for model in offered.models:
         models.add_row(model.kind, wording.phrase(model.sizes), model.content)

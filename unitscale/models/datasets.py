@@ -1,7 +1,7 @@
 """Data sets that a team brings: uploaded, checked, then as good as the catalog's."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -41,11 +41,23 @@ class DatasetForm(Document):
 
 
 class Splits(Answer):
-    """How many examples each split has. The split belongs to the data set: equal rows are on one side."""
+    """Examples, or characters, of each split. The split belongs to the data set: equal rows are on one side."""
 
     training: Annotated[int, Field(ge=0)]
     validation: Annotated[int, Field(ge=0)]
     test: Annotated[int, Field(ge=0)]
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Of training, validation and test."""
+        return self.training, self.validation, self.test
+
+
+class Volume(NamedTuple):
+    """How much there is to train on: examples, or the tokens of a text."""
+
+    training_examples: int | None
+    training_tokens: int | None
 
 
 class Contents(Answer):
@@ -61,6 +73,13 @@ class Contents(Answer):
     target: str | None = None
     classes: tuple[int | str, ...] = ()
     characters: int | None = None
+    """Of a text; its splits are counted in characters too."""
+
+    @property
+    def volume(self) -> Volume:
+        """How much there is to train on."""
+        text = self.characters is not None
+        return Volume(None if text else self.splits.training, self.splits.training if text else None)
 
 
 class Dataset(Answer):

@@ -1,16 +1,19 @@
 """From a spec as sent to the spec as it runs: every default and every `auto` filled in, the impossible refused."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from unitscale.errors import Unsupported
-from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS
-from unitscale.models.datasets import Dataset, DatasetState
-from unitscale.models.specs import Budget, JobSpec, Model
-from unitscale.models.units import Optimizer, Parametrization, Precision, Schedule, Units
+from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, CatalogDataset
+from unitscale.models.datasets import Dataset, DatasetState, Volume
+from unitscale.models.specs import Budget, JobSpec, Model, TaskName
+from unitscale.models.units import Alphas, Optimizer, Parametrization, Precision, Schedule, Units
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
+SIDE = 8
+"""Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
 
 def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobSpec:
@@ -19,12 +22,12 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
     Raises Unsupported, naming every field that asks for what cannot be done.
     """
     _refuse(spec, uploaded)
-    examples = examples_of(uploaded)
+    volume = volume_of(uploaded)
     task = TASKS[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
     model = _model(spec.model, spec.model.kind or task.defaults["model"])
-    units = _units(spec, examples or DATASETS[dataset].training_examples, str(model.kind))
-    budget = _budget(spec.budget, task.defaults["epochs"])
+    units = _units(spec, _examples(volume or DATASETS[dataset], model), str(model.kind))
+    budget = _budget(spec.budget, task.defaults)
     filled = spec.model_copy(
         update={
             "dataset": dataset,
@@ -36,24 +39,37 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    return _with_evaluations(filled, examples)
+    return _with_evaluations(filled, volume)
 
 
-def examples_of(uploaded: Dataset | None) -> int | None:
-    """Examples of the training split of an uploaded data set; None stands for the catalog's."""
-    return uploaded.contents.splits.training if uploaded and uploaded.contents else None
+def volume_of(uploaded: Dataset | None) -> Volume | None:
+    """How much an uploaded data set has to train on; None stands for the catalog's."""
+    return uploaded.contents.volume if uploaded and uploaded.contents else None
 
 
-def training_examples(spec: JobSpec, examples: int | None = None) -> int:
-    """Examples of the training split that a resolved spec uses, of all that an uploaded data set has."""
-    return max(1, round((examples or DATASETS[str(spec.dataset)].training_examples) * spec.data.fraction))
+def training_examples(spec: JobSpec, volume: Volume | None = None) -> int:
+    """Examples of the training split that a resolved spec uses; `volume` is that of an uploaded data set."""
+    return _used(_examples(volume or DATASETS[str(spec.dataset)], spec.model), spec.data.fraction)
 
 
-def total_steps(spec: JobSpec, examples: int | None = None) -> int:
+def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
     """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
     if spec.budget.steps is not None:
         return spec.budget.steps
-    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, examples) / int(spec.units.batch_size))
+    if spec.budget.tokens is not None:
+        return math.ceil(spec.budget.tokens / (int(spec.units.batch_size) * int(spec.model.context or 1)))
+    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size))
+
+
+def _examples(row: Volume | CatalogDataset, model: Model) -> int:
+    """Examples of a whole training split; of a text, windows as long as the model's context."""
+    if row.training_tokens is not None:
+        return (row.training_tokens - 1) // int(model.context or 1)
+    return row.training_examples or 1
+
+
+def _used(examples: int, fraction: float) -> int:
+    return max(1, round(examples * fraction))
 
 
 def _model(model: Model, kind: str) -> Model:
@@ -62,12 +78,17 @@ def _model(model: Model, kind: str) -> Model:
 
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
-    used = max(1, round(examples * spec.data.fraction))
+    used = _used(examples, spec.data.fraction)
     batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
-        rate = LEARNING_RATES[spec.optimizer.name, kind]
-    return spec.units.model_copy(update={"learning_rate": rate, "batch_size": min(int(batch), used)})
+        rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
+    filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
+    if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
+        filled["base_width"] = MODELS[kind].sizes["width"]
+    if spec.units.parametrization is Parametrization.UMUP and spec.units.alphas is None:
+        filled["alphas"] = Alphas()
+    return spec.units.model_copy(update=filled)
 
 
 def _optimizer(optimizer: Optimizer) -> Optimizer:
@@ -84,13 +105,14 @@ def _schedule(schedule: Schedule) -> Schedule:
     return schedule.model_copy(update=missing)
 
 
-def _budget(budget: Budget, epochs: int) -> Budget:
-    length = budget.epochs or budget.steps or budget.tokens
-    return budget if length else budget.model_copy(update={"epochs": epochs})
+def _budget(budget: Budget, defaults: Mapping[str, Any]) -> Budget:
+    if budget.epochs or budget.steps or budget.tokens:
+        return budget
+    return budget.model_copy(update={length: defaults[length] for length in ("epochs", "steps") if length in defaults})
 
 
-def _with_evaluations(spec: JobSpec, examples: int | None) -> JobSpec:
-    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec, examples) / EVALUATIONS_A_RUN))
+def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
+    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec, volume) / EVALUATIONS_A_RUN))
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
 
 
@@ -116,7 +138,7 @@ def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
 
 def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
     if uploaded is not None:
-        why = _unready(uploaded) or _other_task(spec, uploaded)
+        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded)
         return [("/dataset", why)] if why else []
     if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
         known = ", ".join(TASKS[spec.task].datasets)
@@ -138,13 +160,53 @@ def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
     return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
 
 
+def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
+    """A text must have a window of the model's context in each of its splits."""
+    if uploaded.contents is None or uploaded.contents.characters is None:
+        return None
+    kind = MODELS[spec.model.kind or TASKS[spec.task].defaults["model"]]
+    context, shortest = spec.model.context or kind.sizes["context"], min(uploaded.contents.splits.sizes)
+    if shortest > context:
+        return None
+    return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
+
+
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
     sizes = ("width", "depth", "channels", "head_size", "context")
-    return [
+    wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
+    return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
         if getattr(spec.model, size) is not None and size not in MODELS[kind].sizes
+    ]
+
+
+def _unfit_sizes(model: Model) -> list[tuple[str, str]]:
+    """Sizes a transformer cannot have: heads share its width, and positions turn pairs of a head's numbers."""
+    width, head = int(model.width or 0), int(model.head_size or 0)
+    checks = (
+        (width % SIDE != 0, "/model/width", f"The width of a transformer is a multiple of {SIDE}; {width} is not."),
+        (head % 2 != 0, "/model/head_size", f"head_size is even; {head} is not."),
+        (width % head != 0, "/model/head_size", f"A width of {width} cannot be cut into heads of {head}."),
+        (model.context == 1, "/model/context", "A context of 1 leaves nothing to attend to; give at least 2."),
+    )
+    return [(pointer, detail) for wrong, pointer, detail in checks if wrong]
+
+
+def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    units, optimizer = spec.units, spec.optimizer.name
+    name, kind = units.parametrization.value, spec.model.kind or TASKS[spec.task].defaults["model"]
+    possible = [model for known, other, model in LEARNING_RATES if (known, other) == (optimizer, name)]
+    alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
+    return [
+        (
+            kind not in possible,
+            "/units/parametrization",
+            f"{name} with {optimizer} is there for these models: {alike}.",
+        ),
+        (units.base_width is not None and name != "mup", "/units/base_width", "base_width belongs to mup."),
+        (units.alphas is not None and name != "u-mup", "/units/alphas", "alphas belong to u-mup."),
     ]
 
 
@@ -152,14 +214,16 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
     units = spec.units
     checks = (
         (units.precision is not Precision.FP32, "/units/precision", "Only fp32 can be trained yet."),
-        (units.parametrization is not Parametrization.SP, "/units/parametrization", "Only sp can be trained yet."),
+        *_parametrization_checks(spec),
         (units.micro_batch_size is not None, "/units/micro_batch_size", "Gradients cannot be accumulated yet."),
-        (units.base_width is not None, "/units/base_width", "base_width belongs to mup, which cannot be trained yet."),
-        (units.alphas is not None, "/units/alphas", "alphas belong to u-mup, which cannot be trained yet."),
         (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
         (spec.schedule.name == "plateau", "/schedule/name", "plateau is not there yet; wsd comes closest."),
         (spec.batch_schedule.name != "constant", "/batch_schedule/name", "The batch size cannot change yet."),
-        (spec.budget.tokens is not None, "/budget/tokens", f"{spec.task.value} has no tokens; give epochs or steps."),
+        (
+            spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
+            "/budget/tokens",
+            f"{spec.task.value} has no tokens; give epochs or steps.",
+        ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
         (spec.diagnostics.scales_every is not None, "/diagnostics/scales_every", "Scales cannot be recorded yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),

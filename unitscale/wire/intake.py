@@ -5,7 +5,7 @@ import time
 from unitscale.errors import NotFound
 from unitscale.models.datasets import Dataset, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
-from unitscale.models.resolution import examples_of, resolve, total_steps, training_examples
+from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs
@@ -31,7 +31,7 @@ class Intake:
         """
         uploaded = await self._uploaded(spec, project)
         resolved = resolve(spec, await self._device(spec), uploaded)
-        steps = total_steps(resolved, examples_of(uploaded))
+        steps = total_steps(resolved, volume_of(uploaded))
         return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
@@ -39,8 +39,8 @@ class Intake:
         uploaded = await self._uploaded(spec, project)
         resolved = resolve(spec, await self._device(spec), uploaded)
         place = await self._jobs.place_of_next(resolved)
-        steps = total_steps(resolved, examples_of(uploaded))
-        examples = training_examples(resolved, examples_of(uploaded))
+        steps = total_steps(resolved, volume_of(uploaded))
+        examples = training_examples(resolved, volume_of(uploaded))
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
 
     async def cancel(self, job_id: str, project: str) -> Job:

@@ -9,20 +9,25 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from unitscale.errors import Impossible
+from unitscale.models import specs as words
+from unitscale.models.datasets import Volume
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
+from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
 from worker.trainer.catalog import MODELS, TASKS, Laned, Model
-from worker.trainer.data.examples import Examples, cut
+from worker.trainer.data.examples import Examples
 from worker.trainer.engine.batches import Batches
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.schedules import Rates
-from worker.trainer.engine.weights import Weights
+from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Exam, Forward
 from worker.trainer.material import Material
 from worker.trainer.sources import Source
+from worker.trainer.units.plan import Plan
+from worker.trainer.units.tables import Kinds, Table
 
 
 class Assembly(NamedTuple):
@@ -40,20 +45,21 @@ class Assembly(NamedTuple):
 
 def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
-    dataset = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
-    _check_alike(specs, dataset.training)
+    source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
+    _check_alike(specs, source.volume)
     spec, seeds = specs[0], [spec.seed for spec in specs]
-    task, material = TASKS[spec.task], _material(spec, dataset)
-    model, layers = MODELS[str(spec.model.kind)], _layers(spec, material)
-    weights = _weights(model, layers, seeds, device)
-    forward = _forward(model, layers, weights)
+    task, material = TASKS[spec.task], _material(spec, source)
+    model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
+    kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
+    weights = _weights(model, kinds, table, seeds, device)
+    forward = _forward(model, layers, weights, specs, kinds, table)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
-    width, steps = material.config["outputs"], total_steps(spec, dataset.training)
+    width, steps = material.config["outputs"], total_steps(spec, source.volume)
     rates = Rates([float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs], steps, device)
     learner = Learner(
         weights,
         lambda batch: task.losses(forward(batch[0]), batch[1], width),
-        optimizer(weights, specs, rates),
+        optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
     )
     validation, test = (
         Exam(task, material.config, forward, laid_out, split)
@@ -63,37 +69,48 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     return Assembly(learner, batches, rates, validation, test, steps, _config(spec, material))
 
 
-def _material(spec: JobSpec, dataset: Source) -> Material:
-    splits = cut(*dataset.tensors, dataset.validation, dataset.test, spec.data.fraction)
-    material = TASKS[spec.task].prepare(splits, standardized=dataset.standardized)
-    return Material(material.splits, material.config | dataset.words)
+def _material(spec: JobSpec, source: Source) -> Material:
+    splits = source.row.splits(source.tensors, spec.data.fraction, spec.model)
+    return TASKS[spec.task].prepare(splits, source.row.facts(source.tensors))
 
 
-def _layers(spec: JobSpec, material: Material) -> nn.Sequential:
-    with torch.device("meta"):  # shapes and names only: first weights come from the parametrization
-        return MODELS[str(spec.model.kind)].layers(
-            spec.model, tuple(material.config["inputs"]), material.config["outputs"]
-        )
+def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
+    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
+    with torch.device("meta"):
+        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
 
 
-def _weights(model: Model, layers: nn.Sequential, seeds: Sequence[int], device: str) -> Weights:
-    shapes = {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+def shapes_of(layers: nn.Module) -> Shapes:
+    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+
+
+def table_of(units: Units, model: words.Model) -> Table:
+    """The table of a parametrization at the width of a model."""
+    return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
+
+
+def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], device: str) -> Weights:
+    shapes = {name: kind.shape for name, kind in kinds.items()}
     weights = Weights(shapes, len(seeds), isinstance(model, Laned), device)
     for lane, seed in enumerate(seeds):
-        weights.write(lane, model.start(shapes, torch.Generator().manual_seed(seed)))
+        weights.write(lane, model.start(kinds, table, torch.Generator().manual_seed(seed)))
     return weights
 
 
-def _forward(model: Model, layers: nn.Sequential, weights: Weights) -> Forward:
+def _forward(
+    model: Model, layers: nn.Module, weights: Weights, specs: Sequence[JobSpec], kinds: Kinds, table: Table
+) -> Forward:
     if isinstance(model, Laned):
-        return lambda inputs: model.outputs(weights.named, inputs)
-    return lambda inputs: functional_call(layers, weights.named, (inputs[0],)).unsqueeze(0)
+        alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
+        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, weights.values))
+        return lambda inputs, parts=1: function.outputs(weights.named, inputs, parts)
+    return lambda inputs, _parts=1: functional_call(layers, weights.named, (inputs[0],)).unsqueeze(0)
 
 
 def _laid_out(split: Examples, laned: bool, lanes: int, device: str) -> Batch:
     """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
     inputs, targets = split
-    if laned:
+    if laned and inputs.is_floating_point():
         inputs = pad_features(inputs.flatten(1))
         targets = pad_features(targets) if targets.is_floating_point() else targets
     return _shared(inputs.to(device), lanes), _shared(targets.to(device), lanes)
@@ -109,20 +126,21 @@ def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
         "task": spec.task.value,
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
+        "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
         **material.config,
     }
 
 
-def _check_alike(specs: Sequence[JobSpec], examples: int) -> None:
+def _check_alike(specs: Sequence[JobSpec], volume: Volume | None) -> None:
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
         raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
-    if any(_shape(spec, examples) != _shape(specs[0], examples) for spec in specs):
+    if any(_shape(spec, volume) != _shape(specs[0], volume) for spec in specs):
         raise Impossible("Only jobs of the same shapes, data, batch size, steps and optimizer can be trained together.")
 
 
-def _shape(spec: JobSpec, examples: int) -> tuple[Any, ...]:
+def _shape(spec: JobSpec, volume: Volume | None) -> tuple[Any, ...]:
     units = spec.units
     return (
-        (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, examples)),
+        (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, volume)),
         (units.batch_size, units.precision, units.parametrization, spec.evaluation.every_steps),
     )

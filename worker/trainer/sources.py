@@ -1,11 +1,13 @@
-"""Where a job's examples come from: the catalog's data sets, or a team's own.  N examples."""
+"""Where a job's examples come from: the catalog's data sets, or a team's own."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from worker.trainer.catalog import DATASETS
+from unitscale.models.datasets import Contents, Volume
+from worker.trainer.catalog import DATASETS, Corpus, Dataset
 from worker.trainer.data import cache
 from worker.trainer.data import uploaded as uploads
 
@@ -13,34 +15,39 @@ WHITE = 255.0
 
 
 class Source(NamedTuple):
-    """Examples in their final order: training, validation, test."""
+    """A data set's tensors, and how they are read."""
 
-    tensors: tuple[Tensor, Tensor]
-    """Inputs (N, …) and targets (N, …)."""
-    validation: int
-    test: int
-    standardized: bool
-    words: dict[str, Any]
-    """What `config.json` says of this data set in place of what its task would."""
+    row: Dataset
+    tensors: dict[str, Tensor]
+    volume: Volume | None
+    """How much there is to train on; None stands for what the catalog says."""
 
-    @property
-    def training(self) -> int:
-        """Examples of the whole training split."""
-        return len(self.tensors[0]) - self.validation - self.test
+
+@dataclass(frozen=True)
+class Own(Dataset):
+    """A team's own examples, and what is known of them."""
+
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        return {**super().facts(tensors), **self.known}
 
 
 def bundled(name: str, library: Path) -> Source:
     """A data set of the catalog."""
-    dataset, tensors = DATASETS[name], cache.load(library, name, DATASETS[name].make)
-    pair = (tensors["inputs"], tensors["targets"])
-    return Source(pair, dataset.validation, dataset.test, dataset.standardized, {})
+    return Source(DATASETS[name], cache.load(library, name, DATASETS[name].make), None)
 
 
 def uploaded(folder: Path) -> Source:
     """A data set that was uploaded and checked. Raises BadDataset."""
-    contents, tensors = uploads.contents_of(folder), uploads.load(folder)
-    words: dict[str, Any] = {"columns": contents.columns, "target": contents.target}
+    contents = uploads.contents_of(folder)
+    return Source(_row(contents), uploads.load(folder), contents.volume)
+
+
+def _row(contents: Contents) -> Dataset:
+    exams = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
+    if contents.characters is not None:
+        return Corpus(**exams)
     if contents.classes:
-        words = {"classes": contents.classes, "outputs": len(contents.classes), "white": WHITE}
-    pair = (tensors["inputs"], tensors["targets"])
-    return Source(pair, contents.splits.validation, contents.splits.test, True, words)
+        return Own(**exams, known={"classes": contents.classes, "white": WHITE})
+    return Own(**exams, known={"columns": contents.columns, "target": contents.target})

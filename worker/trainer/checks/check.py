@@ -48,9 +48,9 @@ def _read(order: Check, file: Path, unfinished: Path) -> Contents:
         case ".zip":
             arrays, contents = check_pictures(file, order.sha256)
         case ".txt":
-            return check_text(file, unfinished / uploaded.TEXT)
+            return check_text(file, unfinished / uploaded.TENSORS)
         case ".jsonl":
-            return check_documents(file, unfinished / uploaded.TEXT)
+            return check_documents(file, unfinished / uploaded.TENSORS)
         case other:
             raise BadDataset(f"This worker cannot read {other} files.")
     uploaded.write(unfinished, arrays.inputs, arrays.targets)

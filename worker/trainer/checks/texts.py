@@ -1,46 +1,55 @@
-"""Checks text: UTF-8 as .txt, or documents as .jsonl of `{"text": …}`. Memory stays flat, whatever the size."""
+"""Checks text: UTF-8 as .txt, or documents as .jsonl of `{"text": …}`. Memory stays flat, whatever the size.
+
+What is prepared are the text's characters as places in its own alphabet, in a file that a trainer maps into memory.
+"""
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents, Splits
+from worker.trainer.checks.tokens import Alphabet, write_tokens
 
 CHUNK_BYTES = 2**20
 LONGEST_LINE_BYTES = 64 * 2**20
 FEWEST_CHARACTERS = 100
-EXAM = 0.05
-"""Share of the characters in each of validation and test: the last parts of the text."""
+EXAM, LONGEST_EXAM = 0.1, 200_000
+"""Share of the characters in each of validation and test, and the most there are: the last parts of the text."""
 
 
 def check_text(file: Path, to: Path) -> Contents:
-    """Copies the text to `to`, without a byte order mark. Raises BadDataset, naming the line."""
-    return _written(_decoded(file), to)
+    """Prepares a text, without its byte order mark. Raises BadDataset, naming the line."""
+    alphabet, _ = _prepared(lambda: _decoded(file), to)
+    return _contents(alphabet, max(1, alphabet.lines))
 
 
 def check_documents(file: Path, to: Path) -> Contents:
-    """Writes the documents to `to`, an empty line between them. Raises BadDataset, naming the line."""
-    return _written(_documents(file), to, documents=True)
+    """Prepares documents as one text, an empty line behind each. Raises BadDataset, naming the line."""
+    alphabet, documents = _prepared(lambda: _documents(file), to)
+    return _contents(alphabet, documents)
 
 
-def _written(pieces: Iterable[str], to: Path, *, documents: bool = False) -> Contents:
-    characters = lines = count = 0
-    blank = True
-    with to.open("x", encoding="utf-8", newline="") as text:
-        for piece in pieces:
-            text.write(piece)
-            count, characters, lines = count + 1, characters + len(piece), lines + piece.count("\n")
-            blank = blank and not piece.strip()
-    if blank:
+def _prepared(pieces: Callable[[], Iterator[str]], to: Path) -> tuple[Alphabet, int]:
+    """The file is read twice: for its alphabet, then for its text."""
+    alphabet, count = Alphabet(), 0
+    for piece in pieces():
+        alphabet.take(piece)
+        count += 1
+    if alphabet.blank:
         raise BadDataset("The file is empty.")
-    if characters < FEWEST_CHARACTERS:
-        raise BadDataset(f"It has {characters} characters; at least {FEWEST_CHARACTERS} are needed.")
-    exam = round(characters * EXAM)
-    splits = Splits(training=characters - 2 * exam, validation=exam, test=exam)
-    return Contents(rows=count if documents else max(1, lines), splits=splits, characters=characters)
+    if alphabet.length < FEWEST_CHARACTERS:
+        raise BadDataset(f"It has {alphabet.length} characters; at least {FEWEST_CHARACTERS} are needed.")
+    write_tokens(alphabet, pieces(), to)
+    return alphabet, count
+
+
+def _contents(alphabet: Alphabet, rows: int) -> Contents:
+    exam = min(round(alphabet.length * EXAM), LONGEST_EXAM)
+    splits = Splits(training=alphabet.length - 2 * exam, validation=exam, test=exam)
+    return Contents(rows=rows, splits=splits, characters=alphabet.length)
 
 
 def _decoded(file: Path) -> Iterator[str]:

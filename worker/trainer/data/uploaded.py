@@ -1,4 +1,4 @@
-"""Uploaded data sets as their check prepared them: tensors or text, and `contents.json`, in one folder.
+"""Uploaded data sets as their check prepared them: tensors and `contents.json`, in one folder.
 
 The preparation is a function of the file alone: whoever comes second with the same one throws its own away.
 """
@@ -21,7 +21,7 @@ from worker.trainer.durable import sync_folder
 UPLOAD = "upload"
 PREPARED = "prepared-1"
 """A change of content or order takes the next number."""
-TENSORS, TEXT, CONTENTS = "data.safetensors", "text.txt", "contents.json"
+TENSORS, CONTENTS = "data.safetensors", "contents.json"
 
 
 @contextlib.contextmanager
@@ -57,10 +57,5 @@ def contents_of(folder: Path) -> Contents:
 
 
 def load(folder: Path) -> dict[str, Tensor]:
-    """The examples, from memory-mapped files."""
+    """The examples, or the tokens of a text, mapped into memory: only what is looked at is read."""
     return load_file(folder / PREPARED / TENSORS)
-
-
-def text_of(folder: Path) -> Path:
-    """The text of a data set of text: UTF-8, its last parts being validation and test."""
-    return folder / PREPARED / TEXT

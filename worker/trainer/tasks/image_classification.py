@@ -20,15 +20,15 @@ PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 class ImageClassification:
     """Cross entropy on pixels of zero mean and unit variance."""
 
-    def prepare(self, splits: Splits, *, standardized: bool) -> Material:
-        images = _channels_first(splits.training.inputs)
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+        images, standardized = _channels_first(splits.training.inputs), facts["standardized"]
         classes = int(max(split.targets.max() for split in splits)) + 1
         pixels = images.double()
         config = {
             "inputs": list(images.shape[1:]),
             "outputs": classes,
-            "classes": list(range(classes)),
-            "white": images.max().item(),
+            "classes": list(facts.get("classes", range(classes))),
+            "white": facts.get("white") or images.max().item(),
             "input_mean": [pixels.mean().item() if standardized else 0.0],
             "input_deviation": [(pixels.std(correction=0).item() or 1.0) if standardized else 1.0],
         }
@@ -42,6 +42,12 @@ class ImageClassification:
         """Mean cross entropy of each lane.  (K, B, O), (K, B) → (K,), of which the first `width` outputs are real."""
         logits, labels = outputs[..., :width].reshape(-1, width), targets.reshape(-1)
         return functional.cross_entropy(logits, labels, reduction="none").view(targets.shape).mean(1)
+
+    def kept(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
+        return outputs
+
+    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
+        return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
         return {"accuracy": (outputs.argmax(1) == targets).double().mean().item()}
