@@ -139,3 +139,15 @@ def test_a_prediction_is_answered_while_a_large_file_is_checked(client, tmp_path
     assert client.predict(job.id, [[0.0]]).outputs
     assert client.dataset(dataset.id).state is DatasetState.CHECKING
     assert client.checked(dataset.id).rows == LARGE
+
+
+def test_a_text_in_any_alphabet_is_learned_and_continued(client, tmp_path):
+    (tmp_path / "道.txt").write_text("道可道，非常道。\n名可名，非常名。\n" * 400, encoding="utf-8")
+    dataset = client.checked(client.upload(tmp_path / "道.txt", "text-generation").id)
+    spec = {"task": "text-generation", "dataset": dataset.id, "model": {"width": 32, "depth": 1, "context": 16}}
+    job = client.wait(client.submit(spec | {"units": {"learning_rate": 0.01}, "budget": {"steps": 150}}).id)
+
+    assert dataset.contents.characters == 7200
+    assert job.state is State.SUCCEEDED, job.reason
+    assert job.result.test_metrics["bits_per_character"] < 1
+    assert "可" in client.predict(job.id, ["道可道，非常道。\n"]).outputs[0]
