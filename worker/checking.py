@@ -38,14 +38,25 @@ class Checker:
             return False
         if check is None:
             return False
+        if not check.token:
+            await to_thread(self._uploads.forget, check.dataset, check.sha256)
+            return True
+        await self._hold_and_see_through(check)
+        return True
+
+    async def _hold_and_see_through(self, check: Check) -> None:
+        """Cancelled, it gives the check back."""
         trainer = await self._nursery.trainer()
         holding = asyncio.create_task(self._hold(check, trainer))
         try:
             await self._see_through(check, trainer)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StoreAway):
+                await self._checks.leave(check)
+            raise
         finally:
             holding.cancel()
             await trainer.gone()
-        return True
 
     async def _see_through(self, check: Check, trainer: Trainer) -> None:
         folder = str(self._uploads.folder(check.dataset))

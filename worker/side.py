@@ -7,6 +7,7 @@ import structlog
 
 from unitscale.errors import StoreAway
 from unitscale.wire.questions import Questions
+from worker import leave
 from worker.checking import Checker
 from worker.pipe import Answered, Ask
 from worker.spare import Nursery, Trainer
@@ -19,9 +20,11 @@ log = structlog.get_logger()
 class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
-    def __init__(self, questions: Questions, checker: Checker, nursery: Nursery) -> None:
+    def __init__(self, questions: Questions, checker: Checker, nursery: Nursery, leaving: int) -> None:
         self.questions = questions
         self.checker = checker
+        self.leaving = leaving
+        """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
         self._nursery = nursery
         self._trainer: Trainer | None = None
 
@@ -42,16 +45,30 @@ class Side:
 
 
 async def answer_all(side: Side) -> None:
-    """Answer the questions and do the checks that wait, one check at a time beside the questions."""
-    checking: asyncio.Task[bool] | None = None
-    while True:
-        answered = await _answer_one(side)
-        if checking is None or (checking.done() and checking.result()):
-            checking = asyncio.create_task(side.checker.check_one())
-        if not answered and checking.done() and not checking.result():
-            return
-        if not answered:
-            await asyncio.wait({checking}, timeout=LOOK_AGAIN_SECONDS)
+    """Answer the questions and do the checks that wait, one check at a time beside the questions.
+
+    When the worker leaves, a check that is not done is given back.
+    """
+    checking = asyncio.create_task(_check_all(side.checker))
+    with leave.heard(side.leaving) as leaving:
+        while True:
+            if await _answer_one(side):
+                checking = asyncio.create_task(_check_all(side.checker)) if checking.done() else checking
+            elif checking.done() or leaving.is_set():
+                break
+            else:
+                await asyncio.wait({checking}, timeout=LOOK_AGAIN_SECONDS)
+    checking.cancel()
+    await asyncio.gather(checking, return_exceptions=True)
+
+
+async def _check_all(checker: Checker) -> None:
+    """Do the checks that wait. One that fails here is tried again when its lease has run out."""
+    try:
+        while await checker.check_one():
+            pass
+    except Exception as error:  # a check must not take the predictions down with it
+        log.error("a check failed; it is tried again", error=repr(error))
 
 
 async def _answer_one(side: Side) -> bool:

@@ -125,6 +125,18 @@ def test_a_check_outlives_the_death_of_its_processes(client, stack, tmp_path):
     assert client.checked(dataset.id).state is DatasetState.READY
 
 
+def test_a_leaving_worker_gives_its_check_back(client, stack, tmp_path):
+    dataset = client.upload(a_large_table(tmp_path), "regression")
+    time.sleep(0.5)
+    mains = stack.side_mains()
+    for process in mains:
+        process.terminate()
+    _, alive = psutil.wait_procs(mains, timeout=5)
+
+    assert not alive
+    assert client.checked(dataset.id).state is DatasetState.READY
+
+
 def test_a_check_that_nobody_was_woken_for_is_done(client, stack, tmp_path):
     sent = [client.upload(a_table(tmp_path), "regression") for _ in range(3)]
     stack.redis.delete("celery:side", "asks")

@@ -75,6 +75,9 @@ async def test_a_file_that_kills_every_check_is_invalid(checks, datasets, upload
         assert await checks.take() is not None
         await asyncio.sleep(0.1)
 
+    given_up = await checks.take()
+
+    assert (given_up.dataset, given_up.token) == (uploaded, 0)
     assert await checks.take() is None
     assert "lost" in (await datasets.get("p", uploaded)).reason.message
 
@@ -104,3 +107,13 @@ async def test_what_is_held_is_not_rung_for(store, uploaded):
     await store.run("ring", doorbell.message(doorbell.TRAIN), doorbell.message(doorbell.ANSWER))
 
     assert await store.read(("LLEN", "celery:side")) == [0]
+
+
+async def test_a_check_that_was_given_back_is_no_loss(store, datasets, uploaded):
+    checks = Checks(store, lease_seconds=60)
+    for _ in range(TRIES + 2):
+        check = await checks.take()
+        await checks.leave(check)
+        await checks.leave(check)
+
+    assert await checks.ready(await checks.take(), CONTENTS) == "done"

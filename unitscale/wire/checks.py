@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from unitscale.models.datasets import Contents, DatasetState
 from unitscale.models.jobs import Reason
 from unitscale.models.specs import TaskName
+from unitscale.wire import doorbell
 from unitscale.wire.reading import text
 from unitscale.wire.store import Store
 
 TRIES = 3
 LOST = Reason(
     code="bad_dataset",
-    message=f"Its check was lost {TRIES} times; the file may need more memory than the worker has.",
+    message=f"Its check was lost {TRIES} times: the worker may lack memory or disk for it; its log says more.",
 )
 
 
 @dataclass(frozen=True)
 class Check:
-    """A data set that a worker is to check. `token` says which try this is."""
+    """A data set that a worker is to check. `token` says which try this is; 0: no more, it was given up."""
 
     dataset: str
     token: int
@@ -45,6 +46,10 @@ class Checks:
     async def hold(self, check: Check) -> bool:
         """Prolong the lease; False when it was lost."""
         return await self._store.run("hold", check.dataset, check.token, self._lease) == b"held"
+
+    async def leave(self, check: Check) -> None:
+        """Give a check back: another worker begins it anew."""
+        await self._store.run("leave", check.dataset, check.token, doorbell.message(doorbell.ANSWER))
 
     async def ready(self, check: Check, contents: Contents) -> str:
         """Say that jobs can train on it: `done`, or `lost` where a newer check holds it, or `gone`."""

@@ -23,6 +23,8 @@ def check(order: Check) -> Checked:
         return Checked(dataset=order.dataset, problem="It needs more memory than this worker has.")
     except FileNotFoundError:
         return Checked(dataset=order.dataset, problem="The uploaded file is gone.")
+    except OSError:  # a full disk is no fault of the file: this process ends, and the check is tried again
+        raise
     except Exception as error:  # a file that finds a hole in a check must not circle; the log says where
         traceback.print_exception(error)
         return Checked(dataset=order.dataset, problem=f"It could not be read: {type(error).__name__}.")

@@ -26,7 +26,12 @@ TENSORS, CONTENTS = "data.safetensors", "contents.json"
 
 @contextlib.contextmanager
 def preparing(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which then stands, whole, as what was prepared of the upload in `folder`."""
+    """A folder to fill, which then stands, whole, as what was prepared of the upload in `folder`.
+
+    What checks that were killed left there goes.
+    """
+    for left in folder.glob(f".{PREPARED}.*"):
+        shutil.rmtree(left, ignore_errors=True)
     unfinished = folder / f".{PREPARED}.{secrets.token_hex(4)}"
     unfinished.mkdir()
     try:
