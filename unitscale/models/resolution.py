@@ -11,6 +11,11 @@ from unitscale.models.units import Alphas, Optimizer, Parametrization, Precision
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
+NEEDS_GPU = {
+    Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later; fp32 and bf16 run here.",
+    Precision.FP16_MIXED: "fp16-mixed needs a GPU (a CPU is 14 times slower in it); bf16-mixed runs here.",
+    Precision.FP8: "fp8 needs an NVIDIA GPU of the Hopper generation or later; fp8-simulated runs here.",
+}
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -165,15 +170,27 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
         ),
         (units.base_width is not None and name != "mup", "/units/base_width", "base_width belongs to mup."),
         (units.alphas is not None and name != "u-mup", "/units/alphas", "alphas belong to u-mup."),
+        (
+            units.alphas is not None and kind == "mlp",
+            "/units/alphas",
+            "alphas belong to transformers.",
+        ),
+    ]
+
+
+def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
+    hidden = "fp8-simulated rounds hidden layers, which only transformer and mlp have"
+    return [
+        (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
+        (precision is Precision.FP8_SIMULATED and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}."),
     ]
 
 
 def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
-    units = spec.units
     checks = (
-        (units.precision is not Precision.FP32, "/units/precision", "Only fp32 can be trained yet."),
+        *_precision_checks(spec),
         *_parametrization_checks(spec),
-        (units.micro_batch_size is not None, "/units/micro_batch_size", "Gradients cannot be accumulated yet."),
         (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
         (spec.schedule.name == "plateau", "/schedule/name", "plateau is not there yet; wsd comes closest."),
         (spec.batch_schedule.name != "constant", "/batch_schedule/name", "The batch size cannot change yet."),

@@ -132,16 +132,16 @@ class Watch:
                 self._succeed(self._courses[place], stopped_by, measured[place], outputs)
 
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
-        weights, exam = self._assembly.learner.weights, self._assembly.test
+        exam = self._assembly.test
         documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
-        artifacts = results.leave(course.folder / "artifacts", weights.read(course.place), documents)
+        artifacts = results.leave(course.folder / "artifacts", self._assembly.finished(course.place), documents)
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
         result = results.result(
             stopped_by,
             (course.train_loss, val_loss),
             (metrics, exam.metrics(outputs, course.place)),
-            weights.parameters,
+            self._assembly.learner.weights.parameters,
             artifacts,
         )
         course.open = False

@@ -65,6 +65,10 @@ class Decoder:
         vocabulary = self._plan.kinds["readout.weight"].fan_out
         return self._rules.logits(logits, run.tokens, vocabulary).unflatten(1, tokens.shape[1:])
 
+    def folds(self) -> dict[str, float]:
+        """None: what stands between the weights has scales too, so they are read by this page."""
+        return {}
+
     def features(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
         """The last residual, before it is normed and read out.  (K, B, T) → (K, B·T, D)"""
         return self._stack(self._begin(weights, tokens, 1, None), tokens)
