@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from unitscale.errors import Impossible
 from unitscale.models import specs as words
+from unitscale.models.growth import Growth, growth
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
@@ -18,11 +19,12 @@ from worker.trainer.catalog import DATASETS, MODELS, TASKS, Laned, Model
 from worker.trainer.data import cache
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
-from worker.trainer.engine.batches import Batches
+from worker.trainer.engine.batches import Batches, GrowingBatches
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Exam, Forward
@@ -44,6 +46,7 @@ class Assembly(NamedTuple):
     """What `config.json` says of the model."""
     folds: dict[str, float]
     """What a weight is multiplied by to be one of plain layers; 1 where it is not named."""
+    scales: Scales | None = None
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
@@ -60,10 +63,12 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path) -> Assembly:
     kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
     numbers = NUMBERS[spec.units.precision]
     weights = _weights(model, kinds, table, seeds, Place(device, numbers.kept))
-    forward, folds = _forward(model, layers, weights, specs, kinds, table)
+    alike = model, layers, weights, specs, kinds, table
+    forward, folds = _forward(*alike)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
     width, steps = material.config["outputs"], total_steps(spec)
-    rates = Rates([float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs], steps, device)
+    grows = growth(spec)
+    rates = _rates(specs, grows, device)
 
     def losses(batch: Batch, parts: float = 1) -> Tensor:
         return task.losses(forward(batch[0], parts), batch[1], width)
@@ -78,8 +83,21 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path) -> Assembly:
         Exam(task, material.config, forward, laid_out, split)
         for laid_out, split in zip(exams, material.splits[1:], strict=True)
     )
-    batches = Batches(*training, seeds, int(spec.units.batch_size))
-    return Assembly(learner, batches, rates, validation, test, steps, _config(spec, material), folds)
+    sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
+    scales = None
+    if spec.diagnostics.scales_every is not None:
+        probed, _ = _forward(*alike, probe := Probe())
+        scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
+    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales)
+
+
+def _rates(specs: Sequence[JobSpec], grows: Growth | None, device: str) -> Rates:
+    peaks, schedules = [float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs]
+    power = {"root": 0.5, "linear": 1.0}.get(specs[0].batch_schedule.rate_follows or "keep")
+    if grows is None or power is None:
+        return Rates(peaks, schedules, total_steps(specs[0]), device)
+    last = int(specs[0].units.batch_size)
+    return Rates(peaks, schedules, total_steps(specs[0]), device, lambda step: (grows.size(step) / last) ** power)
 
 
 def _material(spec: JobSpec, library: Path) -> Material:
@@ -120,14 +138,20 @@ def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], pla
 
 
 def _forward(
-    model: Model, layers: nn.Module, weights: Weights, specs: Sequence[JobSpec], kinds: Kinds, table: Table
+    model: Model,
+    layers: nn.Module,
+    weights: Weights,
+    specs: Sequence[JobSpec],
+    kinds: Kinds,
+    table: Table,
+    probe: Probe | None = None,
 ) -> tuple[Forward, dict[str, float]]:
     """The function of the group in the numbers it asks for, and by what its weights become those of plain layers."""
     numbers, folds = NUMBERS[specs[0].units.precision], dict[str, float]()
     like = weights.values.new_empty((), dtype=numbers.computed)
     if isinstance(model, Laned):
         alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
-        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts))
+        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
         outputs, folds = function.outputs, function.folds()
     else:
         outputs = partial(_of_layers, layers)

@@ -3,11 +3,13 @@
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, count, islice, repeat
 
 import torch
 from torch import Tensor
 
+from unitscale.models.growth import Growth
 from worker.trainer.engine.loop import Batch
 
 
@@ -46,9 +48,38 @@ class Batches:
 
     def _epoch(self, epoch: int) -> Iterator[Batch]:
         """One gather an epoch; a batch is a view of it."""
+        return zip(*(tensor.split(self._size, 1) for tensor in self._shuffled(epoch)), strict=True)
+
+    def _shuffled(self, epoch: int) -> Batch:
         order = torch.stack([self._order(seed, epoch) for seed in self._seeds]).to(self._inputs.device)
-        shuffled = (tensor[0][order].expand_as(tensor) for tensor in (self._inputs, self._targets))
-        return zip(*(tensor.split(self._size, 1) for tensor in shuffled), strict=True)
+        inputs, targets = (tensor[0][order].expand_as(tensor) for tensor in (self._inputs, self._targets))
+        return inputs, targets
 
     def _order(self, seed: int, epoch: int) -> Tensor:
         return torch.randperm(self._count, generator=torch.Generator().manual_seed(mix(seed, epoch)))
+
+
+class GrowingBatches(Batches):
+    """Batches that grow. Each takes up where the one before it ended, if need be across the end of an epoch."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor, seeds: Sequence[int], growth: Growth) -> None:
+        super().__init__(inputs, targets, seeds, size=1)
+        self._growth = growth
+
+    def start(self, step: int) -> Iterator[Batch]:
+        epoch, place = divmod(self._growth.examples(step - 1), self._count)
+        shuffled = self._shuffled(epoch)
+        for size in map(self._growth.size, count(step)):
+            parts, missing = [], size
+            while missing:
+                parts.append(tuple(tensor[:, place : place + missing] for tensor in shuffled))
+                taken = parts[-1][0].shape[1]
+                missing, place = missing - taken, place + taken
+                if place == self._count:
+                    epoch, place = epoch + 1, 0
+                    shuffled = self._shuffled(epoch)
+            inputs, targets = parts[0] if len(parts) == 1 else map(partial(torch.cat, dim=1), zip(*parts, strict=True))
+            yield inputs, targets
+
+    def examples(self, step: int) -> int:
+        return self._growth.examples(step)

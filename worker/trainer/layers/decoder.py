@@ -93,7 +93,8 @@ class Decoder:
     def _product(self, run: Pass, name: str, x: Tensor) -> Tensor:
         kind = self._plan.kinds[f"{name}.weight"]
         casts = self._plan.casts if kind.kind is Kind.HIDDEN else None
-        return linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, run.tokens), casts)
+        y = linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, run.tokens), casts)
+        return y if self._plan.probe is None else self._plan.probe(name, y)
 
     def _attend(self, run: Pass, number: int, x: Tensor) -> Tensor:
         """x (K, B·T, D) → (K, B·T, D)"""

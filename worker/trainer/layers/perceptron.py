@@ -42,6 +42,8 @@ class Perceptron:
         if plan.table.unit_scaled:
             moved = scaled(moved, backward=1 / math.sqrt(total))
         y = linear(x, weights[weight], plan.table.scales(kind, total), casts) + moved
+        if plan.probe is not None:
+            y = plan.probe(weight.removesuffix(".weight"), y)
         if kind.kind is Kind.READOUT:
             return y
         return y.relu() * GAIN if plan.table.unit_scaled else y.relu()

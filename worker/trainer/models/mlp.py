@@ -36,7 +36,7 @@ class Mlp:
         return table.draw(kinds, generator)
 
     def lanes(self, plan: Plan) -> "Mlp | Perceptron":
-        plain = plan.table.parametrization is Parametrization.SP and plan.casts is None
+        plain = plan.table.parametrization is Parametrization.SP and plan.casts is None and plan.probe is None
         return self if plain else Perceptron(plan)
 
     def folds(self) -> dict[str, float]:
