@@ -48,8 +48,9 @@ class Catalog(Answer):
     datasets: tuple[CatalogDataset, ...]
     models: tuple[CatalogModel, ...]
     optimizers: tuple[str, ...] = ("sgd", "adamw")
-    schedules: tuple[str, ...] = ("constant", "linear", "cosine", "wsd")
-    precisions: tuple[str, ...] = ("fp32",)
+    schedules: tuple[str, ...] = ("constant", "linear", "cosine", "wsd", "plateau")
+    batch_schedules: tuple[str, ...] = ("constant", "ramp")
+    precisions: tuple[str, ...] = ("fp32", "bf16", "bf16-mixed", "fp8-simulated")
     parametrizations: tuple[str, ...] = ("sp", "mup", "u-mup")
     devices: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
 
@@ -77,7 +78,7 @@ CATALOG = Catalog(
             datasets=("shakespeare", "grammar"),
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
-            defaults={"dataset": "shakespeare", "model": "transformer", "steps": 1500},
+            defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
         ),
     ),
     datasets=(
@@ -160,11 +161,11 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "sp", "linear"): 0.01,
     ("adamw", "sp", "mlp"): 1e-3,
     ("adamw", "sp", "convnet"): 3e-3,
-    ("adamw", "sp", "transformer"): 8e-3,
+    ("adamw", "sp", "transformer"): 6e-3,
     ("adamw", "mup", "mlp"): 1e-3,
-    ("adamw", "mup", "transformer"): 8e-3,
+    ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,
-    ("adamw", "u-mup", "transformer"): 1.0,
+    ("adamw", "u-mup", "transformer"): 0.5,
 }
 """What `learning_rate: "auto"` becomes, by (optimizer, parametrization, model); chosen on the catalog's data sets.
 

@@ -2,16 +2,25 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
 from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, CatalogDataset
 from unitscale.models.datasets import Dataset, DatasetState, Volume
+from unitscale.models.document import Document
+from unitscale.models.growth import growth
 from unitscale.models.specs import Budget, JobSpec, Model, TaskName
-from unitscale.models.units import Alphas, Optimizer, Parametrization, Precision, Schedule, Units
+from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
+
+Word = TypeVar("Word", bound=Document)
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
+NEEDS_GPU = {
+    Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later; fp32 and bf16 run here.",
+    Precision.FP16_MIXED: "fp16-mixed needs a GPU (a CPU is 14 times slower in it); bf16-mixed runs here.",
+    Precision.FP8: "fp8 needs an NVIDIA GPU of the Hopper generation or later; fp8-simulated runs here.",
+}
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -39,7 +48,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    return _with_evaluations(filled, volume)
+    return _with_evaluations(_with_ramp(filled, volume), volume)
 
 
 def volume_of(uploaded: Dataset | None) -> Volume | None:
@@ -56,9 +65,18 @@ def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
     """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
     if spec.budget.steps is not None:
         return spec.budget.steps
+    grows = growth(spec)
+    if grows is not None:
+        return grows.steps(_examples_to_see(spec, volume))
     if spec.budget.tokens is not None:
-        return math.ceil(spec.budget.tokens / (int(spec.units.batch_size) * int(spec.model.context or 1)))
+        return math.ceil(_examples_to_see(spec, volume) / int(spec.units.batch_size))
     return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size))
+
+
+def _examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
+    if spec.budget.tokens is not None:
+        return math.ceil(spec.budget.tokens / int(spec.model.context or 1))
+    return int(spec.budget.epochs or 1) * training_examples(spec, volume)
 
 
 def _examples(row: Volume | CatalogDataset, model: Model) -> int:
@@ -93,22 +111,36 @@ def _units(spec: JobSpec, examples: int, kind: str) -> Units:
 
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
-    missing = {field: value for field, value in defaults.items() if getattr(optimizer, field) is None}
-    return optimizer.model_copy(update=missing)
+    return _filled(optimizer, defaults)
+
+
+def _filled(word: Word, defaults: Mapping[str, Any]) -> Word:
+    """A document with its defaults where it says nothing."""
+    return word.model_copy(update={field: value for field, value in defaults.items() if getattr(word, field) is None})
 
 
 def _schedule(schedule: Schedule) -> Schedule:
     defaults: dict[str, float] = {} if schedule.name == "constant" else {"final_fraction": 0.1}
     if schedule.name == "wsd":
         defaults["decay_fraction"] = 0.2
-    missing = {field: value for field, value in defaults.items() if getattr(schedule, field) is None}
-    return schedule.model_copy(update=missing)
+    if schedule.name == "plateau":
+        defaults |= {"factor": 0.5, "patience": 2}
+    return _filled(schedule, defaults)
 
 
 def _budget(budget: Budget, defaults: Mapping[str, Any]) -> Budget:
     if budget.epochs or budget.steps or budget.tokens:
         return budget
     return budget.model_copy(update={length: defaults[length] for length in ("epochs", "steps") if length in defaults})
+
+
+def _with_ramp(spec: JobSpec, volume: Volume | None) -> JobSpec:
+    if spec.batch_schedule.name != "ramp":
+        return spec
+    at_last = total_steps(spec.model_copy(update={"batch_schedule": BatchSchedule()}), volume)
+    defaults: dict[str, Any] = {"initial_batch_size": max(1, int(spec.units.batch_size) // 8), "rate_follows": "keep"}
+    defaults["ramp_steps"] = max(1, at_last // 5)
+    return spec.model_copy(update={"batch_schedule": _filled(spec.batch_schedule, defaults)})
 
 
 def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
@@ -207,25 +239,49 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
         ),
         (units.base_width is not None and name != "mup", "/units/base_width", "base_width belongs to mup."),
         (units.alphas is not None and name != "u-mup", "/units/alphas", "alphas belong to u-mup."),
+        (
+            units.alphas is not None and kind == "mlp",
+            "/units/alphas",
+            "alphas belong to transformers.",
+        ),
     ]
 
 
+def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
+    hidden = "fp8-simulated rounds hidden layers, which only transformer and mlp have"
+    return [
+        (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
+        (precision is Precision.FP8_SIMULATED and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}."),
+    ]
+
+
+def _last_batch(spec: JobSpec) -> float:
+    size = spec.units.batch_size
+    return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
+
+
 def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
-    units = spec.units
     checks = (
-        (units.precision is not Precision.FP32, "/units/precision", "Only fp32 can be trained yet."),
+        *_precision_checks(spec),
         *_parametrization_checks(spec),
-        (units.micro_batch_size is not None, "/units/micro_batch_size", "Gradients cannot be accumulated yet."),
         (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
-        (spec.schedule.name == "plateau", "/schedule/name", "plateau is not there yet; wsd comes closest."),
-        (spec.batch_schedule.name != "constant", "/batch_schedule/name", "The batch size cannot change yet."),
+        (
+            spec.batch_schedule.name == "noise-scale",
+            "/batch_schedule/name",
+            "The batch size cannot follow the noise scale yet; ramp grows it by a plan.",
+        ),
+        (
+            spec.batch_schedule.name == "ramp" and (spec.batch_schedule.initial_batch_size or 1) > _last_batch(spec),
+            "/batch_schedule/initial_batch_size",
+            "A ramp rises: its first batch is no larger than its last.",
+        ),
         (
             spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
             "/budget/tokens",
             f"{spec.task.value} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
-        (spec.diagnostics.scales_every is not None, "/diagnostics/scales_every", "Scales cannot be recorded yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
         (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
     )

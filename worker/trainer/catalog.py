@@ -50,6 +50,7 @@ class Function(Protocol):
     """What K lanes compute from weights with a lane axis: one of `parts` equal parts of a batch."""
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, parts: float = 1) -> Tensor: ...
+    def folds(self) -> dict[str, float]: ...
 
 
 @runtime_checkable

@@ -19,12 +19,14 @@ class Weights:
     which are a lane of one, as the model shapes them. They alone take part in autograd; `values` may be changed freely.
     """
 
-    def __init__(self, shapes: Shapes, lanes: int, laned: bool, device: str) -> None:
+    def __init__(
+        self, shapes: Shapes, lanes: int, laned: bool, device: str, dtype: torch.dtype = torch.float32
+    ) -> None:
         self._shapes = shapes
         stored = {name: _padded(shape) if laned else shape for name, shape in shapes.items()}
         self.parts = _parts(stored)
         """Name → its place in a row, with the padding that follows it."""
-        self.values = torch.zeros(lanes, _row(stored), device=device)
+        self.values = torch.zeros(lanes, _row(stored), device=device, dtype=dtype)
         self.gradients = torch.zeros_like(self.values)
         self._stored, self._gradients = (self._views(rows, stored) for rows in (self.values, self.gradients))
         axis = _with_lane_axis if laned else _lane_of_one

@@ -65,6 +65,10 @@ class Decoder:
         vocabulary = self._plan.kinds["readout.weight"].fan_out
         return self._rules.logits(logits, run.tokens, vocabulary).unflatten(1, tokens.shape[1:])
 
+    def folds(self) -> dict[str, float]:
+        """None: what stands between the weights has scales too, so they are read by this page."""
+        return {}
+
     def features(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
         """The last residual, before it is normed and read out.  (K, B, T) → (K, B·T, D)"""
         return self._stack(self._begin(weights, tokens, 1, None), tokens)
@@ -89,7 +93,8 @@ class Decoder:
     def _product(self, run: Pass, name: str, x: Tensor) -> Tensor:
         kind = self._plan.kinds[f"{name}.weight"]
         casts = self._plan.casts if kind.kind is Kind.HIDDEN else None
-        return linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, run.tokens), casts)
+        y = linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, run.tokens), casts)
+        return y if self._plan.probe is None else self._plan.probe(name, y)
 
     def _attend(self, run: Pass, number: int, x: Tensor) -> Tensor:
         """x (K, B·T, D) → (K, B·T, D)"""

@@ -28,6 +28,9 @@ class Linear:
     def lanes(self, _plan: Plan) -> "Linear":
         return self
 
+    def folds(self) -> dict[str, float]:
+        return {}
+
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
         """x (K, B, I)   →   (K, B, O)"""
         weight, bias = weights.values()

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models.specs import Model
+from unitscale.models.units import Parametrization
 from worker.trainer.engine.weights import Shapes
+from worker.trainer.layers.perceptron import Perceptron
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kind, Kinds, Table, Weight
 
@@ -33,8 +35,12 @@ class Mlp:
     def start(self, kinds: Kinds, table: Table, generator: torch.Generator) -> dict[str, Tensor]:
         return table.draw(kinds, generator)
 
-    def lanes(self, _plan: Plan) -> "Mlp":
-        return self
+    def lanes(self, plan: Plan) -> "Mlp | Perceptron":
+        plain = plan.table.parametrization is Parametrization.SP and plan.casts is None and plan.probe is None
+        return self if plain else Perceptron(plan)
+
+    def folds(self) -> dict[str, float]:
+        return {}
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
         """x (K, B, I)   →   (K, B, O)"""

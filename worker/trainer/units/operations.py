@@ -73,8 +73,9 @@ class _Embedding(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         ((places,), (g,)) = ctx.saved_tensors, gradients
-        summed = g.new_zeros(ctx.shape).flatten(0, 1).index_add_(0, places.flatten(), g.flatten(0, 1), alpha=ctx.scale)
-        return None, summed.unflatten(0, ctx.shape[:2]), None
+        rows = torch.zeros(ctx.shape, device=g.device).flatten(0, 1)  # in fp32: a row sums over many tokens
+        rows.index_add_(0, places.flatten(), g.flatten(0, 1).float(), alpha=ctx.scale)
+        return None, rows.to(g.dtype).unflatten(0, ctx.shape[:2]), None
 
 
 def embedding(tokens: Tensor, w: Tensor, w_scale: float = 1.0) -> Tensor:

@@ -1,5 +1,6 @@
 """The plan of a group: all that its model's function depends on, besides the weights.  K lanes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -8,6 +9,8 @@ from unitscale.models.specs import Model
 from unitscale.models.units import Alphas
 from worker.trainer.units.operations import Casts
 from worker.trainer.units.tables import Kinds, Table
+
+Probe = Callable[[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,5 @@ class Plan:
     like: Tensor
     """Of the device and the numbers that the lanes compute with."""
     casts: Casts | None = None
+    probe: Probe | None = None
+    """Sees the output of each layer; only where scales are measured."""
