@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from unitscale.models.predictions import Sampling
 from worker.pipe import Ask
+from worker.trainer import predict
 from worker.trainer.data import cache, digits
 from worker.trainer.predict import answer
 
@@ -100,3 +103,69 @@ def run_snippet(folder, rows) -> list:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, input=str(rows), capture_output=True, text=True, check=True)
     return eval(done.stdout)  # noqa: S307 - our own list of numbers
+
+
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "model": {"width": 32, "depth": 2, "context": 32},
+    "budget": {"steps": 60},
+}
+
+
+def write(record, *inputs, **sampling):
+    folder = str(Path(record.lane.folder) / "artifacts")
+    return answer(Ask(ask="a", folder=folder, inputs=inputs, sampling=Sampling(**sampling)))
+
+
+@pytest.mark.parametrize("name", ["sp", "mup", "u-mup"])
+def test_a_text_is_continued(train, name):
+    record = train({**TEXT, "units": {"parametrization": name}})[0]
+
+    one, other = write(record, "the small ", "", max_tokens=50).outputs
+
+    assert len(one) == len(other) == 50
+    assert set(one + other) <= set(
+        json.loads((Path(record.lane.folder) / "artifacts/config.json").read_text())["alphabet"]
+    )
+
+
+def test_the_same_seed_writes_the_same(train):
+    record = train(TEXT)[0]
+
+    assert write(record, "the ", seed=1).outputs == write(record, "the ", seed=1).outputs
+    assert write(record, "the ", seed=1).outputs != write(record, "the ", seed=2).outputs
+
+
+def test_no_temperature_and_one_choice_are_the_likeliest(train):
+    record = train(TEXT)[0]
+
+    assert write(record, "the ", temperature=0).outputs == write(record, "the ", top_k=1, seed=5).outputs
+
+
+@pytest.mark.parametrize("name", ["sp", "u-mup"])
+def test_what_is_kept_changes_nothing(train, name):
+    """Token by token, with keys and values kept, the same as reading the whole text each time."""
+    record = train({**TEXT, "units": {"parametrization": name}})[0]
+    writer, config = predict._load(str(Path(record.lane.folder) / "artifacts"))
+    prompt = torch.tensor([config["alphabet"].index(character) for character in "the small lane "])
+
+    (kept,) = writer.continued([prompt], Sampling(temperature=0, max_tokens=17))
+
+    for _ in range(17):
+        logits = writer._decoder.outputs(writer._weights, prompt.view(1, 1, -1))[0, 0, -1]
+        prompt = torch.cat((prompt, logits[: config["outputs"]].argmax().view(1)))
+    assert kept == prompt[-17:].tolist()
+
+
+@pytest.mark.parametrize("wrong", [3, None, ["the"], "naïve"])
+def test_what_is_no_text_of_the_alphabet_is_named(train, wrong):
+    answered = write(train({**TEXT, "budget": {"steps": 1}})[0], "the", wrong)
+
+    assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
+
+
+def test_sampling_belongs_to_models_that_write(train):
+    answered = write(train({"dataset": "linear", "budget": {"steps": 1}})[0], 1.0)
+
+    assert [pointer for pointer, _ in answered.fields] == ["/sampling"]
