@@ -116,9 +116,11 @@ class Watch:
 
     def _judge(self, step: int, measured: Measured) -> None:
         """A validation loss that is no number is a divergence, too, though the training loss may still be one."""
-        for place, values in measured.items():
-            if not isfinite(values["val_loss"]) and self._courses[place].failure is None:
-                self._courses[place].failure = Diverged(step, values["val_loss"])
+        wild = {place: loss for place, values in measured.items() if not isfinite(loss := values["val_loss"])}
+        if wild:
+            self._reporter.flush()  # which finds a training loss that was none before
+        for place, loss in wild.items():
+            self._courses[place].failure = self._courses[place].failure or Diverged(step, loss)
 
     def _measure_scales(self, step: int) -> Measured:
         """How large things are, on the batch of this step under the weights that it leaves."""
