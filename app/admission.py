@@ -6,11 +6,10 @@ import secrets
 from pathlib import Path
 
 from unitscale.errors import StoreAway
-from unitscale.models.keys import NewKey
+from unitscale.models.keys import OPERATORS, NewKey
 from unitscale.wire.keyring import Keyring
 from unitscale.wire.settings import Settings
 
-PROJECT = "default"
 RETRY_SECONDS = 0.5
 
 
@@ -24,7 +23,7 @@ class Admission:
 
     async def attempt(self) -> None:
         """Make the admin key known, once. Raises StoreAway."""
-        await self._keyring.admit(self._secret, NewKey(project=PROJECT, scopes=("admin",)))
+        await self._keyring.admit(self._secret, NewKey(project=OPERATORS, scopes=("admin",)))
         self.done = True
 
     async def run(self) -> None:

@@ -92,7 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 def main() -> None:
     """Serve on the address of the settings."""
-    settings = Settings()
+    settings = Settings.of_environment()
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -1,5 +1,7 @@
 """What the routes stand on, made once a process from the settings."""
 
+import asyncio
+
 from app.admission import Admission
 from app.feed import Feed
 from app.live import Live
@@ -21,6 +23,10 @@ STORE_SECONDS = 2.0
 """A round trip that takes longer is given up, so that a 503 comes within three seconds."""
 
 
+CURVES_AT_ONCE = 2
+"""Answers with curves that are built at the same time: a long one takes tens of megabytes meanwhile."""
+
+
 class Services:
     """The record as this process sees it, and what it shares between its requests."""
 
@@ -39,6 +45,7 @@ class Services:
         self.blobs = Blobs(settings.data_folder)
         self.live = Live(self.store.redis)
         self.feed = Feed(self.curves, self.events, self.live)
+        self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)
         self.admission = Admission(self.keyring, settings)
 
     async def check(self) -> None:

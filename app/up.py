@@ -4,6 +4,7 @@ python -m app.up
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -24,21 +25,23 @@ GRACE_SECONDS = 40.0
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 READY = 200
+LONGEST_SOCKET = 107
 
 
-class Taken(Exception):
-    """What `up` needs is in use."""
+class Unusable(Exception):
+    """What `up` needs is in use, or cannot be used."""
 
 
 async def run(settings: Settings) -> None:
-    """Start everything, say where it is, and keep it alive until SIGTERM or SIGINT. Raises Taken."""
+    """Start everything, say where it is, and keep it alive until SIGTERM or SIGINT. Raises Unusable."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     folder = settings.data_folder
+    _check_socket(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _locked(folder / "lock")
-    children, url = Children(GRACE_SECONDS), f"http://{settings.host}:{_port(settings)}"
+    children, url = Children(GRACE_SECONDS), f"http://{_bracketed(settings.host)}:{_port(settings)}"
     try:
         await _start(children, settings, url)
         await _until_ready(url, stop)
@@ -57,31 +60,49 @@ async def _start(children: Children, settings: Settings, url: str) -> None:
     if settings.redis_url is None:
         await children.start(Child("valkey", command(settings.data_folder / "valkey")))
         await _until_answering(settings.store_url)
-    await children.start(Child("worker", [sys.executable, "-m", "worker.node"], store))
+    await children.start(Child("worker", [sys.executable, "-m", "worker.node"], store | {"UNITSCALE_API_KEY": ""}))
     await children.start(Child("api", [sys.executable, "-m", "app.main"], store | port))
+
+
+def _check_socket(folder: Path) -> None:
+    length = len(str(folder / "valkey" / "valkey.sock").encode())
+    if length > LONGEST_SOCKET:
+        shorter = f"is {length - LONGEST_SOCKET} bytes too long for a socket to lie in; choose another with --data-dir"
+        raise Unusable(f"The path {folder} {shorter}.")
 
 
 async def _until_answering(url: str) -> None:
     store = Store(connect(url, CONNECT_SECONDS))
-    async with asyncio.timeout(READY_SECONDS):
-        while True:
-            try:
-                await store.read(("PING",))
-                break
-            except StoreAway:
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            while not await _answers(store):  # noqa: ASYNC110  it is another process that is waited for
                 await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise Unusable("The store does not answer; see above for what it says.") from error
     await store.redis.aclose()
 
 
+async def _answers(store: Store) -> bool:
+    try:
+        return bool(await store.read(("PING",)))
+    except StoreAway:
+        return False
+
+
 async def _until_ready(url: str, stop: asyncio.Event) -> None:
-    async with httpx2.AsyncClient(base_url=url, trust_env=False) as http, asyncio.timeout(READY_SECONDS):
-        while not stop.is_set():
-            try:
-                if (await http.get("/readyz")).status_code == READY:
-                    return
-            except httpx2.TransportError:
-                pass
-            await asyncio.sleep(POLL_SECONDS)
+    try:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http, asyncio.timeout(READY_SECONDS):
+            while not stop.is_set() and not await _is_ready(http):  # noqa: ASYNC110  as above
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise Unusable("The service did not get ready in time; is the store of UNITSCALE_REDIS_URL there?") from error
+
+
+async def _is_ready(http: httpx2.AsyncClient) -> bool:
+    try:
+        return (await http.get("/readyz")).status_code == READY
+    except httpx2.TransportError:
+        return False
 
 
 def _announce(settings: Settings, url: str) -> None:
@@ -91,34 +112,40 @@ def _announce(settings: Settings, url: str) -> None:
 
 
 def _port(settings: Settings) -> int:
-    """The port asked for, or a free one for 0. Raises Taken."""
-    with socket.socket() as probe:
+    """The port asked for, or a free one for 0. Raises Unusable."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise Taken(f"Port {settings.port} of {settings.host} is in use; choose another with --port.") from error
+            taken = error.errno == errno.EADDRINUSE
+            why = "is in use; choose another with --port" if taken else f"cannot be listened on: {error.strerror}"
+            raise Unusable(f"Port {settings.port} of {settings.host} {why}.") from error
         return int(probe.getsockname()[1])
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _locked(path: Path) -> int:
-    """A lock that ends with this process. Raises Taken."""
+    """A lock that ends with this process. Raises Unusable."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Taken(f"Another `unitscale up` uses {path.parent}; choose another folder with --data-dir.") from error
+        raise Unusable(f"Another `unitscale up` uses {path.parent}; choose another folder with --data-dir.") from error
     return lock
 
 
 def main() -> None:
     """Run the stack with the settings of the environment."""
-    settings = Settings()
+    settings = Settings.of_environment()
     configure(settings.log_level)
     try:
         asyncio.run(run(settings))
-    except (Taken, TimeoutError) as error:
-        sys.exit(f"error: {error or 'the service did not get ready in time; see above'}")
+    except (Unusable, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -28,4 +28,6 @@ async def _ask(settings: Settings) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if asyncio.run(_ask(Settings())) else "No node of this machine has described itself lately.")
+    sys.exit(
+        0 if asyncio.run(_ask(Settings.of_environment())) else "No node of this machine has described itself lately."
+    )

@@ -22,15 +22,15 @@ from unitscale.wire.blobs import Blobs
 from unitscale.wire.checks import Checks
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
+from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.uploads import Uploads
 from worker.checking import Checker
 from worker.side import Side, answer_all
-from worker.slots import cut
 from worker.spare import Nursery, Spare
 from worker.supervisor import Slot, supervise
 
-settings = Settings()
+settings = Settings.of_environment()
 celery = doorbell.configure(Celery("unitscale"), settings.store_url, settings.lease_seconds)
 celery.conf.task_queues = [doorbell.queue(name) for name in {doorbell.SIDE, *(s.queue for s in cut(settings.slots))}]
 node_id = os.environ.get("UNITSCALE_NODE") or f"{socket.gethostname()}-{secrets.token_hex(4)}"

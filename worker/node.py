@@ -23,9 +23,9 @@ from unitscale.wire.doorbell import SIDE
 from unitscale.wire.logging import configure
 from unitscale.wire.reaper import Reaper
 from unitscale.wire.settings import Settings
+from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
-from worker.slots import cut
 
 GRACE_SECONDS = 35.0
 DESCRIBE_SECONDS = 3.0
@@ -98,7 +98,7 @@ def _hardware() -> str:
 
 def main() -> None:
     """Start a node with the settings of the environment."""
-    settings = Settings()
+    settings = Settings.of_environment()
     configure(settings.log_level)
     asyncio.run(run(settings))
 

@@ -15,7 +15,7 @@ from worker.trainer.data import cache
 
 def main() -> None:
     """Fill the cache below the data directory, saying how it goes."""
-    folder = Settings().data_folder / "cache"
+    folder = Settings.of_environment().data_folder / "cache"
     for name, dataset in DATASETS.items():
         try:
             tensors = cache.load(folder, name, dataset.fetch or dataset.make)

@@ -65,9 +65,13 @@ async def supervise(slot: Slot) -> None:
     The trainer comes first: a slot that is still warming up leaves the jobs to others, and none is lost with it.
     """
     trainer = await slot.spare.take()
-    group = await _claim(slot)
+    group: list[Claimed] = []
+    try:
+        group = await _claim(slot)
+    finally:
+        if not group:
+            slot.spare.put_back(trainer)
     if not group:
-        slot.spare.put_back(trainer)
         return
     news = asyncio.Event()
     lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}

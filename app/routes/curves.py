@@ -1,5 +1,6 @@
 """Curves: a job's measures over its steps."""
 
+from asyncio import to_thread
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -8,7 +9,7 @@ from starlette.responses import StreamingResponse
 from app import responses
 from app.analysis.export import HEADER, csv_chunks
 from app.analysis.shown import shown
-from app.dependencies import CurvesDep, OwnJob
+from app.dependencies import CurvesDep, OwnJob, ServicesDep
 from app.errors import problems
 from app.parameters import CurveKeys
 from app.routing import routes_of
@@ -38,7 +39,9 @@ async def export_curves(job_id: OwnJob, curves: CurvesDep, keys: CurveKeys, afte
     responses={200: {"content": {"text/csv": CSV}}, **problems(NotFound)},
 )
 async def get_curves(
-    job_id: OwnJob, curves: CurvesDep, keys: CurveKeys, after_step: AfterStep = 0, max_points: MaxPoints = None
+    job_id: OwnJob, services: ServicesDep, keys: CurveKeys, after_step: AfterStep = 0, max_points: MaxPoints = None
 ) -> Response:
     """Points of a job's curves as JSON, or all of them at full resolution as `text/csv`, by `Accept`."""
-    return responses.measures(shown(await curves.read(job_id, keys, after_step), after_step, max_points))
+    async with services.drawing:
+        packed = await services.curves.read(job_id, keys, after_step)
+        return await to_thread(lambda: responses.measures(shown(packed, after_step, max_points)))

@@ -84,3 +84,21 @@ def test_the_admin_key_is_made_once_and_kept_private(settings, tmp_path):
     assert admin_secret(settings) == secret == path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_an_admin_of_another_project_sees_to_its_own_keys_alone(api, server):
+    own = api.post("/v1/keys", json={"project": "other", "scopes": ["admin"]}).json()
+    operators = api.post("/v1/keys", json={"project": "default", "scopes": ["read"]}).json()
+    with server.client(own["key"]) as other:
+        assert [key["project"] for key in other.get("/v1/keys").json()["data"]] == ["other"]
+        assert other.post("/v1/keys", json={"project": "default", "scopes": ["admin"]}).status_code == 403
+        assert other.delete(f"/v1/keys/{operators['id']}").status_code == 404
+        assert other.post("/v1/keys", json={"project": "other"}).status_code == 201
+
+
+def test_no_key_takes_itself_back(api):
+    mine = api.post("/v1/keys", json={"project": "default", "scopes": ["admin"]}).json()
+
+    answer = api.delete(f"/v1/keys/{mine['id']}", headers={"Authorization": f"Bearer {mine['key']}"})
+
+    assert answer.status_code == 409

@@ -126,3 +126,23 @@ def test_no_secret_reaches_a_trainer(stack):
 
     assert len(nurseries) == 2
     assert not any({"UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL"} & nursery.environ().keys() for nursery in nurseries)
+
+
+def test_a_model_whose_validation_loss_is_no_number_has_diverged(client):
+    spec = {
+        "task": "regression",
+        "model": {"kind": "mlp", "depth": 8},
+        "units": {"learning_rate": 1e6},
+        "optimizer": {"name": "sgd"},
+        "budget": {"steps": 1},
+    }
+
+    job = client.wait(client.submit(spec).id)
+
+    assert (job.state, job.reason.code) == (State.FAILED, "diverged")
+
+
+def test_a_network_too_deep_for_its_images_is_impossible(client):
+    job = client.wait(client.submit({"task": "image-classification", "model": {"kind": "convnet", "depth": 1024}}).id)
+
+    assert (job.state, job.reason.code) == (State.FAILED, "impossible")

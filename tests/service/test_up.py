@@ -99,3 +99,24 @@ def test_after_ctrl_c_no_process_is_left(up, folder):
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
     assert not (folder / "url").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("UNITSCALE_DATA_DIR", "x" * 150, "too long"),
+        ("UNITSCALE_DATA_DIR", "/dev/null", "/dev/null"),
+        ("UNITSCALE_SLOTS", "zz", "UNITSCALE_SLOTS"),
+        ("UNITSCALE_PORT", "abc", "UNITSCALE_PORT"),
+        ("UNITSCALE_HOST", "192.0.2.1", "cannot be listened on"),
+    ],
+)
+def test_what_cannot_work_is_said_at_once(tmp_path, setting, value, said):
+    environment = os.environ | {"UNITSCALE_DATA_DIR": str(tmp_path), "UNITSCALE_PORT": "0", setting: value}
+
+    command = [sys.executable, "-m", "app.up"]
+    up = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert up.returncode != 0
+    assert said in up.stderr
+    assert "Traceback" not in up.stderr

@@ -338,3 +338,12 @@ async def test_no_script_makes_a_transition_that_the_table_forbids(store, before
     await store.read(("HSET", "job:j", "state", before.value, "queue", "q", "queued_at", 0, "project", "p"))
 
     assert await store.redis.eval(probe.split("return answers")[0].split("local answers")[0], 0) == 0
+
+
+async def test_a_spec_that_cannot_be_read_fails_its_job_and_no_other(intake, attempts, store):
+    job = await submitted(intake)
+    await store.read(("HSET", f"job:{job.id}", "spec", '{"task": "from the future"}'))
+
+    assert await attempts.claim("cpu-1", "once", "node", "cpu") == []
+    [state] = await store.read(("HGET", f"job:{job.id}", "state"))
+    assert state == b"failed"

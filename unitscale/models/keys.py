@@ -14,6 +14,9 @@ INCLUDES: dict[Scope, frozenset[Scope]] = {
     "admin": frozenset({"read", "submit", "admin"}),
 }
 
+OPERATORS = "default"
+"""The project whose admins run the service: they see to every project's keys, other admins to their own's."""
+
 Project = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"), Field(examples=["vision"])]
 
 

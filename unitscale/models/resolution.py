@@ -9,7 +9,7 @@ from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, Ca
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.growth import growth
-from unitscale.models.specs import Budget, JobSpec, Model, TaskName
+from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model, TaskName
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
 Word = TypeVar("Word", bound=Document)
@@ -48,7 +48,9 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    return _with_evaluations(_with_ramp(filled, volume), volume)
+    filled = _with_ramp(filled, volume)
+    _refuse_too_long(filled, volume)
+    return JobSpec.model_validate(_with_evaluations(filled, volume).model_dump())
 
 
 def volume_of(uploaded: Dataset | None) -> Volume | None:
@@ -88,6 +90,12 @@ def _examples(row: Volume | CatalogDataset, model: Model) -> int:
 
 def _used(examples: int, fraction: float) -> int:
     return max(1, round(examples * fraction))
+
+
+def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
+    if (steps := total_steps(spec, volume)) > MOST_STEPS:
+        detail = f"That is {steps:,} optimizer steps; a job has at most {MOST_STEPS:,}."
+        raise Unsupported(detail, (("/budget/epochs", detail),))
 
 
 def _model(model: Model, kind: str) -> Model:

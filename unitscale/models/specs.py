@@ -10,7 +10,8 @@ from unitscale.models.units import BatchSchedule, Optimizer, Schedule, Units
 
 Size = Annotated[int, Field(ge=1, le=65536)]
 Depth = Annotated[int, Field(ge=1, le=1024)]
-Steps = Annotated[int, Field(ge=1, le=10**9)]
+MOST_STEPS = 10**9
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")]
 LabelValue = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]

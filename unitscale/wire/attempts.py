@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unitscale.errors import LeaseLost
+from pydantic import ValidationError
+
+from unitscale.errors import Impossible, LeaseLost
 from unitscale.models.jobs import Artifact, Reason, Result, State, Wish
 from unitscale.models.specs import JobSpec
 from unitscale.wire import doorbell
@@ -56,7 +58,16 @@ class Attempts:
     async def claim(self, queue: str, ticket: str, worker: str, slot: str) -> list[Claimed]:
         """Take the best group there is; empty when there is none. The same ticket gets the same group."""
         group = json.loads(await self._store.run("claim", queue, ticket, worker, slot, self._lease))
-        return [_claimed(entry) for entry in group]
+        try:
+            return [_claimed(entry) for entry in group]
+        except ValidationError as error:
+            await self._refuse(group, f"This worker cannot read the spec: {error.errors()[0]['msg']}.")
+            return []
+
+    async def _refuse(self, group: list[dict[str, Any]], message: str) -> None:
+        reason = Reason(code=Impossible.code, message=message).model_dump_json()
+        for entry in group:
+            await self._store.run("finish", entry["id"], entry["attempt"], State.FAILED.value, reason, "", "[]")
 
     async def renew(self, group: Sequence[Claimed]) -> dict[str, Wish | None]:
         """Prolong the leases; the wishes of the jobs still held. A job that is missing was lost."""

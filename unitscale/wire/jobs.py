@@ -105,7 +105,7 @@ class Jobs:
         return found
 
     async def document(self, project: str, job_id: str) -> bytes:
-        """The job as JSON; one that has not changed since it was last read is not made again. Raises NotFound."""
+        """The job as JSON, put together again only where it changed since it was last read. Raises NotFound."""
         record = await self._record(project, job_id)
         if record[b"state"] == b"queued":
             [job] = await self._placed([(job_id, record)])

@@ -6,9 +6,9 @@ import secrets
 import time
 from typing import Any
 
-from unitscale.errors import NotFound, Unauthorized
+from unitscale.errors import Conflict, Forbidden, NotFound, Unauthorized
 from unitscale.models.document import moment, new_id
-from unitscale.models.keys import IssuedKey, Key, NewKey
+from unitscale.models.keys import OPERATORS, IssuedKey, Key, NewKey
 from unitscale.wire.keys import name
 from unitscale.wire.store import Store
 
@@ -34,8 +34,10 @@ class Keyring:
             self._seen[digest] = (time.monotonic(), key)
         return key
 
-    async def issue(self, wanted: NewKey) -> IssuedKey:
-        """A new key; its secret is shown this once."""
+    async def issue(self, wanted: NewKey, admin: Key) -> IssuedKey:
+        """A new key; its secret is shown this once. Raises Forbidden for a project that the admin does not see to."""
+        if not sees_to(admin, wanted.project):
+            raise Forbidden(f"This key sees to the project '{admin.project}' alone.")
         return await self.admit("us_" + secrets.token_urlsafe(32), wanted)
 
     async def admit(self, secret: str, wanted: NewKey) -> IssuedKey:
@@ -46,27 +48,37 @@ class Keyring:
         await self._store.run("admit", digest, *(part for pair in fields.items() for part in pair))
         return IssuedKey(**(await self._look_up(digest)).model_dump(), key=secret)
 
-    async def all(self) -> list[Key]:
-        """Every key, newest first."""
-        [digests] = await self._store.read(("ZREVRANGE", name("keys"), 0, -1))
-        found = await self._store.read(*(("HGETALL", name("key", digest.decode())) for digest in digests))
-        return [_key(fields) for fields in found if fields]  # one may have been taken back meanwhile
+    async def all(self, admin: Key) -> list[Key]:
+        """The keys that this admin sees to, newest first."""
+        return [key for _, key in await self._everything() if sees_to(admin, key.project)]
 
-    async def take_back(self, key_id: str) -> None:
-        """End a key. Raises NotFound."""
-        [digests] = await self._store.read(("ZRANGE", name("keys"), 0, -1))
-        for digest in [entry.decode() for entry in digests]:
-            if (await self._look_up(digest)).id == key_id:
+    async def take_back(self, key_id: str, admin: Key) -> None:
+        """End a key. Raises NotFound, and Conflict for the admin's own: somebody has to stay who can make another."""
+        if key_id == admin.id:
+            raise Conflict("A key cannot take itself back; use another admin's.")
+        for digest, key in await self._everything():
+            if key.id == key_id and sees_to(admin, key.project):
                 await self._store.read(("DEL", name("key", digest)), ("ZREM", name("keys"), digest))
                 self._seen.pop(digest, None)
                 return
         raise NotFound(f"There is no key {key_id}.")
+
+    async def _everything(self) -> list[tuple[str, Key]]:
+        [digests] = await self._store.read(("ZREVRANGE", name("keys"), 0, -1))
+        found = await self._store.read(*(("HGETALL", name("key", digest.decode())) for digest in digests))
+        pairs = zip(digests, found, strict=True)  # one may have been taken back meanwhile
+        return [(digest.decode(), _key(fields)) for digest, fields in pairs if fields]
 
     async def _look_up(self, digest: str) -> Key:
         [fields] = await self._store.read(("HGETALL", name("key", digest)))
         if not fields:
             raise Unauthorized("This API key is not known here.")
         return _key(fields)
+
+
+def sees_to(admin: Key, project: str) -> bool:
+    """Whether this admin manages the keys of that project."""
+    return admin.project in (OPERATORS, project)
 
 
 def _key(fields: dict[bytes, bytes]) -> Key:

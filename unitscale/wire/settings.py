@@ -1,9 +1,12 @@
 """Every setting of the service. Read from the environment at the front doors only; everyone else receives values."""
 
+import sys
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from unitscale.wire.slots import cut
 
 
 class Settings(BaseSettings):
@@ -39,6 +42,24 @@ class Settings(BaseSettings):
     """How long a prediction may take before the answer is 503."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """How much the service writes to stderr."""
+
+    @field_validator("slots")
+    @classmethod
+    def _cuttable(cls, slots: str) -> str:
+        cut(slots)
+        return slots
+
+    @classmethod
+    def of_environment(cls) -> "Settings":
+        """The settings of this process's environment; one that cannot be used ends the process with its name."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = (
+                f"UNITSCALE_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
+            sys.exit("error: " + "\n       ".join(wrong))
 
     @property
     def data_folder(self) -> Path:

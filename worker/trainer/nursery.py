@@ -21,6 +21,7 @@ from pathlib import Path
 from worker.trainer import run
 
 NVIDIA = Path("/proc/driver/nvidia/gpus")
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
 def main(fd: int) -> None:
@@ -61,6 +62,8 @@ def _become_trainer(fds: list[int], wake: int, deaths: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
+    with contextlib.suppress(OSError):
+        OOM_SCORE.write_text("1000")  # when memory runs out, a trainer goes, not the service
     for target, fd in enumerate(fds):
         os.dup2(fd, target)
     for fd in (*fds, wake, deaths):

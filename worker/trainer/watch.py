@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 import torch
 from torch import Tensor
 
-from unitscale.errors import Impossible
+from unitscale.errors import Diverged, Impossible
 from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Started, Stop, Stopped
 from worker.trainer import results, snapshots
@@ -66,6 +67,7 @@ class Watch:
         for place, values in measured.items() if due else ():
             self._assembly.rates.hear(place, values["val_loss"])
         self._reporter.settle_measured(step, losses, _both(measured, self._measure_scales(step)))
+        self._judge(step, measured)
         self._end(self._ending(step, measured, ending), measured)
         self._obey(step, self._bell.answer())
         self._save_due(step)
@@ -120,6 +122,12 @@ class Watch:
         with self._clock.evaluating():
             found = scales.measure(next(self._assembly.batches.start(step)))
             return {course.place: found[course.place] for course in self._open()}
+
+    def _judge(self, step: int, measured: Measured) -> None:
+        """A validation loss that is no number is a divergence, too, though the training loss may still be one."""
+        for place, values in measured.items():
+            if not isfinite(values["val_loss"]) and self._courses[place].failure is None:
+                self._courses[place].failure = Diverged(step, values["val_loss"])
 
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""

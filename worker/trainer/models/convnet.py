@@ -17,13 +17,13 @@ class Convnet:
 
     def layers(self, model: Model, inputs: tuple[int, ...], outputs: int) -> nn.Sequential:
         before, height, width = inputs
+        if not min(height, width) >> model.depth:
+            raise Impossible(f"Images of {height} × {width} pixels cannot be halved {model.depth} times.")
         layers: list[nn.Module] = []
         for number in range(model.depth):
             channels = model.channels << number
             layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
             before, height, width = channels, height // 2, width // 2
-        if not height * width:
-            raise Impossible(f"Images of {inputs[1]} × {inputs[2]} pixels cannot be halved {model.depth} times.")
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * height * width, outputs))
 
     def kinds(self, _model: Model, shapes: Shapes) -> dict[str, Weight]:

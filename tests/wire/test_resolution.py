@@ -1,0 +1,42 @@
+"""From a spec as sent to the spec as it runs."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unitscale.errors import Unsupported
+from unitscale.models.resolution import resolve
+from unitscale.models.specs import JobSpec
+
+SPECS = st.fixed_dictionaries(
+    {"task": st.sampled_from(["regression", "image-classification"])},
+    optional={
+        "units": st.fixed_dictionaries({}, optional={"batch_size": st.integers(1, 2**24) | st.just("full")}),
+        "budget": st.one_of(
+            st.fixed_dictionaries({"epochs": st.integers(1, 10**9)}),
+            st.fixed_dictionaries({"steps": st.integers(1, 10**9)}),
+        ),
+        "data": st.fixed_dictionaries({"fraction": st.floats(1e-9, 1)}),
+        "optimizer": st.fixed_dictionaries({"name": st.sampled_from(["sgd", "adamw"])}),
+        "schedule": st.fixed_dictionaries({"name": st.sampled_from(["constant", "linear", "cosine", "wsd"])}),
+        "seed": st.integers(0, 2**53 - 1),
+    },
+)
+
+
+@given(SPECS)
+def test_what_is_accepted_can_be_read_back(spec):
+    with suppress(Unsupported):
+        resolved = resolve(JobSpec.model_validate(spec), "cpu")
+        assert JobSpec.model_validate_json(resolved.model_dump_json()) == resolved
+
+
+def test_a_run_has_a_longest_length():
+    endless = JobSpec.model_validate({"task": "regression", "units": {"batch_size": 1}, "budget": {"epochs": 10**9}})
+
+    with pytest.raises(Unsupported) as error:
+        resolve(endless, "cpu")
+
+    assert error.value.fields[0][0] == "/budget/epochs"
