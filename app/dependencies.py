@@ -9,10 +9,12 @@ from app.feed import Feed
 from app.metrics import Measures
 from app.security import may
 from app.services import Services
+from unitscale.models.datasets import DatasetId as IdOfDataset
 from unitscale.models.document import JobId as Id
 from unitscale.models.keys import Key
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.curves import PackedCurves
+from unitscale.wire.datasets import Datasets
 from unitscale.wire.events import Events
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
@@ -41,6 +43,7 @@ Admin = Annotated[Key, Depends(may("admin"))]
 ServicesDep = Annotated[Services, Depends(services)]
 BlobsDep = Annotated[Blobs, Depends(part("blobs"))]
 CurvesDep = Annotated[PackedCurves, Depends(part("curves"))]
+DatasetsDep = Annotated[Datasets, Depends(part("datasets"))]
 EventsDep = Annotated[Events, Depends(part("events"))]
 FeedDep = Annotated[Feed, Depends(part("feed"))]
 IntakeDep = Annotated[Intake, Depends(part("intake"))]
@@ -48,6 +51,7 @@ JobsDep = Annotated[Jobs, Depends(part("jobs"))]
 KeyringDep = Annotated[Keyring, Depends(part("keyring"))]
 WorkersDep = Annotated[Workers, Depends(part("workers"))]
 
+DatasetId = Annotated[IdOfDataset, Path(description="Id of an uploaded data set.")]
 JobId = Annotated[Id, Path(description="Id of a job.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Entries of a page.")]
 Cursor = Annotated[

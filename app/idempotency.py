@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 
 from unitscale.models.specs import JobSpec
+from unitscale.wire.datasets import Upload
 from unitscale.wire.jobs import Idempotency
 
 Key = Annotated[
@@ -27,6 +28,14 @@ async def of_submission(spec: JobSpec, idempotency_key: Key = None) -> Idempoten
         return None
     body = json.dumps(spec.model_dump(mode="json", exclude_unset=True), sort_keys=True)
     return Idempotency(_digest(idempotency_key), _digest(f"POST /v1/jobs\n{body}"))
+
+
+def of_upload(upload: Upload, idempotency_key: str | None) -> Idempotency | None:
+    """The same for an upload, once its content is known."""
+    if idempotency_key is None:
+        return None
+    body = json.dumps([upload.form.model_dump(mode="json"), upload.format, upload.sha256], sort_keys=True)
+    return Idempotency(_digest(idempotency_key), _digest(f"POST /v1/datasets\n{body}"))
 
 
 def _digest(text: str) -> str:

@@ -12,7 +12,20 @@ from app import contract, docs, errors, metrics
 from app.etags import ETags
 from app.limits import BodyLimit
 from app.request_ids import RequestIds
-from app.routes import artifacts, catalog, compare, curves, events, health, jobs, keys, logs, predictions, workers
+from app.routes import (
+    artifacts,
+    catalog,
+    compare,
+    curves,
+    datasets,
+    events,
+    health,
+    jobs,
+    keys,
+    logs,
+    predictions,
+    workers,
+)
 from app.services import Services
 from unitscale import __version__
 from unitscale.wire.reaper import Reaper
@@ -21,10 +34,12 @@ from unitscale.wire.settings import Settings
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
 """Rare collections over what requests leave; what is there at the start is never looked at again."""
 GOODBYE_SECONDS = 2
+FORM_BYTES = 2**16
+"""What the form around an upload may add to it."""
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
-    *(artifacts.router, predictions.router, compare.router, catalog.router, workers.router, keys.router),
-    health.router,
+    *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
+    *(keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""
 
@@ -44,7 +59,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = Services(settings)
     app.state.measures = measures
     app.add_middleware(ETags)
-    app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, most_bytes=settings.max_body_bytes, most_upload_bytes=settings.max_dataset_bytes + FORM_BYTES
+    )
     app.add_middleware(RequestIds)
     app.add_middleware(metrics.Measured, measures=measures)
     errors.install(app)

@@ -8,6 +8,7 @@ from app.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.curves import PackedCurves
+from unitscale.wire.datasets import Datasets
 from unitscale.wire.events import Events
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
@@ -16,6 +17,7 @@ from unitscale.wire.news import News
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
 from unitscale.wire.store import Store, connect
+from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
 
 STORE_SECONDS = 2.0
@@ -34,7 +36,9 @@ class Services:
         self.store = Store(connect(settings.store_url, min(STORE_SECONDS, settings.lease_seconds / 3)))
         self.workers = Workers(self.store)
         self.jobs = Jobs(self.store, self.workers)
-        self.intake = Intake(self.jobs, self.workers, settings.max_unfinished_jobs)
+        self.datasets = Datasets(self.store)
+        self.uploads = Uploads(settings.data_folder)
+        self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs)
         self.curves = PackedCurves(self.store)
         self.events = Events(self.store)
         self.keyring = Keyring(self.store)

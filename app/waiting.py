@@ -1,22 +1,45 @@
-"""Holding an answer back until the job has ended."""
+"""Holding an answer back until what it tells of has happened."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from app.live import Live, heard
+from unitscale.models.datasets import Dataset, DatasetState
 from unitscale.models.jobs import ENDED, Job
+from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Jobs
+
+T = TypeVar("T")
 
 
 async def until_ended(jobs: Jobs, live: Live, project: str, job_id: str, seconds: float) -> Job:
     """The job when it has ended, or as it is when the time is up. Raises NotFound."""
+    return await _until(lambda job: job.state in ENDED, lambda: jobs.get(project, job_id), live, job_id, seconds)
+
+
+async def until_checked(datasets: Datasets, live: Live, project: str, dataset_id: str, seconds: float) -> Dataset:
+    """The data set when it has been checked, or as it is when the time is up. Raises NotFound."""
+    return await _until(
+        lambda dataset: dataset.state is not DatasetState.CHECKING,
+        lambda: datasets.get(project, dataset_id),
+        live,
+        dataset_id,
+        seconds,
+    )
+
+
+async def _until(
+    done: Callable[[T], bool], read: Callable[[], Awaitable[T]], live: Live, topic_name: str, seconds: float
+) -> T:
     if not seconds:
-        return await jobs.get(project, job_id)
+        return await read()
     until = asyncio.get_running_loop().time() + seconds
-    with live.watch(job_id) as topic:
+    with live.watch(topic_name) as topic:
         while True:
             news = topic.news
-            job = await jobs.get(project, job_id)
+            found = await read()
             left = until - asyncio.get_running_loop().time()
-            if job.state in ENDED or left <= 0:
-                return job
+            if done(found) or left <= 0:
+                return found
             await heard(news, left)

@@ -8,6 +8,7 @@
     + IllegalTransition
     + NotEnded
     + NoWeights
+    + DatasetInUse
   x Malformed            (422: the request itself)
     + Unsupported
     + IdempotencyMismatch
@@ -77,6 +78,11 @@ class NotEnded(Conflict):
 class NoWeights(Conflict):
     code = "no_weights"
     title = "The job has no trained weights"
+
+
+class DatasetInUse(Conflict):
+    code = "dataset_in_use"
+    title = "Unfinished jobs use the data set"
 
 
 class Malformed(ServiceError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from unitscale.models.datasets import is_uploaded
 from unitscale.models.jobs import Reason, Result, Wish
 from unitscale.wire.attempts import CHECKPOINTS_KEPT, Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
@@ -43,8 +44,17 @@ class JobLane:
         folder = self._blobs.attempt(self.job.id, self.job.attempt)
         folder.mkdir(parents=True, exist_ok=True)
         return Lane(
-            job=self.job.id, attempt=self.job.attempt, spec=self.job.spec, folder=str(folder), resume=self._resume()
+            job=self.job.id,
+            attempt=self.job.attempt,
+            spec=self.job.spec,
+            folder=str(folder),
+            resume=self._resume(),
+            dataset=self._dataset(),
         )
+
+    def _dataset(self) -> str | None:
+        name = self.job.spec.dataset
+        return str(self._blobs.dataset(str(name))) if is_uploaded(name) else None
 
     def _resume(self) -> Resume | None:
         pointer = self.job.checkpoint

@@ -19,10 +19,13 @@ from celery.signals import worker_init, worker_process_init, worker_shutting_dow
 from unitscale.wire import doorbell
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.checks import Checks
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
+from unitscale.wire.uploads import Uploads
+from worker.checking import Checker
 from worker.side import Side, answer_all
 from worker.spare import Nursery, Spare
 from worker.supervisor import Slot, supervise
@@ -63,7 +66,9 @@ def open_slot(**_: Any) -> None:
     store = Store(connect(settings.store_url, settings.lease_seconds / 3))
     nursery = Nursery(settings.data_folder / "cache")
     Process.slot = _slot(store, nursery)
-    Process.side = Side(Questions(store), nursery)
+    checks = Checks(store, settings.lease_seconds)
+    checker = Checker(checks, Uploads(settings.data_folder), nursery, settings.lease_seconds)
+    Process.side = Side(Questions(store), checker, nursery, Process.leaving[0])
     Process.runner.run(Process.slot.spare.begin())
 
 
@@ -90,5 +95,5 @@ def train() -> None:
 
 @celery.task(name=doorbell.ANSWER)
 def answer() -> None:
-    """Answer the questions that wait."""
+    """Answer the questions, and do the checks, that wait."""
     Process.runner.run(answer_all(Process.side))

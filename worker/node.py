@@ -16,6 +16,7 @@ from itertools import groupby
 
 from unitscale import __version__
 from unitscale.errors import StoreAway
+from unitscale.models.catalog import CATALOG
 from unitscale.models.workers import Slot, Worker
 from unitscale.wire.children import Child, Children
 from unitscale.wire.doorbell import SIDE
@@ -79,7 +80,7 @@ async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot]) -> No
             hardware=_hardware(),
             device="cuda" if slots[0].devices[0].startswith("cuda") else "cpu",
             slots=tuple(slots),
-            precisions=("fp32",),
+            precisions=CATALOG.precisions,
             version=__version__,
         )
         with contextlib.suppress(StoreAway):

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
+from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec
 
 
@@ -31,6 +33,8 @@ class Lane(Answer):
     folder: str
     """Absolute path of the folder that is this attempt's own: `checkpoints/` and `artifacts/` go below it."""
     resume: Resume | None = None
+    dataset: str | None = None
+    """Absolute path of the folder of an uploaded data set; null: the catalog's."""
 
 
 class Train(Answer):
@@ -57,10 +61,24 @@ class Ask(Answer):
     folder: str
     """Absolute path of the folder with `model.safetensors` and `config.json`."""
     inputs: tuple[Any, ...]
+    sampling: Sampling | None = None
 
 
-Order = Annotated[Train | Stop | Ask, Field(discriminator="do")]
-ORDER: TypeAdapter[Train | Stop | Ask] = TypeAdapter(Order)
+class Check(Answer):
+    """Check an upload and prepare it for training; the trainer stays for the next order."""
+
+    do: Literal["check"] = "check"
+    dataset: str
+    folder: str
+    """Absolute path of the data set's folder: the file `upload` lies in it."""
+    format: str
+    """The ending of the file's name: `.csv`."""
+    target: str | None = None
+    sha256: str
+
+
+Order = Annotated[Train | Stop | Ask | Check, Field(discriminator="do")]
+ORDER: TypeAdapter[Train | Stop | Ask | Check] = TypeAdapter(Order)
 
 
 class Ready(Answer):
@@ -145,5 +163,15 @@ class Answered(Answer):
     fields: tuple[tuple[str, str], ...] = ()
 
 
-Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered, Field(discriminator="say")]
-MESSAGE: TypeAdapter[Ready | Started | Points | Saved | Ended | Stopped | Answered] = TypeAdapter(Message)
+class Checked(Answer):
+    """What a check found: exactly one of `contents` and `problem`."""
+
+    say: Literal["checked"] = "checked"
+    dataset: str
+    contents: Contents | None = None
+    problem: str | None = None
+    """Why jobs cannot train on it, naming the row or the file."""
+
+
+Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")]
+MESSAGE: TypeAdapter[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked] = TypeAdapter(Message)

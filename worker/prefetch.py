@@ -7,6 +7,7 @@ A worker does the same when it starts; after this, it finds them there.
 
 import sys
 
+from unitscale.errors import BadDataset
 from unitscale.wire.settings import Settings
 from worker.trainer.catalog import DATASETS
 from worker.trainer.data import cache
@@ -16,9 +17,18 @@ def main() -> None:
     """Fill the cache below the data directory, saying how it goes."""
     folder = Settings.of_environment().data_folder / "cache"
     for name, dataset in DATASETS.items():
-        tensors = cache.load(folder, name, dataset.make)
-        sys.stdout.write(f"{name:<10} {len(tensors['targets']):>6,} examples\n")
-    sys.stdout.write(f"All are in {folder}.\n")
+        try:
+            tensors = cache.load(folder, name, dataset.fetch or dataset.make)
+        except BadDataset as error:
+            sys.stdout.write(f"{name:<12} is missing: {error.message}\n")
+        else:
+            size = (
+                f"{len(tensors['tokens']):,} characters"
+                if "tokens" in tensors
+                else f"{len(tensors['targets']):,} examples"
+            )
+            sys.stdout.write(f"{name:<12} {size:>22}\n")
+    sys.stdout.write(f"All that is here is in {folder}.\n")
 
 
 if __name__ == "__main__":

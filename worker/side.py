@@ -1,13 +1,18 @@
-"""The side queue: predictions, answered by a process of their own while every slot trains."""
+"""The side queue: predictions and checks of data sets, by processes of their own while every slot trains."""
 
+import asyncio
 from typing import Any
 
 import structlog
 
 from unitscale.errors import StoreAway
 from unitscale.wire.questions import Questions
+from worker import leave
+from worker.checking import Checker
 from worker.pipe import Answered, Ask
 from worker.spare import Nursery, Trainer
+
+LOOK_AGAIN_SECONDS = 0.05
 
 log = structlog.get_logger()
 
@@ -15,15 +20,18 @@ log = structlog.get_logger()
 class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
-    def __init__(self, questions: Questions, nursery: Nursery) -> None:
+    def __init__(self, questions: Questions, checker: Checker, nursery: Nursery, leaving: int) -> None:
         self.questions = questions
+        self.checker = checker
+        self.leaving = leaving
+        """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
         self._nursery = nursery
         self._trainer: Trainer | None = None
 
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to one question; None when the process died over it."""
         trainer = await self._living()
-        await trainer.order(Ask(ask=ask_id, folder=question["folder"], inputs=tuple(question["inputs"])))
+        await trainer.order(Ask.model_validate({"ask": ask_id, **question}))
         async for message in trainer.said():
             if isinstance(message, Answered) and message.ask == ask_id:
                 return message.model_dump(mode="json", include={"outputs", "problem", "fields"}, exclude_none=True)
@@ -37,14 +45,45 @@ class Side:
 
 
 async def answer_all(side: Side) -> None:
-    """Answer the questions that wait. One that kills the process is not answered: its asker is told to try again."""
-    try:
-        while taken := await side.questions.take():
-            ask_id, question = taken
-            answer = await side.outputs(ask_id, question)
-            if answer is None:
-                log.error("a prediction killed its process", ask=ask_id)
+    """Answer the questions and do the checks that wait, one check at a time beside the questions.
+
+    When the worker leaves, a check that is not done is given back.
+    """
+    checking = asyncio.create_task(_check_all(side.checker))
+    with leave.heard(side.leaving) as leaving:
+        while True:
+            if await _answer_one(side):
+                checking = asyncio.create_task(_check_all(side.checker)) if checking.done() else checking
+            elif checking.done() or leaving.is_set():
+                break
             else:
-                await side.questions.answer(ask_id, answer)
+                await asyncio.wait({checking}, timeout=LOOK_AGAIN_SECONDS)
+    checking.cancel()
+    await asyncio.gather(checking, return_exceptions=True)
+
+
+async def _check_all(checker: Checker) -> None:
+    """Do the checks that wait. One that fails here is tried again when its lease has run out."""
+    try:
+        while await checker.check_one():
+            pass
+    except Exception as error:  # a check must not take the predictions down with it
+        log.error("a check failed; it is tried again", error=repr(error))
+
+
+async def _answer_one(side: Side) -> bool:
+    """Answer the oldest question. One that kills the process is not answered: its asker is told to try again."""
+    try:
+        taken = await side.questions.take()
+        if taken is None:
+            return False
+        ask_id, question = taken
+        answer = await side.outputs(ask_id, question)
+        if answer is None:
+            log.error("a prediction killed its process", ask=ask_id)
+        else:
+            await side.questions.answer(ask_id, answer)
     except StoreAway:
         log.warning("the record is away; askers will ask again")
+        return False
+    return True

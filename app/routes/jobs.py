@@ -56,7 +56,7 @@ async def submit_job(
 ) -> Job | Response:
     """Accept a training job and return at once; it runs when a slot is free."""
     if dry_run:
-        return responses.document(await intake.estimate(spec))
+        return responses.document(await intake.estimate(spec, caller.project))
     job, replayed = await intake.submit(spec, caller.project, idempotency)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers.update({"Idempotency-Replayed": "true"} if replayed else {})

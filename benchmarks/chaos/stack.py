@@ -125,6 +125,15 @@ class Stack:
             found += below
         return found
 
+    def side_mains(self) -> list[psutil.Process]:
+        """Celery's workers of the side queue."""
+        nodes = [psutil.Process(self.parts[node].pid) for node in self.nodes]
+        return [child for node in nodes for child in _children(node) if "side" in " ".join(_line(child))]
+
+    def side(self) -> list[psutil.Process]:
+        """The same with all that they started, the youngest first."""
+        return [process for main in self.side_mains() for process in _tree(main.pid)[::-1]]
+
     def said(self, words: str) -> int:
         """How often the parts wrote these words to their log."""
         return (self.folder / "log").read_text(errors="replace").count(words)

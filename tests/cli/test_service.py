@@ -157,3 +157,45 @@ def test_without_a_key_nothing_is_told(data_dir):
 
     with pytest.raises(Unauthorized):
         asyncio.run(ask())
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A CSV file: b = 2a."""
+    file = tmp_path / "zahlen.csv"
+    file.write_text("a,b\n" + "".join(f"{n},{2 * n}\n" for n in range(50)))
+    return file
+
+
+def test_a_file_uploaded_can_be_trained_on(unitscale, table):
+    said = unitscale("data", "upload", str(table), "--task", "regression", "--name", "Zahlen")
+    dataset = said.stdout.strip()
+    job = unitscale("submit", *SHORT, "-o", f"dataset={dataset}", "--wait", "--json")
+
+    assert said.exit_code == ExitCode.OK, said.stderr
+    assert f"dataset={dataset}" in said.stderr
+    assert json.loads(job.stdout)["state"] == "succeeded"
+    assert "Zahlen" in unitscale("data", "ls").stdout
+    assert "training 34" in unitscale("data", "show", dataset).stdout
+
+
+def test_a_file_that_is_invalid_says_why_and_is_deleted(unitscale, table):
+    table.write_text(table.read_text() + "1,2,3\n")
+
+    said = unitscale("data", "upload", str(table), "--task", "regression", "--json")
+
+    assert said.exit_code == ExitCode.ENDED_BADLY
+    assert "Row 51 (line 52)" in said.stderr
+    assert unitscale("data", "delete", json.loads(said.stdout)["id"]).exit_code == ExitCode.OK
+
+
+def test_the_client_awaited_uploads_and_tells_how_far_it_is(data_dir, table):
+    here, told = locate(Given(data_dir=data_dir), {}), []
+
+    async def run() -> str:
+        async with AsyncClient(here.url, here.api_key) as client:
+            sent = await client.upload(table, "regression", progress=lambda *far: told.append(far))
+            return (await client.checked(sent.id)).state
+
+    assert asyncio.run(run()) == "ready"
+    assert told[-1] == (table.stat().st_size, table.stat().st_size)

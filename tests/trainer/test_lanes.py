@@ -6,6 +6,14 @@ import torch
 LINE = {"dataset": "linear", "units": {"batch_size": "full"}, "optimizer": {"name": "sgd"}, "budget": {"steps": 30}}
 DIABETES = {"dataset": "diabetes", "budget": {"epochs": 2}}
 DIGITS = {"task": "image-classification", "dataset": "digits", "budget": {"steps": 25}}
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "data": {"fraction": 0.1},
+    "model": {"width": 32, "depth": 2, "head_size": 8, "context": 24},
+    "budget": {"steps": 8},
+    "evaluation": {"every_steps": 4},
+}
 
 
 def with_lanes(spec, count):
@@ -48,8 +56,22 @@ def assert_same(alone, together):
         {**DIABETES, "model": {"kind": "mlp", "width": 50, "depth": 3}, "units": {"batch_size": 57}},
         {**DIGITS, "model": {"kind": "mlp", "width": 33}, "optimizer": {"name": "sgd"}},
         {**DIGITS, "model": {"kind": "linear"}, "units": {"batch_size": 101}},
+        TEXT,
+        {**TEXT, "optimizer": {"name": "sgd"}, "units": {"batch_size": 9}},
+        {**TEXT, "units": {"parametrization": "mup", "base_width": 8}},
     ],
-    ids=["line", "line-rest", "diabetes-sgd", "mlp-13", "mlp-50", "digits-mlp", "digits-linear"],
+    ids=[
+        "line",
+        "line-rest",
+        "diabetes-sgd",
+        "mlp-13",
+        "mlp-50",
+        "digits-mlp",
+        "digits-linear",
+        "decoder",
+        "decoder-sgd",
+        "decoder-mup",
+    ],
 )
 def test_every_lane_is_bitwise_its_run_alone(train, spec, count):
     specs = with_lanes(spec, count)
@@ -58,6 +80,16 @@ def test_every_lane_is_bitwise_its_run_alone(train, spec, count):
 
     for lane in {0, 1, count // 2, count - 1}:
         assert_same(train(specs[lane])[0], together[lane])
+
+
+def test_lanes_that_differ_in_alphas_are_bitwise_their_runs_alone(train):
+    alphas = [{}, {"ffn_act": 1.7, "res": 0.5}, {"attn_softmax": 3.0, "res_attn_ratio": 2.0}, {"loss_softmax": 0.3}]
+    specs = [{**TEXT, "units": {"parametrization": "u-mup", "alphas": each}} for each in alphas]
+
+    together = train(*specs)
+
+    for spec, record in zip(specs, together, strict=True):
+        assert_same(train(spec)[0], record)
 
 
 def test_lanes_of_one_seed_share_their_batches_and_nothing_else(train):

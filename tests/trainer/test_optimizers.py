@@ -93,3 +93,26 @@ def test_rates_follow_their_schedule_over_many_stretches():
     assert rates.floats(2500) == [1.0]
     assert rates.column(5000).item() == 0
     assert rates.floats(1)[0] == pytest.approx(2 * (1 - 1 / 5000))
+
+
+def test_the_rate_falls_when_the_loss_no_longer_does():
+    rates = Rates([1.0], [Schedule(name="plateau", factor=0.5, patience=1, final_fraction=0.2)], 100, "cpu")
+
+    heard = []
+    for step, loss in enumerate([3.0, 2.0, 2.5, 2.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], 1):
+        rates.hear(0, loss)
+        heard.append(rates.floats(step)[0])
+
+    assert heard == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2, 0.2]
+
+
+def test_a_rate_follows_the_batch_where_it_is_asked_to(train):
+    spec = {"dataset": "diabetes", "units": {"batch_size": 64, "learning_rate": 0.1}, "budget": {"steps": 40}}
+    ramp = {"name": "ramp", "initial_batch_size": 16, "ramp_steps": 20, "rate_follows": "root"}
+
+    record = train({**spec, "batch_schedule": ramp, "evaluation": {"every_steps": 1}})[0]
+
+    rates = record.points("learning_rate")["value"]
+    assert rates[0] == pytest.approx(0.05)
+    assert rates[-1] == pytest.approx(0.1)
+    assert [message for message in record.said if message.say == "points"][-1].examples == 2056

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from unitscale.models.predictions import Sampling
 from worker.pipe import Ask
+from worker.trainer import predict
 from worker.trainer.data import cache, digits
 from worker.trainer.predict import answer
 
@@ -94,9 +97,87 @@ def test_the_documented_snippet_predicts_the_same(train, images, spec, rows):
     torch.testing.assert_close(torch.tensor(printed).squeeze(), torch.tensor(expected), rtol=1e-4, atol=1e-5)
 
 
-def run_snippet(folder, rows) -> list:
-    code = re.search(r"```python\n(.*?)```", SNIPPET.read_text(), re.DOTALL).group(1)
-    code += "\nprint(predict(__import__('json').loads(__import__('sys').stdin.read())).tolist())"
+def run_snippet(folder, rows, number=0, function="predict") -> list:
+    code = re.findall(r"```python\n(.*?)```", SNIPPET.read_text(), re.DOTALL)[number]
+    code += f"\nprint({function}(__import__('json').loads(__import__('sys').stdin.read())).tolist())"
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, input=str(rows), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, input=json.dumps(rows), capture_output=True, text=True, check=True)
     return eval(done.stdout)  # noqa: S307 - our own list of numbers
+
+
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "model": {"width": 32, "depth": 2, "context": 32},
+    "budget": {"steps": 60},
+}
+
+
+def write(record, *inputs, **sampling):
+    folder = str(Path(record.lane.folder) / "artifacts")
+    return answer(Ask(ask="a", folder=folder, inputs=inputs, sampling=Sampling(**sampling)))
+
+
+@pytest.mark.parametrize("name", ["sp", "mup", "u-mup"])
+def test_a_text_is_continued(train, name):
+    record = train({**TEXT, "units": {"parametrization": name}})[0]
+
+    one, other = write(record, "the small ", "", max_tokens=50).outputs
+
+    assert len(one) == len(other) == 50
+    assert set(one + other) <= set(
+        json.loads((Path(record.lane.folder) / "artifacts/config.json").read_text())["alphabet"]
+    )
+
+
+def test_the_same_seed_writes_the_same(train):
+    record = train(TEXT)[0]
+
+    assert write(record, "the ", seed=1).outputs == write(record, "the ", seed=1).outputs
+    assert write(record, "the ", seed=1).outputs != write(record, "the ", seed=2).outputs
+
+
+def test_no_temperature_and_one_choice_are_the_likeliest(train):
+    record = train(TEXT)[0]
+
+    assert write(record, "the ", temperature=0).outputs == write(record, "the ", top_k=1, seed=5).outputs
+
+
+@pytest.mark.parametrize("name", ["sp", "u-mup"])
+def test_what_is_kept_changes_nothing(train, name):
+    """Token by token, with keys and values kept, the same as reading the whole text each time."""
+    record = train({**TEXT, "units": {"parametrization": name}})[0]
+    writer, config = predict._load(str(Path(record.lane.folder) / "artifacts"))
+    prompt = torch.tensor([config["alphabet"].index(character) for character in "the small lane "])
+
+    (kept,) = writer.continued([prompt], Sampling(temperature=0, max_tokens=17))
+
+    for _ in range(17):
+        logits = writer._decoder.outputs(writer._weights, prompt.view(1, 1, -1))[0, 0, -1]
+        prompt = torch.cat((prompt, logits[: config["outputs"]].argmax().view(1)))
+    assert kept == prompt[-17:].tolist()
+
+
+@pytest.mark.parametrize("wrong", [3, None, ["the"], "naïve"])
+def test_what_is_no_text_of_the_alphabet_is_named(train, wrong):
+    answered = write(train({**TEXT, "budget": {"steps": 1}})[0], "the", wrong)
+
+    assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
+
+
+def test_sampling_belongs_to_models_that_write(train):
+    answered = write(train({"dataset": "linear", "budget": {"steps": 1}})[0], 1.0)
+
+    assert [pointer for pointer, _ in answered.fields] == ["/sampling"]
+
+
+def test_the_documented_snippet_reads_a_text_the_same(train):
+    folder, text = Path(train(TEXT)[0].lane.folder) / "artifacts", "the small lane "
+    writer, config = predict._load(str(folder))
+    tokens = torch.tensor([[[config["alphabet"].index(character) for character in text]]])
+
+    printed = torch.tensor(run_snippet(folder, text, number=1, function="logits"))
+
+    torch.testing.assert_close(
+        printed, writer._decoder.outputs(writer._weights, tokens)[0, 0].detach(), rtol=1e-4, atol=1e-4
+    )

@@ -9,6 +9,13 @@ from worker.pipe import Stop, Train
 
 DIABETES = {"dataset": "diabetes"}
 DIGITS = {"task": "image-classification", "dataset": "digits"}
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "model": {"width": 32, "depth": 1, "context": 32},
+    "budget": {"steps": 60},
+    "evaluation": {"every_steps": 40},
+}
 
 
 def at_first(kind):
@@ -31,8 +38,29 @@ def assert_same_run(undisturbed, resumed):
         {**DIABETES, "model": {"kind": "mlp"}, "schedule": {"name": "cosine", "warmup_steps": 40}},
         {**DIGITS, "model": {"kind": "mlp", "width": 20}, "schedule": {"name": "wsd"}, "budget": {"epochs": 40}},
         {**DIGITS, "data": {"fraction": 0.4}, "schedule": {"name": "linear"}},
+        {
+            **DIABETES,
+            "units": {"learning_rate": 0.3},
+            "schedule": {"name": "plateau", "patience": 0},
+            "evaluation": {"every_steps": 20},
+        },
+        {**DIABETES, "batch_schedule": {"name": "ramp", "rate_follows": "linear"}, "budget": {"epochs": 400}},
+        {**TEXT, "units": {"precision": "bf16", "micro_batch_size": 12}},
+        {**TEXT, "schedule": {"name": "cosine", "warmup_steps": 5}},
+        {**TEXT, "units": {"parametrization": "u-mup"}, "optimizer": {"weight_decay": 1e-3}},
     ],
-    ids=["sgd-momentum", "adamw", "mlp-cosine", "digits-mlp-wsd", "convnet"],
+    ids=[
+        "sgd-momentum",
+        "adamw",
+        "mlp-cosine",
+        "digits-mlp-wsd",
+        "convnet",
+        "plateau",
+        "ramp",
+        "bf16",
+        "decoder",
+        "decoder-u-mup",
+    ],
 )
 def test_a_run_paused_twice_is_bitwise_the_undisturbed_run(train, spec):
     undisturbed = train(spec)[0]

@@ -10,6 +10,7 @@ from unitscale.models.jobs import NEXT, Job, Reason, Result, State
 from unitscale.models.specs import JobSpec
 from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
 from unitscale.wire.curves import PackedCurves
+from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Filter, Idempotency, Jobs
 from unitscale.wire.store import Store, source
@@ -27,7 +28,7 @@ def jobs(store: Store) -> Jobs:
 
 @pytest.fixture
 def intake(store: Store, jobs: Jobs) -> Intake:
-    return Intake(jobs, Workers(store), max_unfinished_jobs=5)
+    return Intake(jobs, Datasets(store), Workers(store), max_unfinished_jobs=5)
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ async def test_a_project_has_a_quota(intake):
 
 
 async def test_lists_are_paged_newest_first_and_filtered(store, jobs):
-    intake = Intake(jobs, Workers(store), max_unfinished_jobs=500)
+    intake = Intake(jobs, Datasets(store), Workers(store), max_unfinished_jobs=500)
     ids = [(await submitted(intake, labels={"n": str(n % 2)})).id for n in range(5)]
 
     first = await jobs.page(LAB, Filter(), 2, None)

@@ -25,7 +25,7 @@ MEANINGS = {
     ExitCode.OK: "done",
     ExitCode.REFUSED: "the request failed; what to do next is on stderr",
     ExitCode.USAGE: "the command line or the spec file cannot be read",
-    ExitCode.ENDED_BADLY: "the job ended failed or cancelled (submit --wait, watch)",
+    ExitCode.ENDED_BADLY: "the job ended failed or cancelled, or the data set is invalid",
     ExitCode.UNREACHABLE: "the service cannot be reached",
     ExitCode.INTERRUPTED: "Ctrl-C; jobs go on",
 }
@@ -37,6 +37,7 @@ NEXT_STEP = {
     "illegal_transition": "`unitscale show ID` tells where the job stands.",
     "not_ended": "`unitscale watch ID` waits for its end; `unitscale cancel ID` ends it.",
     "no_weights": "Only a job that succeeded has weights; `unitscale show ID` tells how it ended.",
+    "dataset_in_use": "`unitscale ls` shows the jobs; `unitscale cancel ID` ends one.",
     "malformed": "`unitscale submit --help` shows a spec; `unitscale submit --dry-run` tries one out.",
     "unsupported": "`unitscale catalog` shows what can be asked for.",
     "wrong_input": "`unitscale predict --help` shows how inputs are written.",

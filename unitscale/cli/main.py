@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unitscale import __version__
-from unitscale.cli.commands import around, doctor, following, listing, results, service, steering, submitting
+from unitscale.cli.commands import around, data, doctor, following, listing, results, service, steering, submitting
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import MEANINGS, Polite
 from unitscale.cli.options import AROUND, JOBS, RESULTS, SERVICE
@@ -74,4 +74,5 @@ def unitscale(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(data.data, name="data", rich_help_panel=JOBS)
 app.add_typer(around.keys, name="keys", rich_help_panel=AROUND)

@@ -13,6 +13,7 @@ from unitscale.cli.plots import sparkline
 if TYPE_CHECKING:
     from unitscale.models.catalog import Catalog
     from unitscale.models.comparisons import Comparison
+    from unitscale.models.datasets import Dataset
     from unitscale.models.jobs import Artifact, Job
     from unitscale.models.keys import Key
     from unitscale.models.workers import Worker
@@ -75,7 +76,12 @@ def catalog(offered: "Catalog") -> list[Table]:
         tasks.add_row(task.name, ", ".join(task.datasets), ", ".join(task.models), ", ".join(task.metrics))
     datasets = _table("data set", "task", "examples", "what it is", right={"examples"})
     for dataset in offered.datasets:
-        datasets.add_row(dataset.name, dataset.task, str(dataset.training_examples), dataset.content)
+        datasets.add_row(
+            dataset.name,
+            dataset.task,
+            str(dataset.training_examples or f"{dataset.training_tokens} tokens"),
+            dataset.content,
+        )
     models = _table("model", "sizes (default)", "what it is")
     for model in offered.models:
         models.add_row(model.kind, wording.phrase(model.sizes), model.content)
@@ -83,6 +89,46 @@ def catalog(offered: "Catalog") -> list[Table]:
     for field in ("optimizers", "schedules", "precisions", "parametrizations", "devices"):
         words.add_row(field, ", ".join(getattr(offered, field)))
     return [tasks, datasets, models, words]
+
+
+def datasets(listed: "Iterable[Dataset]", now: datetime) -> Table:
+    """One line a data set."""
+    table = _table("id", "name", "task", "state", "rows", "size", "age", right={"rows", "size", "age"})
+    for each in listed:
+        rows, age = wording.number(each.rows), wording.age(each.created_at, now)
+        table.add_row(each.id, each.name, each.task, state(each.state), rows, wording.size(each.bytes), age)
+    return table
+
+
+def dataset(shown: "Dataset", now: datetime) -> Table:
+    """Everything about one data set."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("data set", Text.assemble((shown.id, "bold"), f"  {shown.name}"))
+    table.add_row("state", state(shown.state))
+    if shown.reason:
+        table.add_row("reason", shown.reason.message)
+    table.add_row("task", shown.task)
+    table.add_row("file", f"{wording.size(shown.bytes)}, sha256 {shown.sha256}")
+    for name, value in _contents(shown):
+        table.add_row(name, value)
+    table.add_row("created", f"{shown.created_at:%Y-%m-%d %H:%M:%S} UTC, {wording.age(shown.created_at, now)} ago")
+    return table
+
+
+def _contents(shown: "Dataset") -> "Iterable[tuple[str, str]]":
+    """What the check found, as far as data sets of this kind have it."""
+    if (held := shown.contents) is None:
+        return
+    yield "rows", f"{held.rows} ({wording.phrase(held.splits.model_dump())})"
+    for name, words in (("shape", held.shape), ("columns", held.columns), ("classes", held.classes)):
+        if words:
+            yield name, ", ".join(map(str, words))
+    if held.target is not None:
+        yield "target", held.target
+    if held.characters is not None:
+        yield "characters", str(held.characters)
 
 
 def keys(listed: "Iterable[Key]", now: datetime) -> Table:

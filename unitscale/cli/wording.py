@@ -11,6 +11,9 @@ STYLES = {
     "succeeded": "green",
     "failed": "red",
     "cancelled": "dim",
+    "checking": "cyan",
+    "ready": "green",
+    "invalid": "red",
 }
 """A colour for each state; an unknown one has none."""
 

@@ -13,9 +13,11 @@ from unitscale.client.calls import Call, Spec
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
 from unitscale.client.retries import Outcome, Retries
+from unitscale.client.sending import Progress, open_file
 from unitscale.models.catalog import Catalog
 from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
+from unitscale.models.datasets import Dataset, DatasetState
 from unitscale.models.events import Event, LogLine
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
@@ -170,6 +172,37 @@ class AsyncClient:
     async def catalog(self) -> Catalog:
         """What can be asked for."""
         return await self._send(calls.catalog())
+
+    async def upload(
+        self,
+        file: Path,
+        task: str,
+        name: str | None = None,
+        target: str | None = None,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+    ) -> Dataset:
+        """Send a data set; its check follows. `progress` is told how far it is. Sent again, it is still one."""
+        with open_file(file, progress) as sent:
+            return await self._send(calls.upload(sent, task, name, target, idempotency_key))
+
+    async def dataset(self, dataset_id: str, wait_seconds: int | None = None) -> Dataset:
+        """The data set as it stands; with `wait_seconds` (at most 60), once it is checked or that time is over."""
+        return await self._send(calls.dataset(dataset_id, wait_seconds))
+
+    async def checked(self, dataset_id: str) -> Dataset:
+        """The data set, once it has been checked: ready, or invalid for the reason it carries."""
+        while (dataset := await self.dataset(dataset_id, calls.HOLD_SECONDS)).state is DatasetState.CHECKING:
+            pass
+        return dataset
+
+    async def datasets(self, limit: int | None = None, cursor: str | None = None) -> Page[Dataset]:
+        """A page of the uploaded data sets, newest first."""
+        return await self._send(calls.datasets(limit, cursor))
+
+    async def delete_dataset(self, dataset_id: str) -> None:
+        """Forget a data set that no unfinished job uses, and its file."""
+        await self._send(calls.delete_dataset(dataset_id))
 
     async def workers(self) -> tuple[Worker, ...]:
         """Who is there to train."""

@@ -9,9 +9,11 @@ from urllib.parse import quote
 import httpx2
 
 from unitscale.client import answers
+from unitscale.client.sending import Sent
 from unitscale.models.catalog import Catalog
 from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
+from unitscale.models.datasets import Dataset
 from unitscale.models.events import Event, LogLine
 from unitscale.models.jobs import Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
@@ -32,6 +34,14 @@ HEARTBEAT_SECONDS = 15
 
 
 @dataclass(frozen=True)
+class Upload:
+    """A form with a file, which is read while it is sent, and again from its beginning when it is sent again."""
+
+    fields: Mapping[str, str]
+    file: Sent
+
+
+@dataclass(frozen=True)
 class Call(Generic[T]):
     """One request, and how its answer is read."""
 
@@ -40,6 +50,7 @@ class Call(Generic[T]):
     read: Callable[[httpx2.Response], T]
     params: Params = ()
     body: object = None
+    upload: "Upload | None" = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     repeatable: bool = True
     """Sending it twice does no more than sending it once."""
@@ -130,6 +141,27 @@ def catalog() -> Call[Catalog]:
     return Call("GET", "/v1/catalog", answers.one(Catalog))
 
 
+def upload(file: Sent, task: str, name: str | None, target: str | None, key: str | None) -> Call[Dataset]:
+    given = {"task": task, "name": name, "target": target}
+    form = Upload({field: value for field, value in given.items() if value is not None}, file)
+    headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+    call = Call("POST", "/v1/datasets", answers.one(Dataset), upload=form, headers=headers)
+    return replace(call, held_seconds=HOLD_SECONDS)
+
+
+def dataset(dataset_id: str, wait_seconds: int | None = None) -> Call[Dataset]:
+    held = min(wait_seconds or 0, HOLD_SECONDS)
+    return Call("GET", _dataset(dataset_id), answers.one(Dataset), _params(wait=held or None), held_seconds=held)
+
+
+def datasets(limit: int | None, cursor: str | None) -> Call[Page[Dataset]]:
+    return Call("GET", "/v1/datasets", answers.one(Page[Dataset]), _params(limit=limit, cursor=cursor))
+
+
+def delete_dataset(dataset_id: str) -> Call[None]:
+    return Call("DELETE", _dataset(dataset_id), answers.nothing, repeatable=False)
+
+
 def workers() -> Call[tuple[Worker, ...]]:
     return Call("GET", "/v1/workers", answers.several(Page[Worker]))
 
@@ -157,6 +189,10 @@ def version() -> Call[str]:
 
 def _job(job_id: str, part: str = "") -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}" + (f"/{part}" if part else "")
+
+
+def _dataset(dataset_id: str) -> str:
+    return f"/v1/datasets/{quote(dataset_id, safe='')}"
 
 
 def _params(**values: Value) -> Params:

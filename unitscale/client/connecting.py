@@ -43,6 +43,8 @@ def request(http: httpx2.Client | httpx2.AsyncClient, call: Call[T]) -> httpx2.R
         call.path,
         params=list(call.params) or None,
         json=call.body,
+        data=call.upload.fields if call.upload else None,
+        files={"file": (call.upload.file.name, call.upload.file)} if call.upload else None,  # type: ignore[dict-item]
         headers={"Accept": "application/json", **call.headers},
         extensions={"timeout": timeout},
     )

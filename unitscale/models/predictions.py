@@ -7,16 +7,38 @@ from pydantic import ConfigDict, Field
 from unitscale.models.document import Answer, Document
 
 
-class PredictionRequest(Document):
-    """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG)."""
+class Sampling(Document):
+    """How the next token of a text is chosen."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"inputs": [[0.5], [1.5]]}]})
+    temperature: Annotated[float, Field(ge=0, le=10)] = 0.8
+    """Flattens (above 1) or sharpens (below 1) the chances; 0 always takes the likeliest token."""
+    top_k: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """Only the likeliest so many are chosen from."""
+    max_tokens: Annotated[int, Field(ge=1, le=2048)] = 200
+    """Tokens to write."""
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
+    """The same seed and inputs give the same outputs."""
+
+
+class PredictionRequest(Document):
+    """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"inputs": [[0.5], [1.5]]},
+                {"inputs": ["Enter Hamlet"], "sampling": {"temperature": 0.8, "max_tokens": 100, "seed": 1}},
+            ]
+        }
+    )
 
     inputs: Annotated[tuple[Any, ...], Field(min_length=1, max_length=1024)]
     format: Literal["fp32"] = "fp32"
+    sampling: Sampling | None = None
+    """Of models that write text."""
 
 
 class Predictions(Answer):
-    """One output for each input: a number, or `{"label", "probabilities"}`."""
+    """One output for each input: a number, `{"label", "probabilities"}`, or a text's continuation."""
 
     outputs: tuple[Any, ...]

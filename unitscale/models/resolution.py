@@ -1,28 +1,42 @@
 """From a spec as sent to the spec as it runs: every default and every `auto` filled in, the impossible refused."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS
-from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
-from unitscale.models.units import Optimizer, Parametrization, Precision, Schedule, Units
+from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, CatalogDataset
+from unitscale.models.datasets import Dataset, DatasetState, Volume
+from unitscale.models.document import Document
+from unitscale.models.growth import growth
+from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model, TaskName
+from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
+
+Word = TypeVar("Word", bound=Document)
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
+NEEDS_GPU = {
+    Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later; fp32 and bf16 run here.",
+    Precision.FP16_MIXED: "fp16-mixed needs a GPU (a CPU is 14 times slower in it); bf16-mixed runs here.",
+    Precision.FP8: "fp8 needs an NVIDIA GPU of the Hopper generation or later; fp8-simulated runs here.",
+}
+SIDE = 8
+"""Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
 
-def resolve(spec: JobSpec, device: str) -> JobSpec:
-    """The spec as it will run on `device`.
+def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobSpec:
+    """The spec as it will run on `device`; `uploaded` is its data set where that is not the catalog's.
 
     Raises Unsupported, naming every field that asks for what cannot be done.
     """
-    _refuse(spec)
+    _refuse(spec, uploaded)
+    volume = volume_of(uploaded)
     task = TASKS[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
     model = _model(spec.model, spec.model.kind or task.defaults["model"])
-    units = _units(spec, DATASETS[dataset].training_examples, str(model.kind))
-    budget = _budget(spec.budget, task.defaults["epochs"])
+    units = _units(spec, _examples(volume or DATASETS[dataset], model), str(model.kind))
+    budget = _budget(spec.budget, task.defaults)
     filled = spec.model_copy(
         update={
             "dataset": dataset,
@@ -34,24 +48,52 @@ def resolve(spec: JobSpec, device: str) -> JobSpec:
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    _refuse_too_long(filled)
-    return JobSpec.model_validate(_with_evaluations(filled).model_dump())
+    filled = _with_evaluations(_with_ramp(filled, volume), volume)
+    _refuse_too_long(filled, volume)
+    return JobSpec.model_validate(filled.model_dump())
 
 
-def training_examples(spec: JobSpec) -> int:
-    """Examples of the training split that a resolved spec uses."""
-    return max(1, round(DATASETS[str(spec.dataset)].training_examples * spec.data.fraction))
+def volume_of(uploaded: Dataset | None) -> Volume | None:
+    """How much an uploaded data set has to train on; None stands for the catalog's."""
+    return uploaded.contents.volume if uploaded and uploaded.contents else None
 
 
-def total_steps(spec: JobSpec) -> int:
+def training_examples(spec: JobSpec, volume: Volume | None = None) -> int:
+    """Examples of the training split that a resolved spec uses; `volume` is that of an uploaded data set."""
+    return _used(_examples(volume or DATASETS[str(spec.dataset)], spec.model), spec.data.fraction)
+
+
+def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
     """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
     if spec.budget.steps is not None:
         return spec.budget.steps
-    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec) / int(spec.units.batch_size))
+    grows = growth(spec)
+    if grows is not None:
+        return grows.steps(_examples_to_see(spec, volume))
+    if spec.budget.tokens is not None:
+        return math.ceil(_examples_to_see(spec, volume) / int(spec.units.batch_size))
+    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size))
 
 
-def _refuse_too_long(spec: JobSpec) -> None:
-    if (steps := total_steps(spec)) > MOST_STEPS:
+def _examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
+    if spec.budget.tokens is not None:
+        return math.ceil(spec.budget.tokens / int(spec.model.context or 1))
+    return int(spec.budget.epochs or 1) * training_examples(spec, volume)
+
+
+def _examples(row: Volume | CatalogDataset, model: Model) -> int:
+    """Examples of a whole training split; of a text, windows as long as the model's context."""
+    if row.training_tokens is not None:
+        return (row.training_tokens - 1) // int(model.context or 1)
+    return row.training_examples or 1
+
+
+def _used(examples: int, fraction: float) -> int:
+    return max(1, round(examples * fraction))
+
+
+def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
+    if (steps := total_steps(spec, volume)) > MOST_STEPS:
         detail = f"That is {steps:,} optimizer steps; a job has at most {MOST_STEPS:,}."
         raise Unsupported(detail, (("/budget/epochs", detail),))
 
@@ -62,40 +104,64 @@ def _model(model: Model, kind: str) -> Model:
 
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
-    used = max(1, round(examples * spec.data.fraction))
+    used = _used(examples, spec.data.fraction)
     batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
-        rate = LEARNING_RATES[spec.optimizer.name, kind]
-    return spec.units.model_copy(update={"learning_rate": rate, "batch_size": min(int(batch), used)})
+        rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
+    filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
+    if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
+        filled["base_width"] = MODELS[kind].sizes["width"]
+    if spec.units.parametrization is Parametrization.UMUP and spec.units.alphas is None:
+        filled["alphas"] = Alphas()
+    return spec.units.model_copy(update=filled)
 
 
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
-    missing = {field: value for field, value in defaults.items() if getattr(optimizer, field) is None}
-    return optimizer.model_copy(update=missing)
+    return _filled(optimizer, defaults)
+
+
+def _filled(word: Word, defaults: Mapping[str, Any]) -> Word:
+    """A document with its defaults where it says nothing."""
+    return word.model_copy(update={field: value for field, value in defaults.items() if getattr(word, field) is None})
 
 
 def _schedule(schedule: Schedule) -> Schedule:
     defaults: dict[str, float] = {} if schedule.name == "constant" else {"final_fraction": 0.1}
     if schedule.name == "wsd":
         defaults["decay_fraction"] = 0.2
-    missing = {field: value for field, value in defaults.items() if getattr(schedule, field) is None}
-    return schedule.model_copy(update=missing)
+    if schedule.name == "plateau":
+        defaults |= {"factor": 0.5, "patience": 2}
+    return _filled(schedule, defaults)
 
 
-def _budget(budget: Budget, epochs: int) -> Budget:
-    length = budget.epochs or budget.steps or budget.tokens
-    return budget if length else budget.model_copy(update={"epochs": epochs})
+def _budget(budget: Budget, defaults: Mapping[str, Any]) -> Budget:
+    if budget.epochs or budget.steps or budget.tokens:
+        return budget
+    return budget.model_copy(update={length: defaults[length] for length in ("epochs", "steps") if length in defaults})
 
 
-def _with_evaluations(spec: JobSpec) -> JobSpec:
-    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec) / EVALUATIONS_A_RUN))
+def _with_ramp(spec: JobSpec, volume: Volume | None) -> JobSpec:
+    if spec.batch_schedule.name != "ramp":
+        return spec
+    at_last = total_steps(spec.model_copy(update={"batch_schedule": BatchSchedule()}), volume)
+    defaults: dict[str, Any] = {"initial_batch_size": max(1, int(spec.units.batch_size) // 8), "rate_follows": "keep"}
+    defaults["ramp_steps"] = max(1, at_last // 5)
+    return spec.model_copy(update={"batch_schedule": _filled(spec.batch_schedule, defaults)})
+
+
+def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
+    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec, volume) / EVALUATIONS_A_RUN))
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
 
 
-def _refuse(spec: JobSpec) -> None:
-    fields = tuple(_unsupported_task(spec) or (*_unsupported_model(spec), *_unsupported_units(spec)))
+def _refuse(spec: JobSpec, uploaded: Dataset | None) -> None:
+    fields = tuple(
+        _unsupported_task(spec)
+        or _unsupported_dataset(spec, uploaded)
+        or (*_unsupported_model(spec), *_unsupported_units(spec))
+    )
     if fields:
         raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
 
@@ -104,39 +170,126 @@ def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
     if spec.task not in TASKS:
         known = ", ".join(task.value for task in TASKS)
         return [("/task", f"{spec.task.value} cannot be trained yet; choose one of: {known}.")]
-    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
-        known = ", ".join(TASKS[spec.task].datasets)
-        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
     if spec.model.kind is not None and spec.model.kind not in TASKS[spec.task].models:
         known = ", ".join(TASKS[spec.task].models)
         return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task.value}; choose one of: {known}.")]
     return []
 
 
+def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
+    if uploaded is not None:
+        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded)
+        return [("/dataset", why)] if why else []
+    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
+        known = ", ".join(TASKS[spec.task].datasets)
+        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
+    return []
+
+
+def _unready(uploaded: Dataset) -> str | None:
+    if uploaded.state is DatasetState.CHECKING:
+        return f"{uploaded.id} is still being checked; /v1/datasets/{uploaded.id}?wait=60 answers when it is ready."
+    if uploaded.state is DatasetState.INVALID:
+        return f"{uploaded.id} cannot be used: {uploaded.reason.message if uploaded.reason else 'it is invalid.'}"
+    return None
+
+
+def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
+    if uploaded.task is spec.task:
+        return None
+    return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
+
+
+def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
+    """A text must have a window of the model's context in each of its splits."""
+    if uploaded.contents is None or uploaded.contents.characters is None:
+        return None
+    kind = MODELS[spec.model.kind or TASKS[spec.task].defaults["model"]]
+    context, shortest = spec.model.context or kind.sizes["context"], min(uploaded.contents.splits.sizes)
+    if shortest > context:
+        return None
+    return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
+
+
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
     sizes = ("width", "depth", "channels", "head_size", "context")
-    return [
+    wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
+    return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
         if getattr(spec.model, size) is not None and size not in MODELS[kind].sizes
     ]
 
 
-def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
-    units = spec.units
+def _unfit_sizes(model: Model) -> list[tuple[str, str]]:
+    """Sizes a transformer cannot have: heads share its width, and positions turn pairs of a head's numbers."""
+    width, head = int(model.width or 0), int(model.head_size or 0)
     checks = (
-        (units.precision is not Precision.FP32, "/units/precision", "Only fp32 can be trained yet."),
-        (units.parametrization is not Parametrization.SP, "/units/parametrization", "Only sp can be trained yet."),
-        (units.micro_batch_size is not None, "/units/micro_batch_size", "Gradients cannot be accumulated yet."),
-        (units.base_width is not None, "/units/base_width", "base_width belongs to mup, which cannot be trained yet."),
-        (units.alphas is not None, "/units/alphas", "alphas belong to u-mup, which cannot be trained yet."),
+        (width % SIDE != 0, "/model/width", f"The width of a transformer is a multiple of {SIDE}; {width} is not."),
+        (head % 2 != 0, "/model/head_size", f"head_size is even; {head} is not."),
+        (width % head != 0, "/model/head_size", f"A width of {width} cannot be cut into heads of {head}."),
+        (model.context == 1, "/model/context", "A context of 1 leaves nothing to attend to; give at least 2."),
+    )
+    return [(pointer, detail) for wrong, pointer, detail in checks if wrong]
+
+
+def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    units, optimizer = spec.units, spec.optimizer.name
+    name, kind = units.parametrization.value, spec.model.kind or TASKS[spec.task].defaults["model"]
+    possible = [model for known, other, model in LEARNING_RATES if (known, other) == (optimizer, name)]
+    alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
+    return [
+        (
+            kind not in possible,
+            "/units/parametrization",
+            f"{name} with {optimizer} is there for these models: {alike}.",
+        ),
+        (units.base_width is not None and name != "mup", "/units/base_width", "base_width belongs to mup."),
+        (units.alphas is not None and name != "u-mup", "/units/alphas", "alphas belong to u-mup."),
+        (
+            units.alphas is not None and kind == "mlp",
+            "/units/alphas",
+            "alphas belong to transformers.",
+        ),
+    ]
+
+
+def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
+    hidden = "fp8-simulated rounds hidden layers, which only transformer and mlp have"
+    return [
+        (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
+        (precision is Precision.FP8_SIMULATED and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}."),
+    ]
+
+
+def _last_batch(spec: JobSpec) -> float:
+    size = spec.units.batch_size
+    return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
+
+
+def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
+    checks = (
+        *_precision_checks(spec),
+        *_parametrization_checks(spec),
         (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
-        (spec.schedule.name == "plateau", "/schedule/name", "plateau is not there yet; wsd comes closest."),
-        (spec.batch_schedule.name != "constant", "/batch_schedule/name", "The batch size cannot change yet."),
-        (spec.budget.tokens is not None, "/budget/tokens", f"{spec.task.value} has no tokens; give epochs or steps."),
+        (
+            spec.batch_schedule.name == "noise-scale",
+            "/batch_schedule/name",
+            "The batch size cannot follow the noise scale yet; ramp grows it by a plan.",
+        ),
+        (
+            spec.batch_schedule.name == "ramp" and (spec.batch_schedule.initial_batch_size or 1) > _last_batch(spec),
+            "/batch_schedule/initial_batch_size",
+            "A ramp rises: its first batch is no larger than its last.",
+        ),
+        (
+            spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
+            "/budget/tokens",
+            f"{spec.task.value} has no tokens; give epochs or steps.",
+        ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
-        (spec.diagnostics.scales_every is not None, "/diagnostics/scales_every", "Scales cannot be recorded yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
         (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
     )

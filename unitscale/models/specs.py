@@ -93,6 +93,8 @@ class Diagnostics(Document):
     """Extra curves, each of which costs time."""
 
     scales_every: Steps | None = None
+    """Steps between measurements of how large activations, weights and gradients are: curves `rms.KIND.LAYER`, and
+    `lost.FORMAT.KIND.LAYER`, the share that lies outside the range of `fp8`, `bf16` or `fp16`."""
     noise_scale: bool = False
 
 

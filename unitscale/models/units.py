@@ -86,13 +86,18 @@ class Schedule(Document):
     """How the learning rate changes over the steps of a run."""
 
     name: Literal["constant", "linear", "cosine", "wsd", "plateau"] = "constant"
-    """`linear` and `cosine` fall from the plateau to `final_fraction` of it; `wsd` stays, and falls at the end."""
+    """`linear` and `cosine` fall to `final_fraction` of the rate; `wsd` stays, and falls at the end; `plateau` falls by
+    `factor` when the validation loss stops falling, to `final_fraction` at the lowest."""
     warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = 0
     """Steps over which the rate rises linearly from 0."""
     final_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     """Rate at the end over the rate at the plateau; 0.1 by default, not for `constant`."""
     decay_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     """`wsd` only: the share of the steps over which the rate falls; 0.2 by default."""
+    factor: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """`plateau` only: what the rate is multiplied by when the validation loss stops falling; 0.5 by default."""
+    patience: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    """`plateau` only: evaluations in a row without a new best loss that are waited for; 2 by default."""
 
     @model_validator(mode="after")
     def _fields_of_the_name(self) -> Self:
@@ -100,6 +105,8 @@ class Schedule(Document):
             raise ValueError("final_fraction means nothing for a constant schedule")
         if self.name != "wsd" and self.decay_fraction is not None:
             raise ValueError("decay_fraction belongs to wsd")
+        if self.name != "plateau" and (self.factor is not None or self.patience is not None):
+            raise ValueError("factor and patience belong to plateau")
         return self
 
 
@@ -107,3 +114,18 @@ class BatchSchedule(Document):
     """How the batch size changes over the steps of a run."""
 
     name: Literal["constant", "ramp", "noise-scale"] = "constant"
+    """`ramp` rises linearly from `initial_batch_size` to the units' batch size."""
+    initial_batch_size: Annotated[int, Field(ge=1, le=2**24)] | None = None
+    """`ramp` only: examples of the first batch; an eighth of the last by default."""
+    ramp_steps: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """`ramp` only: steps over which the batch grows; by default a fifth of what the run would take at its last size."""
+    rate_follows: Literal["keep", "root", "linear"] | None = None
+    """`ramp` only: what the learning rate does meanwhile. `keep` (default): nothing. `root`, `linear`: it is the units'
+    rate times the root, or the whole, of the present batch size over the last."""
+
+    @model_validator(mode="after")
+    def _fields_of_the_name(self) -> Self:
+        given = (self.initial_batch_size, self.ramp_steps, self.rate_follows)
+        if self.name != "ramp" and any(field is not None for field in given):
+            raise ValueError("initial_batch_size, ramp_steps and rate_follows belong to ramp")
+        return self

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from unitscale.errors import NotFound
+from unitscale.wire.uploads import Uploads
 
 
 class Blobs:
@@ -11,10 +12,15 @@ class Blobs:
 
     def __init__(self, data_folder: Path) -> None:
         self._root = data_folder / "jobs"
+        self._uploads = Uploads(data_folder)
 
     def attempt(self, job_id: str, attempt: int) -> Path:
         """The folder that is this attempt's own."""
         return self._root / job_id / f"attempt-{attempt}"
+
+    def dataset(self, dataset_id: str) -> Path:
+        """Where an uploaded data set lies, prepared for training."""
+        return self._uploads.folder(dataset_id)
 
     def artifacts(self, job_id: str, attempt: int) -> Path:
         """Where the attempt that succeeded left its files."""

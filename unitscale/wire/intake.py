@@ -2,9 +2,12 @@
 
 import time
 
+from unitscale.errors import NotFound
+from unitscale.models.datasets import Dataset, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
-from unitscale.models.resolution import resolve, total_steps, training_examples
+from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
+from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs
 from unitscale.wire.workers import Workers
 
@@ -14,8 +17,9 @@ DEVICES_KNOWN_SECONDS = 2.0
 class Intake:
     """Takes specs in: fills in what they leave open, refuses what cannot be done, and queues."""
 
-    def __init__(self, jobs: Jobs, workers: Workers, max_unfinished_jobs: int) -> None:
+    def __init__(self, jobs: Jobs, datasets: Datasets, workers: Workers, max_unfinished_jobs: int) -> None:
         self._jobs = jobs
+        self._datasets = datasets
         self._workers = workers
         self._quota = max_unfinished_jobs
         self._cuda: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
@@ -25,15 +29,18 @@ class Intake:
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
-        resolved = resolve(spec, await self._device(spec))
-        return await self._jobs.add(project, spec, resolved, total_steps(resolved), self._quota, idempotency)
+        uploaded = await self._uploaded(spec, project)
+        resolved = resolve(spec, await self._device(spec), uploaded)
+        steps = total_steps(resolved, volume_of(uploaded))
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency)
 
-    async def estimate(self, spec: JobSpec) -> DryRun:
+    async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
-        resolved = resolve(spec, await self._device(spec))
+        uploaded = await self._uploaded(spec, project)
+        resolved = resolve(spec, await self._device(spec), uploaded)
         place = await self._jobs.place_of_next(resolved)
-        steps = total_steps(resolved)
-        examples = training_examples(resolved)
+        steps = total_steps(resolved, volume_of(uploaded))
+        examples = training_examples(resolved, volume_of(uploaded))
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
 
     async def cancel(self, job_id: str, project: str) -> Job:
@@ -47,6 +54,15 @@ class Intake:
     async def resume(self, job_id: str, project: str) -> Job:
         """Queue a paused job again. Raises NotFound, IllegalTransition."""
         return await self._jobs.resume(project, job_id)
+
+    async def _uploaded(self, spec: JobSpec, project: str) -> Dataset | None:
+        """The data set of the project that the spec names; None for the catalog's, and for one that is not there."""
+        if not is_uploaded(spec.dataset):
+            return None
+        try:
+            return await self._datasets.get(project, str(spec.dataset))
+        except NotFound:
+            return None
 
     async def _device(self, spec: JobSpec) -> str:
         if spec.resources.device != "auto":

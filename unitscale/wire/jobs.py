@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unitscale.errors import IdempotencyMismatch, IllegalTransition, Malformed, NotEnded, NotFound, QuotaExceeded
+from unitscale.errors import (
+    IdempotencyMismatch,
+    IllegalTransition,
+    Malformed,
+    NotEnded,
+    NotFound,
+    QuotaExceeded,
+    Unsupported,
+)
+from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
 from unitscale.models.pages import Page
@@ -63,7 +72,7 @@ class Jobs:
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
 
-        Raises QuotaExceeded, IdempotencyMismatch.
+        Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
         outcome, job_id = await self._store.run(
             "submit",
@@ -78,7 +87,10 @@ class Jobs:
             spec.model_dump_json(),
             steps,
             doorbell.message(doorbell.TRAIN),
+            str(spec.dataset) if is_uploaded(spec.dataset) else "",
         )
+        if outcome == b"dataset":
+            raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
         if outcome == b"quota":
             raise QuotaExceeded(
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
@@ -110,7 +122,7 @@ class Jobs:
 
     async def page(self, project: str, only: Filter, limit: int, cursor: str | None) -> Page[Job]:
         """Newest first. Raises Malformed for a cursor that was not given out here."""
-        before = _number(cursor)
+        before = number_of(cursor)
         kept: list[Job] = []
         numbers: list[int] = []
         while len(kept) <= limit:
@@ -123,7 +135,9 @@ class Jobs:
                 break
             before = entries[-1][1]
         more = len(kept) > limit
-        return Page(data=tuple(kept[:limit]), has_more=more, next_cursor=_cursor(numbers[limit - 1]) if more else None)
+        return Page(
+            data=tuple(kept[:limit]), has_more=more, next_cursor=cursor_of(numbers[limit - 1]) if more else None
+        )
 
     async def cancel(self, project: str, job_id: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""
@@ -212,11 +226,13 @@ class Jobs:
         return waits_for(queue, ahead, await self._workers.present())
 
 
-def _cursor(number: int) -> str:
+def cursor_of(number: int) -> str:
+    """What a list gives out to be continued behind this number."""
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
 
 
-def _number(cursor: str | None) -> int | None:
+def number_of(cursor: str | None) -> int | None:
+    """Where a list goes on. Raises Malformed."""
     if cursor is None:
         return None
     try:

@@ -18,13 +18,18 @@
     keys                        zset    digests of API keys by the time they were made
     worker:{id}                 string  a node as it last described itself; lives 15 s
     workers                     zset    node ids by the time they were last seen, ms
+    dataset:{id}                hash    an uploaded data set: project, state, task, bytes, sha256, what its check found
+    dataset:{id}:jobs           set     unfinished jobs that use it
+    datasets                    string  counts uploads; a data set's number is its place in the lists
+    datasets:{project}          zset    the project's data set ids by number
+    checking                    zset    data sets to be checked by the time from which anyone may, ms: the check's lease
     asks                        list    ids of questions for the side queue, oldest first
     ask:{id}                    string  a question; lives until its asker gives up
     answer:{id}                 string  the answer; lives a minute
     bells                       string  counts doorbells, so that each has its own tag
     celery:{queue}              list    doorbells, as Celery's transport keeps them; `celery:*` belongs to Celery
 
-One channel, `live`, carries ids of jobs and asks of which there is more to read. Lua sees the same names as
+One channel, `live`, carries ids of jobs, data sets and asks of which there is more to read. Lua sees the same names as
 `keys.job(id)`.
 """
 
@@ -49,6 +54,11 @@ TEMPLATES: dict[str, str] = {
     "keys": "keys",
     "worker": "worker:{id}",
     "workers": "workers",
+    "dataset": "dataset:{id}",
+    "uses": "dataset:{id}:jobs",
+    "dataset_count": "datasets",
+    "dataset_listing": "datasets:{project}",
+    "checking": "checking",
     "asks": "asks",
     "ask": "ask:{id}",
     "answer": "answer:{id}",

@@ -33,7 +33,7 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         ended_at=_moment(record.get(b"ended_at")),
         queue=queue,
         progress=_progress(record),
-        timings=_timings(record),
+        timings=_timings(record, _spec(record[b"spec"])),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
     )
 
@@ -72,7 +72,7 @@ def _progress(record: Record) -> Progress:
     )
 
 
-def _timings(record: Record) -> Timings:
+def _timings(record: Record, spec: JobSpec) -> Timings:
     step, examples = int(record.get(b"step", 0)), int(record.get(b"examples", 0))
     seconds = float(record.get(b"training_seconds", 0))
     return Timings(
@@ -82,4 +82,5 @@ def _timings(record: Record) -> Timings:
         evaluation_seconds=float(record.get(b"evaluation_seconds", 0)) if step else None,
         steps_per_second=step / seconds if seconds else None,
         examples_per_second=examples / seconds if seconds else None,
+        tokens_per_second=examples * spec.model.context / seconds if seconds and spec.model.context else None,
     )

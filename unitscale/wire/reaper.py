@@ -46,7 +46,7 @@ class Reaper:
         if ended - started > OUTAGE_SECONDS or self._healthy_since is None:
             self._healthy_since = ended
         bell = doorbell.message(doorbell.TRAIN)
-        await self._store.run("ring", bell)
+        await self._store.run("ring", bell, doorbell.message(doorbell.ANSWER))
         if ended - self._healthy_since >= self._quiet:
             reaped = await self._store.run("reap", self._max_losses, bell)
             if reaped:

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     redis_url: str | None = None
     """Redis or Valkey, `redis://`, `rediss://` or `unix://`. Unset: `up` starts an embedded Valkey."""
     data_dir: Path = Path("~/.unitscale")
-    """Where the admin key, the embedded Valkey's files, checkpoints and artifacts live; shared by API and workers."""
+    """Admin key, embedded Valkey's files, data sets, checkpoints and artifacts: shared by API and workers."""
     api_key: SecretStr | None = None
     """The admin key. Unset: one is made at first start and kept in `<data-dir>/admin.key`."""
     slots: str = "auto"
@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Unfinished jobs that one project may have."""
     max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
     """Largest request body."""
+    max_dataset_bytes: int = Field(default=10 * 2**30, ge=1024)
+    """Largest upload of a data set."""
     prediction_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
     """How long a prediction may take before the answer is 503."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

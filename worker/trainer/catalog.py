@@ -9,40 +9,55 @@ from torch import Tensor, nn
 
 from unitscale.models import specs
 from unitscale.models.specs import TaskName
-from worker.trainer.data import diabetes, digits, linear
-from worker.trainer.data.examples import Splits
+from worker.trainer.data import diabetes, digits, grammar, linear, shakespeare
+from worker.trainer.data.examples import Splits, cut
+from worker.trainer.data.text import cut_text
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
 from worker.trainer.models.linear import Linear
 from worker.trainer.models.mlp import Mlp
+from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.image_classification import ImageClassification
 from worker.trainer.tasks.regression import Regression
+from worker.trainer.tasks.text_generation import TextGeneration
+from worker.trainer.units.plan import Plan
+from worker.trainer.units.tables import Kinds, Table, Weight
 
 
 class Task(Protocol):
     """What there is to learn.  K lanes, B batch, N examples, O outputs."""
 
-    def prepare(self, splits: Splits, *, standardized: bool) -> Material: ...
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material: ...
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor: ...
+    def kept(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor: ...
+    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor: ...
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]: ...
     def documents(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]: ...
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor: ...
-    def answers(self, outputs: Tensor, config: dict[str, Any]) -> list[Any]: ...
+    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Any: ...
+    def answers(self, outputs: Any, config: dict[str, Any]) -> list[Any]: ...
 
 
 class Model(Protocol):
-    """What fits the data: its plain layers, which predict and name the weights, and its first weights."""
+    """What fits the data: its plain layers, which name the weights, and what each weight is there for."""
 
-    def layers(self, model: specs.Model, inputs: tuple[int, ...], outputs: int) -> nn.Sequential: ...
-    def start(self, shapes: Shapes, generator: torch.Generator) -> dict[str, Tensor]: ...
+    def layers(self, model: specs.Model, inputs: tuple[int, ...], outputs: int) -> nn.Module: ...
+    def kinds(self, model: specs.Model, shapes: Shapes) -> dict[str, Weight]: ...
+    def start(self, kinds: Kinds, table: Table, generator: torch.Generator) -> dict[str, Tensor]: ...
+
+
+class Function(Protocol):
+    """What K lanes compute from weights with a lane axis: one of `parts` equal parts of a batch."""
+
+    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, parts: float = 1) -> Tensor: ...
+    def folds(self) -> dict[str, float]: ...
 
 
 @runtime_checkable
 class Laned(Protocol):
-    """A model that also computes K lanes at once, from weights with a lane axis and flat inputs (K, B, I)."""
+    """A model that computes K lanes at once."""
 
-    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor: ...
+    def lanes(self, plan: Plan) -> Function: ...
 
 
 @dataclass(frozen=True)
@@ -53,17 +68,39 @@ class Dataset:
     validation: int
     test: int
     standardized: bool = True
+    fetch: Callable[[], dict[str, Tensor]] | None = None
+    """How `make data` brings it, where it has to be brought."""
+
+    def splits(self, tensors: dict[str, Tensor], fraction: float, _model: specs.Model) -> Splits:
+        return cut(tensors["inputs"], tensors["targets"], self.validation, self.test, fraction)
+
+    def facts(self, _tensors: dict[str, Tensor]) -> dict[str, Any]:
+        return {"standardized": self.standardized}
+
+
+@dataclass(frozen=True)
+class Corpus(Dataset):
+    """A text, the last parts of which are for exams."""
+
+    def splits(self, tensors: dict[str, Tensor], fraction: float, model: specs.Model) -> Splits:
+        return cut_text(tensors["tokens"], self.validation, self.test, fraction, int(model.context or 0))
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist()))}
 
 
 TASKS: dict[TaskName, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
+    TaskName.TEXT_GENERATION: TextGeneration(),
 }
 
-MODELS: dict[str, Model] = {"linear": Linear(), "mlp": Mlp(), "convnet": Convnet()}
+MODELS: dict[str, Model] = {"linear": Linear(), "mlp": Mlp(), "convnet": Convnet(), "transformer": Transformer()}
 
 DATASETS: dict[str, Dataset] = {
     "linear": Dataset(linear.make, validation=25, test=25, standardized=False),
     "diabetes": Dataset(diabetes.make, validation=66, test=66),
     "digits": Dataset(digits.make, validation=270, test=270),
+    "grammar": Corpus(grammar.make, validation=20_000, test=20_000),
+    "shakespeare": Corpus(shakespeare.absent, validation=100_000, test=100_000, fetch=shakespeare.fetch),
 }

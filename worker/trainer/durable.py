@@ -14,13 +14,18 @@ def new_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     yield unfinished
-    for file in unfinished.iterdir():
-        file.chmod(0o644)  # safetensors writes for its owner alone; the API may run as someone else
-        _sync(file)
-    _sync(unfinished)
+    sync_folder(unfinished)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     _sync(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder of files on disk."""
+    for file in folder.iterdir():
+        file.chmod(0o644)  # safetensors writes for its owner alone; the API may run as someone else
+        _sync(file)
+    _sync(folder)
 
 
 def _sync(path: Path) -> None:

@@ -10,10 +10,10 @@ from worker.trainer.catalog import Task
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
 
-PART = 4096  # examples in one forward pass: bounds the memory of an evaluation
+PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
 
-Forward = Callable[[Tensor], Tensor]
-"""(K, B, …) → (K, B, O)"""
+Forward = Callable[..., Tensor]
+"""(K, B, …), in how many parts a batch comes → (K, B, …, O)"""
 
 
 class Exam:
@@ -25,14 +25,18 @@ class Exam:
         self._task, self._config, self._forward = task, config, forward
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
+        self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
-        """(K, N, O), padded where the model pads."""
-        return torch.cat([self._forward(part) for part in self._inputs.split(PART, 1)], 1)
+        """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
+        width, parts = self._config["outputs"], (self._inputs.split(self._part, 1), self._targets.split(self._part, 1))
+        return torch.cat(
+            [self._task.kept(self._forward(part), truth, width) for part, truth in zip(*parts, strict=True)], 1
+        )
 
     def losses(self, outputs: Tensor) -> list[float]:
-        return self._task.losses(outputs, self._targets, self._config["outputs"]).tolist()
+        return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
 
     def metrics(self, outputs: Tensor, lane: int) -> dict[str, float]:
         return self._task.metrics(self._real(outputs, lane), self._truth, self._config)

@@ -20,7 +20,7 @@ def train_group(order: Train, line: Line, bell: Bell, library: Path) -> None:
     """Train a group until each of its jobs has ended or stopped, whatever happens on the way."""
     courses = [Course(lane, place) for place, lane in enumerate(order.lanes)]
     try:
-        assembly = assemble([lane.spec for lane in order.lanes], order.device, library)
+        assembly = assemble([lane.spec for lane in order.lanes], order.device, library, order.lanes[0].dataset)
         step = snapshots.go_back(courses, assembly)
         Watch(courses, assembly, line, bell, step).train(step)
     except Exception as error:  # the end of a job must be told, whatever its reason

@@ -8,22 +8,28 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
-from unitscale.errors import ServiceError
+from unitscale.errors import ServiceError, WrongInput
 from unitscale.models import specs
+from unitscale.models.predictions import Sampling
 from unitscale.models.specs import TaskName
+from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
-from worker.trainer.catalog import MODELS, TASKS
+from worker.trainer.assembly import built, shapes_of, table_of
+from worker.trainer.catalog import TASKS
+from worker.trainer.generation import Writer
+from worker.trainer.models.transformer import Transformer
+from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
 
 
 class Trained(NamedTuple):
-    """A model as it was left."""
+    """A model as it was left: its plain layers, or what continues texts with it."""
 
-    layers: nn.Sequential
+    model: nn.Module | Writer
     config: dict[str, Any]
 
 
@@ -40,16 +46,33 @@ def answer(ask: Ask) -> Answered:
 
 @torch.no_grad()
 def _outputs(ask: Ask) -> list[Any]:
-    model = _load(ask.folder)
-    task = TASKS[TaskName(model.config["task"])]
-    return task.answers(model.layers(task.read(ask.inputs, model.config)), model.config)
+    model, config = _load(ask.folder)
+    task = TASKS[TaskName(config["task"])]
+    if isinstance(model, Writer):
+        return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
+    if ask.sampling is not None:
+        raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
+    return task.answers(model(task.read(ask.inputs, config)), config)
 
 
 @lru_cache(KEPT)
 def _load(folder: str) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
-    model = specs.Model.model_validate(config["model"])
-    with torch.device("meta"):
-        layers = MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
-    layers.load_state_dict(load_file(Path(folder) / results.WEIGHTS), assign=True)
-    return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), *layers), config)
+    model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
+    layers = built(model, config)
+    if model.kind == "transformer":
+        return Trained(_writer(model, layers, weights, config), config)
+    layers.load_state_dict(weights, assign=True)
+    return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
+
+
+def _writer(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Writer:
+    units, kind = Units.model_validate(config["units"]), Transformer()
+    plan = Plan(
+        model,
+        kind.kinds(model, shapes_of(layers)),
+        table_of(units, model),
+        (units.alphas or Alphas(),),
+        weights["readout.weight"],
+    )
+    return Writer(kind.lanes(plan), weights, config["outputs"])

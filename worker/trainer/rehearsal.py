@@ -25,7 +25,8 @@ SPEC = {
 def stock(library: Path) -> None:
     """Have every data set in the cache."""
     for name, dataset in DATASETS.items():
-        cache.load(library, name, dataset.make)
+        if dataset.fetch is None:
+            cache.load(library, name, dataset.make)
 
 
 def rehearse(library: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from worker.pipe import ORDER, Ask, Ready, Stop, Train
+from worker.pipe import ORDER, Ask, Check, Ready, Stop, Train
 from worker.trainer.bell import Bell
+from worker.trainer.checks.check import check
 from worker.trainer.group import train_group
 from worker.trainer.line import Line
 from worker.trainer.predict import answer
@@ -37,13 +38,13 @@ def settle_in() -> None:
 
 
 def serve() -> None:
-    """Answer asks until a group is to be trained; train it; return."""
+    """Answer asks and check data sets until a group is to be trained; train it; return."""
     line, bell = Line(_take_stdout()), Bell()
-    orders: queue.SimpleQueue[Train | Ask] = queue.SimpleQueue()
+    orders: queue.SimpleQueue[Train | Ask | Check] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, bell), daemon=True).start()
     line.say(Ready())
-    while isinstance(order := orders.get(), Ask):
-        line.say(answer(order))
+    while not isinstance(order := orders.get(), Train):
+        line.say(answer(order) if isinstance(order, Ask) else check(order))
     train_group(order, line, bell, _library())
 
 
@@ -58,7 +59,7 @@ def _take_stdout() -> int:
     return private
 
 
-def _listen(orders: "queue.SimpleQueue[Train | Ask]", bell: Bell) -> None:
+def _listen(orders: "queue.SimpleQueue[Train | Ask | Check]", bell: Bell) -> None:
     """Read orders until stdin ends: then the supervisor is gone, and so is this process, whatever it is doing."""
     for line in sys.stdin.buffer:
         order = ORDER.validate_json(line)

@@ -23,6 +23,7 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         "training_seconds": course.training_before + clock.training(),
         "evaluation_seconds": course.evaluation_before + clock.evaluation(),
         "examples": assembly.batches.examples(step),
+        "plateau": assembly.rates.plateaus[course.place].state,
         "kernels": checkpoints.kernels(),
     }
     return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
@@ -47,6 +48,7 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     learner.weights.write(course.place, snapshot.weights)
     for name, tensor in learner.optimizer.state.items():
         tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
+    assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
     if facts["kernels"]["threads"] != torch.get_num_threads():

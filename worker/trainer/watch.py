@@ -38,6 +38,7 @@ class Watch:
         self._saver = Saver(line)
         self._first = self._look_at = step + 1
         self._alarm = 0.0
+        self._scales_every = courses[0].lane.spec.diagnostics.scales_every
         self._every = int(courses[0].lane.spec.evaluation.every_steps or assembly.steps)
 
     def train(self, done: int) -> None:
@@ -61,8 +62,11 @@ class Watch:
         if step == self._first:
             self._start(losses)
         ending = self._out_of_time()
-        measured = self._measure(step, self._open() if self._is_due(step) else list(ending))
-        self._reporter.settle_measured(step, losses, measured)
+        due = self._is_due(step)
+        measured = self._measure(step, self._open() if due else list(ending))
+        for place, values in measured.items() if due else ():
+            self._assembly.rates.hear(place, values["val_loss"])
+        self._reporter.settle_measured(step, losses, _both(measured, self._measure_scales(step)))
         self._judge(step, measured)
         self._end(self._ending(step, measured, ending), measured)
         self._obey(step, self._bell.answer())
@@ -118,6 +122,15 @@ class Watch:
         for place, loss in wild.items():
             self._courses[place].failure = self._courses[place].failure or Diverged(step, loss)
 
+    def _measure_scales(self, step: int) -> Measured:
+        """How large things are, on the batch of this step under the weights that it leaves."""
+        scales, every = self._assembly.scales, self._scales_every
+        if scales is None or every is None or (step % every and step != 1):
+            return {}
+        with self._clock.evaluating():
+            found = scales.measure(next(self._assembly.batches.start(step)))
+            return {course.place: found[course.place] for course in self._open()}
+
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""
         ending: dict[int, StoppedBy] = {course.place: "max_seconds" for course in out_of_time}
@@ -142,16 +155,16 @@ class Watch:
                 self._succeed(self._courses[place], stopped_by, measured[place], outputs)
 
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
-        weights, exam = self._assembly.learner.weights, self._assembly.test
+        exam = self._assembly.test
         documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
-        artifacts = results.leave(course.folder / "artifacts", weights.read(course.place), documents)
+        artifacts = results.leave(course.folder / "artifacts", self._assembly.finished(course.place), documents)
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
         result = results.result(
             stopped_by,
             (course.train_loss, val_loss),
             (metrics, exam.metrics(outputs, course.place)),
-            weights.parameters,
+            self._assembly.learner.weights.parameters,
             artifacts,
         )
         course.open = False
@@ -194,7 +207,12 @@ class Watch:
 
     def _look_ahead(self, step: int) -> None:
         """Set step and time of the next look."""
-        self._look_at = min((step // self._every + 1) * self._every, self._assembly.steps)
+        everies = (self._every, self._scales_every or self._every)
+        self._look_at = min(self._assembly.steps, *((step // every + 1) * every for every in everies))
         now, courses = time.perf_counter(), self._open()
         saves = min(max(course.next_save, now + BUSY_SECONDS * self._saver.busy) for course in courses)
         self._alarm = min(saves, now + min(self._seconds_left(course) for course in courses))
+
+
+def _both(one: Measured, other: Measured) -> Measured:
+    return {place: {**one.get(place, {}), **other.get(place, {})} for place in {**one, **other}}

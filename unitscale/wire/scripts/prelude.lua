@@ -67,6 +67,7 @@ local function become(id, state)
   if ended(state) then
     call('HSET', keys.job(id), 'ended_at', time)
     call('SREM', keys.unfinished(field(id, 'project')), id)
+    call('SREM', keys.uses(field(id, 'dataset')), id)
   end
   return true
 end

@@ -1,10 +1,16 @@
--- Fewer doorbells than queued jobs: ring. A lost message thus delays a job by one round at most.
+-- Fewer doorbells than queued jobs: ring; none for questions or checks that wait: ring. A lost message thus delays a
+-- job, a question or a check by one round at most.
+local train, answer = unpack(ARGV)
 local rung = 0
 for _, queue in ipairs(call('SMEMBERS', keys.queues())) do
   local missing = call('ZCARD', keys.queue(queue)) - call('LLEN', keys.doorbells(queue))
   if missing > 0 then
-    ring(queue, ARGV[1], math.min(missing, 100))
+    ring(queue, train, math.min(missing, 100))
     rung = rung + missing
   end
+end
+if call('LLEN', keys.asks()) + call('ZCOUNT', keys.checking(), '-inf', now()) > 0
+  and call('LLEN', keys.doorbells('side')) == 0 then
+  ring('side', answer, 1)
 end
 return rung

@@ -1,5 +1,5 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
-local id, project, key, body, quota, queue, band, requested, spec, steps, bell = unpack(ARGV)
+local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset = unpack(ARGV)
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
@@ -10,9 +10,13 @@ if key ~= '' then
 end
 if call('EXISTS', keys.job(id)) == 1 then return {'replayed', id} end
 if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota', ''} end
+if dataset ~= '' then
+  if call('HGET', keys.dataset(dataset), 'state') ~= 'ready' then return {'dataset', ''} end
+  call('SADD', keys.uses(dataset), id)
+end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
-  'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps)
+  'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)

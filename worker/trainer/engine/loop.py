@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from worker.trainer.engine.accumulation import Accumulation, Batch
 from worker.trainer.engine.optimizer import Optimizer
 from worker.trainer.engine.weights import Weights
-
-Batch = tuple[Tensor, Tensor]
-"""Inputs (K, B, …) and targets (K, B, …)."""
 
 Observer = Callable[[int, Tensor], None]
 
@@ -25,6 +23,15 @@ class Learner:
     weights: Weights
     losses: Callable[[Batch], Tensor]
     optimizer: Optimizer
+    accumulation: Accumulation | None = None
+    """How losses and gradients are found where a batch is too large for one pass."""
+
+    def gradients(self, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Losses (K,) of a batch, and the gradients of the leaves."""
+        if self.accumulation is not None:
+            return self.accumulation(batch, self.weights.leaves, ones)
+        losses = self.losses(batch)
+        return losses.detach(), torch.autograd.grad(losses, self.weights.leaves, ones)
 
 
 def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, observe: Observer) -> None:
@@ -36,7 +43,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
     """
     weights, ones = learner.weights, torch.ones(len(learner.weights.values), device=learner.weights.values.device)
     for step in range(first, last + 1):
-        losses = learner.losses(next(batches))
-        weights.take(torch.autograd.grad(losses, weights.leaves, ones))
+        losses, gradients = learner.gradients(next(batches), ones)
+        weights.take(gradients)
         learner.optimizer.step(step)
-        observe(step, losses.detach())
+        observe(step, losses)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unitscale.models.units import Schedule
+from worker.trainer.engine.plateaus import Plateau
 
 STRETCH = 1024  # steps whose rates are worked out at once: a step then costs a list look-up
 
@@ -48,15 +49,30 @@ SHAPES: dict[str, Callable[[Schedule, float], float]] = {
     "linear": _linear,
     "cosine": _cosine,
     "wsd": _wsd,
+    "plateau": _constant,  # what happens on the way is in `plateaus`
 }
 
 
-class Rates:
-    """The learning rates of K lanes at each step."""
+Growing = Callable[[int], float]
 
-    def __init__(self, peaks: Sequence[float], schedules: Sequence[Schedule], steps: int, device: str) -> None:
-        self._lanes = list(zip(peaks, schedules, strict=True))
-        self._steps = steps
+
+class Rates:
+    """The learning rates of K lanes at each step.
+
+    `growing` is the part of the rate that the batch size of a step leaves; plateaus are each lane's own.
+    """
+
+    def __init__(
+        self,
+        peaks: Sequence[float],
+        schedules: Sequence[Schedule],
+        steps: int,
+        device: str,
+        growing: Growing = lambda _step: 1.0,
+    ) -> None:
+        self.plateaus = [Plateau(schedule) for schedule in schedules]
+        self._lanes = list(zip(peaks, schedules, self.plateaus, strict=True))
+        self._steps, self._growing = steps, growing
         self._device = device
         self._first, self._floats, self._columns = 1, [], []  # of the current stretch
 
@@ -70,6 +86,11 @@ class Rates:
         place = self._place(step)
         return self._columns[place]
 
+    def hear(self, lane: int, loss: float) -> None:
+        """Take in a lane's validation loss, on which its further rates may depend."""
+        if self.plateaus[lane].hear(loss):
+            self._floats = []
+
     def _place(self, step: int) -> int:
         """Where `step` stands in the current stretch, which is worked out anew when it does not."""
         if not 0 <= step - self._first < len(self._floats):
@@ -79,8 +100,12 @@ class Rates:
     def _work_out(self, first: int) -> None:
         until = min(first + STRETCH, max(self._steps, first) + 1)
         self._first = first
-        self._floats = [
-            [peak * factor(schedule, step, self._steps) for peak, schedule in self._lanes]
-            for step in range(first, until)
-        ]
+        self._floats = [self._at(step) for step in range(first, until)]
         self._columns = list(torch.tensor(self._floats, device=self._device).unsqueeze(-1).unbind())
+
+    def _at(self, step: int) -> list[float]:
+        of_batch = self._growing(step)
+        return [
+            peak * factor(schedule, step, self._steps) * plateau.part * of_batch
+            for peak, schedule, plateau in self._lanes
+        ]

@@ -19,18 +19,29 @@ class Weights:
     which are a lane of one, as the model shapes them. They alone take part in autograd; `values` may be changed freely.
     """
 
-    def __init__(self, shapes: Shapes, lanes: int, laned: bool, device: str) -> None:
+    def __init__(
+        self, shapes: Shapes, lanes: int, laned: bool, device: str, dtype: torch.dtype = torch.float32
+    ) -> None:
         self._shapes = shapes
         stored = {name: _padded(shape) if laned else shape for name, shape in shapes.items()}
-        self.values = torch.zeros(lanes, _row(stored), device=device)
+        self.parts = _parts(stored)
+        """Name → its place in a row, with the padding that follows it."""
+        self.values = torch.zeros(lanes, _row(stored), device=device, dtype=dtype)
         self.gradients = torch.zeros_like(self.values)
-        self._stored = _views(self.values, stored)
-        self._gradients = _views(self.gradients, stored)
+        self._stored, self._gradients = (self._views(rows, stored) for rows in (self.values, self.gradients))
         axis = _with_lane_axis if laned else _lane_of_one
         self._gradient_leaves = [axis(view) for view in self._gradients.values()]
         self.named = {name: axis(view).detach().requires_grad_() for name, view in self._stored.items()}
         self.leaves = list(self.named.values())
         self.parameters = sum(math.prod(shape) for shape in shapes.values())
+
+    def _views(self, rows: Tensor, stored: Shapes) -> dict[str, Tensor]:
+        """Views (K, *shape) into rows (K, P)."""
+        starts = {name: part.start for name, part in self.parts.items()}
+        return {
+            name: rows[:, starts[name] : starts[name] + math.prod(shape)].unflatten(1, shape)
+            for name, shape in stored.items()
+        }
 
     def take(self, gradients: tuple[Tensor, ...]) -> None:
         """Put the gradients of the leaves where the optimizer reads them."""
@@ -54,13 +65,12 @@ def _row(stored: Shapes) -> int:
     return sum(up(math.prod(shape), ROW) for shape in stored.values())
 
 
-def _views(row: Tensor, stored: Shapes) -> dict[str, Tensor]:
-    """Views (K, *shape) into rows (K, P), each starting at a multiple of 32 numbers."""
-    views, start = {}, 0
+def _parts(stored: Shapes) -> dict[str, slice]:
+    """Each starts at a multiple of 32 numbers."""
+    parts, start = {}, 0
     for name, shape in stored.items():
-        views[name] = row[:, start : start + math.prod(shape)].unflatten(1, shape)
-        start += up(math.prod(shape), ROW)
-    return views
+        parts[name] = slice(start, start := start + up(math.prod(shape), ROW))
+    return parts
 
 
 def _real(lane: int, shape: tuple[int, ...]) -> tuple[int | slice, ...]:

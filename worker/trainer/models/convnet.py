@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from unitscale.errors import Impossible
 from unitscale.models.specs import Model
 from worker.trainer.engine.weights import Shapes
-from worker.trainer.units import sp
+from worker.trainer.units.tables import Kind, Kinds, Table, Weight
 
 
 class Convnet:
@@ -26,5 +26,8 @@ class Convnet:
             before, height, width = channels, height // 2, width // 2
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * height * width, outputs))
 
-    def start(self, shapes: Shapes, generator: torch.Generator) -> dict[str, Tensor]:
-        return sp.draw(shapes, generator)
+    def kinds(self, _model: Model, shapes: Shapes) -> dict[str, Weight]:
+        return {name: Weight(Kind.HIDDEN if len(shape) > 1 else Kind.BIAS, shape) for name, shape in shapes.items()}
+
+    def start(self, kinds: Kinds, table: Table, generator: torch.Generator) -> dict[str, Tensor]:
+        return table.draw(kinds, generator)

@@ -16,8 +16,8 @@ LARGEST = torch.finfo(torch.float32).max
 class Regression:
     """Least squares on targets of unit variance; its metrics and answers are in the units of the data."""
 
-    def prepare(self, splits: Splits, *, standardized: bool) -> Material:
-        inputs, targets = splits.training
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+        (inputs, targets), standardized = splits.training, facts["standardized"]
         config = {
             "inputs": list(inputs.shape[1:]),
             "outputs": targets.shape[1],
@@ -25,6 +25,7 @@ class Regression:
             "input_deviation": _numbers(inputs.double().std(0, correction=0), 1.0, standardized),
             "target_mean": _numbers(targets.double().mean(0), 0.0, standardized),
             "target_deviation": _numbers(targets.double().std(0, correction=0), 1.0, standardized),
+            **{name: facts[name] for name in ("columns", "target") if name in facts},
         }
         ready = (
             Examples(standard(split.inputs, config, "input"), standard(split.targets, config, "target"))
@@ -39,6 +40,12 @@ class Regression:
         """
         errors = functional.mse_loss(outputs, targets, reduction="none").sum((1, 2))
         return errors / (outputs.shape[1] * width)
+
+    def kept(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
+        return outputs
+
+    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
+        return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
         answers, truth = (_restored(tensor.double(), config) for tensor in (outputs, targets))

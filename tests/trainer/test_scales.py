@@ -1,0 +1,61 @@
+"""Scales: what is measured of activations, weights and gradients, and that measuring changes nothing."""
+
+import pytest
+import torch
+
+from worker.trainer.engine.scales import _lost
+
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "model": {"width": 32, "depth": 2, "context": 32},
+    "budget": {"steps": 20},
+}
+MLP = {"task": "image-classification", "model": {"kind": "mlp"}, "budget": {"steps": 20}}
+
+
+@pytest.mark.parametrize("spec", [TEXT, MLP, {**MLP, "model": {"kind": "convnet"}}], ids=["decoder", "mlp", "convnet"])
+def test_measuring_changes_nothing(train, spec):
+    measured = train({**spec, "diagnostics": {"scales_every": 5}})[0]
+
+    plain = train(spec)[0]
+
+    assert {key: plain.curves[key] for key in plain.curves} == {key: measured.curves[key] for key in plain.curves}
+    assert list(measured.points("rms.weight.readout" if spec is TEXT else "rms.weight.0")["step"]) == [1, 5, 10, 15, 20]
+
+
+def test_unit_scaled_weights_and_activations_start_at_one(train):
+    units = {"parametrization": "u-mup", "learning_rate": 1e-5}
+    record = train({**TEXT, "units": units, "diagnostics": {"scales_every": 20}})[0]
+
+    first = {key: record.points(key)["value"][0] for key in record.curves if key.startswith("rms.")}
+    assert {key.split(".")[1] for key in first} == {"activation", "activation_gradient", "weight", "weight_gradient"}
+    assert first["rms.weight.blocks.1.down"] == pytest.approx(1, abs=0.05)
+    assert 0.5 < first["rms.activation.blocks.0.qkv"] < 1.5
+    assert 0.3 < first["rms.weight_gradient.blocks.0.qkv"] < 4
+
+
+def test_small_formats_lose_more_of_sps_gradients(train):
+    lost = {}
+    for name in ("sp", "u-mup"):
+        record = train({**TEXT, "units": {"parametrization": name}, "diagnostics": {"scales_every": 20}})[0]
+        lost[name] = record.points("lost.fp8.activation_gradient.blocks.0.out")["value"][0]
+
+    assert lost["sp"] > 10 * lost["u-mup"]
+
+
+def test_each_lane_has_its_own_scales(train):
+    specs = [{**TEXT, "seed": seed, "diagnostics": {"scales_every": 10}} for seed in (0, 1)]
+
+    together = train(*specs)
+
+    for spec, record in zip(specs, together, strict=True):
+        alone = train(spec)[0].points("rms.weight.readout")["value"]
+        assert record.points("rms.weight.readout")["value"] == pytest.approx(alone)
+
+
+def test_what_is_out_of_range_is_lost():
+    numbers = torch.tensor([[0.0, 2.0**-11, 2.0**-9, 1.0, 448.0, 500.0]])
+
+    assert _lost(numbers, torch.float8_e4m3fn) == pytest.approx([2 / 5])
+    assert _lost(numbers, torch.bfloat16) == [0]

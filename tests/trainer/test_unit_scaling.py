@@ -1,0 +1,205 @@
+"""u-μP against the package `unit-scaling`, whose authors wrote the paper, and against the figures of unit scale."""
+
+import math
+
+import pytest
+import torch
+import unit_scaling.functional as reference
+from unit_scaling.core.functional import transformer_residual_scaling_rule
+from unit_scaling.optim import lr_scale_func_adam
+from unit_scaling.parameter import Parameter
+
+from unitscale.models.specs import Model
+from unitscale.models.units import Alphas, Parametrization
+from worker.trainer.assembly import built, shapes_of
+from worker.trainer.layers.attention import angles, rotated
+from worker.trainer.models.transformer import Transformer
+from worker.trainer.tasks.text_generation import TextGeneration
+from worker.trainer.units.operations import linear
+from worker.trainer.units.plan import Plan
+from worker.trainer.units.tables import Kind, Table, Weight
+
+VOCABULARY, BATCH, CONTEXT = 40, 8, 32
+ONES = (Alphas(),)
+ODD = Alphas(ffn_act=1.5, attn_softmax=2.0, res=0.7, res_attn_ratio=1.3, loss_softmax=0.8)
+
+
+def a_decoder(width=64, depth=2, name=Parametrization.UMUP, alphas=ONES, casts=None):
+    """A decoder and its first weights, one lane for each alphas."""
+    model = Model(kind="transformer", width=width, depth=depth, head_size=16, context=CONTEXT)
+    kinds = Transformer().kinds(model, shapes_of(built(model, {"inputs": [CONTEXT], "outputs": VOCABULARY})))
+    table = Table(name)
+    drawn = table.draw(kinds, torch.Generator().manual_seed(3))
+    weights = {key: torch.stack([w] * len(alphas)).requires_grad_() for key, w in drawn.items()}
+    return Transformer().lanes(Plan(model, kinds, table, alphas, torch.zeros(()), casts)), weights, kinds
+
+
+def some_tokens(lanes=1):
+    tokens = torch.randint(VOCABULARY, (1, BATCH, CONTEXT + 1), generator=torch.Generator().manual_seed(1))
+    return tokens[..., :-1].expand(lanes, -1, -1), tokens[..., 1:].expand(lanes, -1, -1)
+
+
+def loss_and_gradients(decoder, weights, lanes=1):
+    inputs, targets = some_tokens(lanes)
+    losses = TextGeneration().losses(decoder.outputs(weights, inputs), targets, VOCABULARY)
+    return losses, dict(zip(weights, torch.autograd.grad(losses.sum(), list(weights.values())), strict=True))
+
+
+def theirs(weights, depth, alphas):
+    """The loss of the same decoder, put together from the package's operations."""
+    inputs, targets = some_tokens()
+    turned = angles(0, CONTEXT, 16, "cpu")
+    rule = transformer_residual_scaling_rule(alphas.res, alphas.res_attn_ratio)
+
+    def attend(x, qkv, out):
+        query, key, value = reference.linear(x, qkv, None).view(BATCH, CONTEXT, 3, -1, 16).permute(2, 0, 3, 1, 4)
+        query, key = rotated(query, turned), rotated(key, turned)
+        mixed = reference.scaled_dot_product_attention(query, key, value, is_causal=True, mult=alphas.attn_softmax)
+        return reference.linear(mixed.transpose(1, 2).flatten(2), out, None)
+
+    def feed_forward(x, gate_up, down):
+        gate, up = (reference.linear(x, half, None, constraint=None) for half in gate_up.chunk(2))
+        return reference.linear(reference.silu_glu(up, gate, mult=alphas.ffn_act), down, None, constraint=None)
+
+    x = reference.embedding(inputs[0], weights["embedding.weight"])
+    for number in range(depth):
+        for index, (layer, names) in enumerate(((attend, ("qkv", "out")), (feed_forward, ("gate_up", "down")))):
+            tau = rule(2 * number + index, 2 * depth)
+            branch, skip = reference.residual_split(x, tau)
+            matrices = (weights[f"blocks.{number}.{name}.weight"] for name in names)
+            x = reference.residual_add(layer(reference.rms_norm(branch, branch.shape[-1:]), *matrices), skip, tau)
+    logits = reference.linear_readout(reference.rms_norm(x, x.shape[-1:]), weights["readout.weight"], None)
+    return reference.cross_entropy(logits.flatten(0, 1), targets.flatten(), mult=alphas.loss_softmax)
+
+
+@pytest.mark.parametrize("alphas", [Alphas(), ODD], ids=["ones", "odd"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_loss_and_gradients_are_those_of_the_package(depth, alphas):
+    decoder, weights, _ = a_decoder(depth=depth, alphas=(alphas,))
+    copied = {name: weight[0].detach().clone().requires_grad_() for name, weight in weights.items()}
+
+    losses, ours = loss_and_gradients(decoder, weights)
+    expected = theirs(copied, depth, alphas)
+    expected.backward()
+
+    assert losses.item() == pytest.approx(expected.item(), abs=1e-6)
+    for name, gradient in ours.items():
+        difference = (gradient[0] - copied[name].grad).norm() / copied[name].grad.norm()
+        assert difference < 1e-5, name
+
+
+def test_learning_rates_are_those_of_the_package():
+    _, _, kinds = a_decoder(width=64, depth=4)
+    theirs = {Kind.EMBEDDING: "weight", Kind.HIDDEN: "weight", Kind.READOUT: "output"}
+
+    for weight in kinds.values():
+        parameter = Parameter(torch.empty(weight.shape), theirs[weight.kind])
+        parameter.mup_scaling_depth = 4 if weight.kind is Kind.HIDDEN else None
+        expected = lr_scale_func_adam(parameter)
+        assert Table(Parametrization.UMUP).rate(weight, "adamw") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("width", [64, 256, 1024])
+def test_linear_layers_keep_unit_scale(width):
+    torch.manual_seed(0)
+    weight = Weight(Kind.HIDDEN, (width, width))
+    x, w = torch.randn(1, 512, width, requires_grad=True), torch.randn(1, width, width, requires_grad=True)
+
+    y = linear(x, w, Table(Parametrization.UMUP).scales(weight, 512))
+    y.backward(torch.randn_like(y))
+
+    assert [tensor.std().item() for tensor in (y, x.grad, w.grad)] == pytest.approx([1, 1, 1], abs=0.025)
+
+
+@pytest.mark.parametrize("width", [64, 256, 1024])
+def test_what_is_read_out_falls_with_the_root_of_the_width(width):
+    torch.manual_seed(0)
+    weight = Weight(Kind.READOUT, (512, width))
+    scales = Table(Parametrization.UMUP).scales(weight, 512)
+
+    y = linear(torch.randn(1, 512, width), torch.randn(1, 512, width), scales)
+
+    assert y.std().item() * math.sqrt(width) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("width", [64, 256])
+def test_every_gradient_of_a_decoder_has_unit_scale(width):
+    decoder, weights, _ = a_decoder(width=width, depth=4)
+
+    _, gradients = loss_and_gradients(decoder, weights)
+
+    assert all(0.75 < gradient.std() < 2 for gradient in gradients.values())
+
+
+@pytest.mark.parametrize("name", [Parametrization.SP, Parametrization.MUP])
+def test_plain_gradients_are_true(name):
+    """Against finite differences along the gradient: where nothing is unit-scaled nothing may be off."""
+    decoder, weights, _ = a_decoder(width=32, depth=1, name=name)
+    weights = {key: weight.detach().double().requires_grad_() for key, weight in weights.items()}
+    _, gradients = loss_and_gradients(decoder, weights)
+
+    for key, gradient in gradients.items():
+        small = 1e-3 * gradient / gradient.norm()
+        ahead, behind = (
+            loss_and_gradients(decoder, {**weights, key: (weights[key].detach() + sign * small).requires_grad_()})[0]
+            for sign in (1, -1)
+        )
+        assert ((ahead - behind) / 2e-3).item() == pytest.approx(gradient.norm().item(), rel=1e-2), key
+
+
+def change_after_one_step(name, width, rate):
+    """RMS change of the last residual after AdamW's first step, which goes by the gradient's sign."""
+    decoder, weights, kinds = a_decoder(width=width, name=name)
+    _, gradients = loss_and_gradients(decoder, weights)
+    rates = {key: rate * Table(name).rate(kind, "adamw") for key, kind in kinds.items()}
+    stepped = {key: weight - rates[key] * gradients[key].sign() for key, weight in weights.items()}
+    before, after = (decoder.features(each, some_tokens()[0]) for each in (weights, stepped))
+    return (after - before).square().mean().sqrt().item()
+
+
+def test_a_step_moves_wide_features_more_under_sp():
+    narrow, wide = (change_after_one_step(Parametrization.SP, width, 2**-8) for width in (32, 256))
+
+    assert wide > 3 * narrow
+
+
+def test_a_step_moves_features_alike_at_every_width_under_u_mup():
+    changes = [change_after_one_step(Parametrization.UMUP, width, 1.0) for width in (32, 64, 128, 256)]
+
+    assert max(changes) < 1.4 * min(changes)
+
+
+def test_first_logits_fall_with_the_root_of_the_width():
+    scales = []
+    for width in (64, 256):
+        decoder, weights, _ = a_decoder(width=width)
+        scales.append(decoder.outputs(weights, some_tokens()[0]).std().item())
+
+    assert scales[0] / scales[1] == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # dynamo does it
+def test_compiled_operations_compute_the_same():
+    decoder, weights, _ = a_decoder(depth=1, alphas=(ODD,))
+    inputs, targets = some_tokens()
+
+    def losses(tokens):
+        return TextGeneration().losses(decoder.outputs(weights, tokens), targets, VOCABULARY)
+
+    eager, compiled = losses(inputs), torch.compile(losses, backend="aot_eager")(inputs)
+    apart = [torch.autograd.grad(each.sum(), list(weights.values())) for each in (eager, compiled)]
+
+    torch.testing.assert_close(compiled, eager)
+    for one, other in zip(*apart, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_alphas_are_each_lanes_own():
+    decoder, weights, _ = a_decoder(alphas=(Alphas(), ODD))
+    alone, its_weights, _ = a_decoder(alphas=(ODD,))
+
+    losses, gradients = loss_and_gradients(decoder, weights, lanes=2)
+    loss, expected = loss_and_gradients(alone, its_weights)
+
+    assert losses[1] == loss[0]
+    assert all(torch.equal(gradients[name][1], gradient[0]) for name, gradient in expected.items())

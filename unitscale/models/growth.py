@@ -1,0 +1,41 @@
+"""Batch sizes over the steps of a run, where they grow."""
+
+import math
+from itertools import accumulate, count, takewhile
+
+from unitscale.models.specs import JobSpec
+
+
+class Growth:
+    """Batch sizes from `first` to `last`, rising linearly over `steps` steps, then staying.
+
+    An epoch knows nothing of them: a batch takes up where the one before it ended.
+    """
+
+    def __init__(self, first: int, last: int, steps: int) -> None:
+        self._last = last
+        self._rising = [round(first + (last - first) * (step - 1) / steps) for step in range(1, steps + 1)]
+        self._seen = [0, *accumulate(self._rising)]
+
+    def size(self, step: int) -> int:
+        """Examples of one batch; steps count from 1."""
+        return self._rising[step - 1] if step <= len(self._rising) else self._last
+
+    def examples(self, step: int) -> int:
+        """Examples seen up to and with `step`."""
+        risen = min(step, len(self._rising))
+        return self._seen[risen] + (step - risen) * self._last
+
+    def steps(self, examples: int) -> int:
+        """Steps until so many examples have been seen."""
+        if examples <= self._seen[-1]:
+            return sum(1 for _ in takewhile(lambda step: self.examples(step) < examples, count()))
+        return len(self._rising) + math.ceil((examples - self._seen[-1]) / self._last)
+
+
+def growth(spec: JobSpec) -> Growth | None:
+    """How the batches of a resolved spec grow; None where they do not."""
+    schedule = spec.batch_schedule
+    if schedule.name != "ramp":
+        return None
+    return Growth(int(schedule.initial_batch_size or 1), int(spec.units.batch_size), int(schedule.ramp_steps or 1))

@@ -1,0 +1,69 @@
+"""The files of uploaded data sets, below the data directory.
+
+datasets/incoming/      uploads on their way in
+datasets/files/{sha256} each content once, however many data sets have it
+datasets/{id}/upload    a data set's own name for its content: a hard link, so that nobody else can take it away
+datasets/{id}/…         what its check prepared for training
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+ABANDONED_SECONDS = 86_400.0
+
+
+class Uploads:
+    """Folders by data set. The file system counts who has a content: one that only `files` still names is removed."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._root = data_folder / "datasets"
+        self._files = self._root / "files"
+        self._incoming = self._root / "incoming"
+
+    def folder(self, dataset_id: str) -> Path:
+        """The folder that is this data set's own."""
+        return self._root / dataset_id
+
+    def part(self) -> Path:
+        """A file for an upload on its way in. What others abandoned there is swept away."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._files.mkdir(exist_ok=True)
+        for left in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                    left.unlink()
+        return self._incoming / secrets.token_hex(16)
+
+    def keep(self, part: Path, dataset_id: str, sha256: str) -> None:
+        """Give a whole upload to its data set; the same content is stored once."""
+        folder = self.folder(dataset_id)
+        folder.mkdir()
+        own, known = folder / "upload", self._files / sha256
+        try:
+            own.hardlink_to(known)
+        except OSError:  # a content not seen yet, or a file system without hard links
+            part.rename(own)
+            with contextlib.suppress(OSError):
+                known.hardlink_to(own)
+        _sync(folder)
+        _sync(self._root)
+
+    def forget(self, dataset_id: str, sha256: str) -> None:
+        """Remove everything a data set has. Another upload of the same content at this moment keeps its own link."""
+        shutil.rmtree(self.folder(dataset_id), ignore_errors=True)
+        known = self._files / sha256
+        with contextlib.suppress(FileNotFoundError):
+            if known.stat().st_nlink == 1:
+                known.unlink()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

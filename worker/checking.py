@@ -1,0 +1,88 @@
+"""Checks of data sets: each by a trainer of its own, which gives all of its memory back."""
+
+import asyncio
+import contextlib
+from asyncio import to_thread
+from functools import partial
+
+import structlog
+
+from unitscale.errors import StoreAway
+from unitscale.models.jobs import Reason
+from unitscale.wire.checks import Check, Checks
+from unitscale.wire.uploads import Uploads
+from worker import pipe
+from worker.outbox import persist
+from worker.spare import Nursery, Trainer
+
+log = structlog.get_logger()
+
+
+class Checker:
+    """Takes a check, holds it while a trainer reads the file, and puts down what it found.
+
+    A check that is lost on the way (its process, this process, this node) is taken again when its lease has run out.
+    """
+
+    def __init__(self, checks: Checks, uploads: Uploads, nursery: Nursery, lease_seconds: float) -> None:
+        self._checks = checks
+        self._uploads = uploads
+        self._nursery = nursery
+        self._hold_seconds = lease_seconds / 4
+
+    async def check_one(self) -> bool:
+        """Do the check that waits longest; False when none waits."""
+        try:
+            check = await self._checks.take()
+        except StoreAway:
+            return False
+        if check is None:
+            return False
+        if not check.token:
+            await to_thread(self._uploads.forget, check.dataset, check.sha256)
+            return True
+        await self._hold_and_see_through(check)
+        return True
+
+    async def _hold_and_see_through(self, check: Check) -> None:
+        """Cancelled, it gives the check back."""
+        trainer = await self._nursery.trainer()
+        holding = asyncio.create_task(self._hold(check, trainer))
+        try:
+            await self._see_through(check, trainer)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StoreAway):
+                await self._checks.leave(check)
+            raise
+        finally:
+            holding.cancel()
+            await trainer.gone()
+
+    async def _see_through(self, check: Check, trainer: Trainer) -> None:
+        folder = str(self._uploads.folder(check.dataset))
+        said = {"dataset": check.dataset, "folder": folder, "format": check.format}
+        await trainer.order(pipe.Check(**said, target=check.target, sha256=check.sha256))
+        async for message in trainer.said():
+            if isinstance(message, pipe.Checked):
+                await self._put_down(check, message)
+                return
+        log.warning("a check's process died; it is tried again", dataset=check.dataset, trial=check.token)
+
+    async def _put_down(self, check: Check, found: pipe.Checked) -> None:
+        """Record what was found. Nothing is kept of what is invalid, or was deleted meanwhile."""
+        if found.contents is not None:
+            outcome = await persist(partial(self._checks.ready, check, found.contents))
+        else:
+            reason = Reason(code="bad_dataset", message=str(found.problem))
+            outcome = await persist(partial(self._checks.invalid, check, reason))
+        if outcome == "gone" or (outcome == "done" and found.contents is None):
+            await to_thread(self._uploads.forget, check.dataset, check.sha256)
+
+    async def _hold(self, check: Check, trainer: Trainer) -> None:
+        """Prolong the lease; a check that is lost or needless ends here."""
+        while True:
+            await asyncio.sleep(self._hold_seconds)
+            with contextlib.suppress(StoreAway):
+                if not await self._checks.hold(check):
+                    trainer.orders.close()
+                    return

@@ -1,0 +1,82 @@
+"""Checks images in .npz files: `images` uint8 (N, H, W) or (N, H, W, C), and `labels` (N,).
+
+The arrays are read without numpy's loader: nothing is ever unpickled, and what a header promises is compared with what
+is there before memory is taken for it.
+"""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from unitscale.errors import BadDataset
+from unitscale.models.datasets import Contents
+from worker.trainer.checks.archives import archive
+from worker.trainer.checks.bounds import FEWEST, few
+from worker.trainer.checks.splits import Arrays, divided
+
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def check_arrays(file: Path, sha256: str) -> tuple[Arrays, Contents]:
+    """Images (N, H, W, C) and classes (N,), in their final order. Raises BadDataset, naming the array."""
+    with archive(file) as (opened, members):
+        named = {member.filename: member for member in members}
+        missing = [name for name in ("images", "labels") if f"{name}.npy" not in named]
+        if missing:
+            held = few(sorted(named)) or "nothing"
+            raise BadDataset(f"There is no array '{missing[0]}'; the file holds: {held}.")
+        images = _read(opened, named["images.npy"])
+        labels = _read(opened, named["labels.npy"])
+    return classified(_images(images), _labels(labels, len(images)), sha256)
+
+
+def classified(images: np.ndarray, labels: np.ndarray, sha256: str) -> tuple[Arrays, Contents]:
+    """Images and the numbers of their classes, divided. Raises BadDataset where there is nothing to tell apart."""
+    classes, numbers = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise BadDataset(f"Every image is of class {classes[0]!s}; there must be two classes at least.")
+    arrays, splits = divided(images, numbers.astype(np.int64), sha256)
+    return arrays, Contents(rows=len(images), splits=splits, shape=images.shape[1:], classes=tuple(classes.tolist()))
+
+
+def _read(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    name = member.filename.removesuffix(".npy")
+    try:
+        with opened.open(member) as stream:
+            shape, in_columns, dtype = HEADERS[npy.read_magic(stream)](stream)
+            _check_promise(name, dtype, shape, member.file_size - stream.tell())
+            data = stream.read()
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadDataset(f"Array '{name}' cannot be read: {error}") from error
+    if len(data) != dtype.itemsize * math.prod(shape):
+        raise BadDataset(f"Array '{name}' ends too early.")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if in_columns else "C")
+
+
+def _check_promise(name: str, dtype: np.dtype[Any], shape: tuple[int, ...], there: int) -> None:
+    if dtype.hasobject:
+        raise BadDataset(f"Array '{name}' holds pickled objects, which are never read; save it with a plain dtype.")
+    if dtype.itemsize * math.prod(shape) != there:
+        raise BadDataset(f"Array '{name}' says that it has shape {shape}, and has {there:,} bytes.")
+
+
+def _images(images: np.ndarray) -> np.ndarray:
+    if images.dtype != np.uint8:
+        raise BadDataset(f"Array 'images' is {images.dtype}; it must be uint8.")
+    if images.ndim not in (3, 4) or 0 in images.shape[1:]:
+        raise BadDataset(f"Array 'images' has shape {images.shape}; it must be (N, H, W) or (N, H, W, C).")
+    if len(images) < FEWEST:
+        raise BadDataset(f"There are {len(images)} images; at least {FEWEST} are needed.")
+    return images if images.ndim == 4 else images[..., None]
+
+
+def _labels(labels: np.ndarray, count: int) -> np.ndarray:
+    if labels.dtype.kind not in "iuU":
+        raise BadDataset(f"Array 'labels' is {labels.dtype}; it must be of integers or of text.")
+    if labels.shape != (count,):
+        raise BadDataset(f"Array 'labels' has shape {labels.shape}; there are {count} images.")
+    return labels

@@ -1,0 +1,13 @@
+"""What a data set may weigh once it is unpacked, and the least that can be divided into three splits."""
+
+from collections.abc import Sequence
+
+MOST_BYTES = 4 * 2**30
+"""Of tensors: they are prepared, and trained on, in memory."""
+FEWEST = 10
+"""Examples, of which no two are equal."""
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of these names."""
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")

@@ -1,0 +1,59 @@
+"""The check of an upload: what it holds, prepared for training beside it; or why it cannot be used."""
+
+import traceback
+from pathlib import Path
+
+from unitscale.errors import BadDataset
+from unitscale.models.datasets import Contents
+from worker.pipe import Check, Checked
+from worker.trainer.checks.arrays import check_arrays
+from worker.trainer.checks.pictures import check_pictures
+from worker.trainer.checks.tables import check_table
+from worker.trainer.checks.texts import check_documents, check_text
+from worker.trainer.data import uploaded
+
+
+def check(order: Check) -> Checked:
+    """What was found, whatever the file holds."""
+    try:
+        return Checked(dataset=order.dataset, contents=_prepare(order))
+    except BadDataset as error:
+        return Checked(dataset=order.dataset, problem=error.message)
+    except MemoryError:
+        return Checked(dataset=order.dataset, problem="It needs more memory than this worker has.")
+    except FileNotFoundError:
+        return Checked(dataset=order.dataset, problem="The uploaded file is gone.")
+    except OSError:  # a full disk is no fault of the file: this process ends, and the check is tried again
+        raise
+    except Exception as error:  # a file that finds a hole in a check must not circle; the log says where
+        traceback.print_exception(error)
+        return Checked(dataset=order.dataset, problem=f"It could not be read: {type(error).__name__}.")
+
+
+def _prepare(order: Check) -> Contents:
+    folder = Path(order.folder)
+    file = folder / uploaded.UPLOAD
+    if not file.stat().st_size:
+        raise BadDataset("The file is empty.")
+    with uploaded.preparing(folder) as unfinished:
+        contents = _read(order, file, unfinished)
+        uploaded.describe(unfinished, contents)
+    return contents
+
+
+def _read(order: Check, file: Path, unfinished: Path) -> Contents:
+    match order.format:
+        case ".csv":
+            arrays, contents = check_table(file, order.target, order.sha256)
+        case ".npz":
+            arrays, contents = check_arrays(file, order.sha256)
+        case ".zip":
+            arrays, contents = check_pictures(file, order.sha256)
+        case ".txt":
+            return check_text(file, unfinished / uploaded.TENSORS)
+        case ".jsonl":
+            return check_documents(file, unfinished / uploaded.TENSORS)
+        case other:
+            raise BadDataset(f"This worker cannot read {other} files.")
+    uploaded.write(unfinished, arrays.inputs, arrays.targets)
+    return contents

@@ -1,0 +1,136 @@
+"""Checks tables: CSV of numbers with a header.  R rows, F features."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from unitscale.errors import BadDataset
+from unitscale.models.datasets import Contents
+from worker.trainer.checks.bounds import FEWEST, MOST_BYTES, few
+from worker.trainer.checks.splits import Arrays, divided
+
+CHUNK_ROWS = 4096
+LONGEST_LINE = 2**24
+LARGEST = float(np.finfo(np.float32).max)
+
+Row = tuple[int, list[str]]
+"""The number of its last line in the file, and its cells."""
+
+
+def check_table(file: Path, target: str | None, sha256: str) -> tuple[Arrays, Contents]:
+    """The rows as numbers (R, F) and (R, 1), in their final order. Raises BadDataset, naming the row."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            rows = _rows(lines)
+            columns = _header(next(rows, None))
+            wanted = _position(columns, target)
+            table = _numbers(rows, columns)
+        except UnicodeDecodeError as error:
+            raise BadDataset(f"It is not UTF-8 text: byte {error.object[error.start]:#04x} cannot be read.") from error
+        except csv.Error as error:
+            raise BadDataset(f"It is no CSV: {error}.") from error
+    return _learnable(table, columns, wanted, sha256)
+
+
+def _learnable(table: np.ndarray, columns: list[str], wanted: int, sha256: str) -> tuple[Arrays, Contents]:
+    targets = table[:, wanted : wanted + 1]
+    if (targets == targets[0]).all():
+        raise BadDataset(f"Column '{columns[wanted]}' is {targets[0, 0]:g} in every row: there is nothing to learn.")
+    arrays, splits = divided(np.delete(table, wanted, 1), targets, sha256)
+    features = tuple(name for place, name in enumerate(columns) if place != wanted)
+    contents = Contents(
+        rows=len(table), splits=splits, shape=(len(features),), columns=features, target=columns[wanted]
+    )
+    return arrays, contents
+
+
+def _rows(lines: TextIO) -> Iterator[Row]:
+    reader = csv.reader(_bounded(lines), strict=True)
+    for cells in reader:
+        if cells:
+            yield reader.line_num, cells
+
+
+def _bounded(lines: TextIO) -> Iterator[str]:
+    """Lines; one without an end does not fill the memory."""
+    number = 0
+    while line := lines.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise BadDataset(f"Line {number} is longer than {LONGEST_LINE:,} characters.")
+        yield line
+
+
+def _header(first: Row | None) -> list[str]:
+    if first is None:
+        raise BadDataset("The file is empty.")
+    columns = [name.strip() for name in first[1]]
+    if all(_number(cell) is not None for cell in columns):
+        raise BadDataset("Row 1 (line 1) holds numbers; it must be a header that names the columns.")
+    twice = next((name for name in columns if columns.count(name) > 1), None) if len(columns) < CHUNK_ROWS else None
+    if twice is not None:
+        raise BadDataset(f"The header names column '{twice}' twice.")
+    if len(columns) < 2:
+        hint = next((f" Cells are divided by commas, not '{mark}'." for mark in ";\t|" if mark in columns[0]), "")
+        raise BadDataset(f"There must be a feature and a target, and there is one column.{hint}")
+    return columns
+
+
+def _position(columns: list[str], target: str | None) -> int:
+    if target is None:
+        return len(columns) - 1
+    if target.strip() not in columns:
+        raise BadDataset(f"There is no target column '{target}'; the columns are: {few(columns)}.")
+    return columns.index(target.strip())
+
+
+def _numbers(rows: Iterator[Row], columns: list[str]) -> np.ndarray:
+    """All cells as float32 (R, F + 1)."""
+    parts: list[np.ndarray] = []
+    count = 0
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        parts.append(_part(chunk, columns, count))
+        count += len(chunk)
+        if count * len(columns) * 4 > MOST_BYTES:
+            raise BadDataset(f"Its numbers need more than {MOST_BYTES:,} bytes; row {count:,} is beyond that.")
+    if count < FEWEST:
+        raise BadDataset(f"It has {count} rows below its header; at least {FEWEST} are needed.")
+    return np.concatenate(parts)
+
+
+def _part(chunk: list[Row], columns: list[str], before: int) -> np.ndarray:
+    for place, (line, cells) in enumerate(chunk, before + 1):
+        if len(cells) != len(columns):
+            raise BadDataset(f"Row {place} (line {line}) has {len(cells)} cells; the header has {len(columns)}.")
+    numbers = _as_numbers([cells for _, cells in chunk])
+    if numbers is None or not (np.abs(numbers) <= LARGEST).all():
+        _blame(chunk, columns, before)
+    return np.asarray(numbers, np.float32)
+
+
+def _as_numbers(cells: Sequence[str | list[str]]) -> np.ndarray | None:
+    """None where a cell is no number. (Python would read 2_0 as 20.)"""
+    try:
+        return None if any("_" in "".join(row) for row in cells) else np.array(cells, np.float64)
+    except ValueError:
+        return None
+
+
+def _blame(chunk: list[Row], columns: list[str], before: int) -> None:
+    """Name the first cell that is no number."""
+    for place, (line, cells) in enumerate(chunk, before + 1):
+        for name, cell in zip(columns, cells, strict=True):
+            if _number(cell) is None:
+                what = f"'{cell[:60]}'" if cell.strip() else "empty"
+                raise BadDataset(f"Row {place} (line {line}), column '{name}': {what} is no finite number.")
+    raise BadDataset(f"Rows {before + 1} to {before + len(chunk)} hold what is no number.")
+
+
+def _number(cell: str) -> float | None:
+    """The cell as a finite 32-bit number."""
+    read = _as_numbers([cell])
+    return float(read[0]) if read is not None and abs(read[0]) <= LARGEST else None

@@ -1,0 +1,37 @@
+"""Text as data: characters as numbers, and windows of a text as examples.  N windows of T characters."""
+
+import torch
+from torch import Tensor
+
+from unitscale.errors import BadDataset
+from worker.trainer.data.examples import Examples, Splits
+
+
+def numbered(text: str) -> dict[str, Tensor]:
+    """A text as places in its own alphabet, and the alphabet as code points."""
+    alphabet = sorted(set(text))
+    if len(alphabet) > torch.iinfo(torch.int16).max:
+        raise BadDataset(f"The text has {len(alphabet)} different characters; at most 32767 can be told apart.")
+    places = {character: place for place, character in enumerate(alphabet)}
+    smallest = torch.uint8 if len(alphabet) <= 256 else torch.int16
+    return {
+        "tokens": torch.tensor([places[character] for character in text], dtype=smallest),
+        "alphabet": torch.tensor([ord(character) for character in alphabet], dtype=torch.int32),
+    }
+
+
+def windows(tokens: Tensor, context: int) -> Examples:
+    """A text cut into windows, the target of each character being the one that follows it."""
+    count = (len(tokens) - 1) // context
+    if not count:
+        raise BadDataset(f"A split has {len(tokens)} characters, too few for a context of {context}.")
+    used = tokens[: count * context + 1]
+    return Examples(used[:-1].view(count, context), used[1:].view(count, context))
+
+
+def cut_text(tokens: Tensor, validation: int, test: int, fraction: float, context: int) -> Splits:
+    """The last parts of a text are its exams; of the rest, the first `fraction` is used."""
+    training = len(tokens) - validation - test
+    used = max(context + 1, round(training * fraction))
+    ends = ((0, used), (training, training + validation), (training + validation, len(tokens)))
+    return Splits(*(windows(tokens[first:end], context) for first, end in ends))

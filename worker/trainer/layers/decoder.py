@@ -1,0 +1,126 @@
+"""What a decoder-only transformer computes.
+
+K lanes, B batch, T tokens, S tokens looked at, V vocabulary, D width, H heads, E head size.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from worker.trainer.layers.attention import angles, attention, mask, rotated
+from worker.trainer.units.operations import embedding, linear
+from worker.trainer.units.plan import Plan
+from worker.trainer.units.rules import Plain, Rules, UnitScaled
+from worker.trainer.units.tables import Kind
+
+EPS = 1e-5
+
+
+@dataclass
+class Cache:
+    """What a decoder remembers of what it has read: keys and values of each block, of the latest tokens."""
+
+    first: int = 0
+    """Tokens read so far."""
+    kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+
+class Pass(NamedTuple):
+    """One pass over tokens: what all its layers share."""
+
+    weights: Mapping[str, Tensor]
+    batch: int
+    tokens: int
+    """Of the whole batch, of which this pass may be a part."""
+    angles: Tensor
+    hidden: Tensor
+    cache: Cache | None
+
+
+class Decoder:
+    """The function of K lanes, which differ in weights and alphas."""
+
+    def __init__(self, plan: Plan) -> None:
+        model = plan.model
+        self._plan, self._depth, self._head_size = plan, int(model.depth or 0), int(model.head_size or 0)
+        self.context = int(model.context or 0)
+        self._rules: Rules = Plain(plan.table.parametrization, self._head_size)
+        if plan.table.unit_scaled:
+            self._rules = UnitScaled(plan.alphas, self._depth, self.context, self._head_size, plan.like)
+
+    def outputs(
+        self, weights: Mapping[str, Tensor], tokens: Tensor, parts: float = 1, cache: Cache | None = None
+    ) -> Tensor:
+        """Logits of what follows each token.  (K, B, T) → (K, B, T, V)
+
+        The tokens are one of `parts` equal parts of a batch; they follow on what is in the cache.
+        """
+        run = self._begin(weights, tokens, parts, cache)
+        logits = self._product(run, "readout", _normed(self._stack(run, tokens)))
+        vocabulary = self._plan.kinds["readout.weight"].fan_out
+        return self._rules.logits(logits, run.tokens, vocabulary).unflatten(1, tokens.shape[1:])
+
+    def folds(self) -> dict[str, float]:
+        """None: what stands between the weights has scales too, so they are read by this page."""
+        return {}
+
+    def features(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
+        """The last residual, before it is normed and read out.  (K, B, T) → (K, B·T, D)"""
+        return self._stack(self._begin(weights, tokens, 1, None), tokens)
+
+    def _stack(self, run: Pass, tokens: Tensor) -> Tensor:
+        scale = self._plan.table.lookup_scale(self._plan.kinds["embedding.weight"], run.tokens)
+        x = embedding(tokens.flatten(1).long(), run.weights["embedding.weight"], scale)
+        for number in range(self._depth):
+            x = self._rules.residual(2 * number, x, partial(self._attend, run, number))
+            x = self._rules.residual(2 * number + 1, x, partial(self._feed_forward, run, number))
+        return x
+
+    def _begin(self, weights: Mapping[str, Tensor], tokens: Tensor, parts: float, cache: Cache | None) -> Pass:
+        _, batch, count = tokens.shape
+        first, like = cache.first if cache else 0, weights["readout.weight"]
+        seen = count + (min(first, self.context - count) if cache else 0)
+        turned = angles(first, count, self._head_size, like.device).to(like.dtype)
+        if cache is not None:
+            cache.first += count
+        return Pass(weights, batch, round(batch * count * parts), turned, mask(count, seen, like), cache)
+
+    def _product(self, run: Pass, name: str, x: Tensor) -> Tensor:
+        kind = self._plan.kinds[f"{name}.weight"]
+        casts = self._plan.casts if kind.kind is Kind.HIDDEN else None
+        y = linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, run.tokens), casts)
+        return y if self._plan.probe is None else self._plan.probe(name, y)
+
+    def _attend(self, run: Pass, number: int, x: Tensor) -> Tensor:
+        """x (K, B·T, D) → (K, B·T, D)"""
+        lanes, rows, width = x.shape
+        heads, count = width // self._head_size, rows // run.batch
+        qkv = self._product(run, f"blocks.{number}.qkv", _normed(x))
+        # (K, B·T, 3D) → three of (K·B·H, T, E)
+        parts = qkv.view(lanes * run.batch, count, 3, heads, self._head_size).permute(2, 0, 3, 1, 4).flatten(1, 2)
+        query, key, value = parts.unbind()
+        query, key = rotated(self._rules.query(query, lanes), run.angles), rotated(key, run.angles)
+        if run.cache is not None:
+            key, value = self._remembered(run.cache, number, key, value)
+        mixed = attention(query, key, value, run.hidden).unflatten(0, (-1, heads)).transpose(1, 2)
+        return self._product(run, f"blocks.{number}.out", self._rules.mixed(mixed.reshape(lanes, rows, width)))
+
+    def _remembered(self, cache: Cache, number: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        if number in cache.kept:
+            old_key, old_value = cache.kept[number]
+            key, value = torch.cat((old_key, key), 1), torch.cat((old_value, value), 1)
+        cache.kept[number] = key[:, -self.context :], value[:, -self.context :]
+        return cache.kept[number]
+
+    def _feed_forward(self, run: Pass, number: int, x: Tensor) -> Tensor:
+        gate, up = self._product(run, f"blocks.{number}.gate_up", _normed(x)).chunk(2, -1)
+        return self._product(run, f"blocks.{number}.down", self._rules.gated(gate, up))
+
+
+def _normed(x: Tensor) -> Tensor:
+    return functional.rms_norm(x, x.shape[-1:], eps=EPS)

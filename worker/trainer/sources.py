@@ -1,0 +1,53 @@
+"""Where a job's examples come from: the catalog's data sets, or a team's own."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from unitscale.models.datasets import Contents, Volume
+from worker.trainer.catalog import DATASETS, Corpus, Dataset
+from worker.trainer.data import cache
+from worker.trainer.data import uploaded as uploads
+
+WHITE = 255.0
+
+
+class Source(NamedTuple):
+    """A data set's tensors, and how they are read."""
+
+    row: Dataset
+    tensors: dict[str, Tensor]
+    volume: Volume | None
+    """How much there is to train on; None stands for what the catalog says."""
+
+
+@dataclass(frozen=True)
+class Own(Dataset):
+    """A team's own examples, and what is known of them."""
+
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        return {**super().facts(tensors), **self.known}
+
+
+def bundled(name: str, library: Path) -> Source:
+    """A data set of the catalog."""
+    return Source(DATASETS[name], cache.load(library, name, DATASETS[name].make), None)
+
+
+def uploaded(folder: Path) -> Source:
+    """A data set that was uploaded and checked. Raises BadDataset."""
+    contents = uploads.contents_of(folder)
+    return Source(_row(contents), uploads.load(folder), contents.volume)
+
+
+def _row(contents: Contents) -> Dataset:
+    exams = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
+    if contents.characters is not None:
+        return Corpus(**exams)
+    if contents.classes:
+        return Own(**exams, known={"classes": contents.classes, "white": WHITE})
+    return Own(**exams, known={"columns": contents.columns, "target": contents.target})

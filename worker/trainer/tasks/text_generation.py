@@ -1,0 +1,69 @@
+"""Text generation: what follows each token.  K lanes, B batch, T tokens, V vocabulary, N windows."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unitscale.errors import WrongInput
+from worker.trainer.data.examples import Splits
+from worker.trainer.material import Material
+
+
+class TextGeneration:
+    """Cross entropy of the next token."""
+
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+        inputs = splits.training.inputs
+        config = {"inputs": [inputs.shape[1]], "outputs": len(facts["alphabet"]), "alphabet": facts["alphabet"]}
+        return Material(splits, config)
+
+    def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+        """Mean of each lane, in nats.  (K, B, T, V), (K, B, T) → (K,), of which the first `width` outputs are real."""
+        return _nats(outputs, targets, width).flatten(1).mean(1)
+
+    def kept(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+        """Mean nats of each window, all that an exam needs of so many logits.  → (K, B, 1)"""
+        return _nats(outputs, targets, width).mean(-1, keepdim=True)
+
+    def exam_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
+        return kept.flatten(1).mean(1)
+
+    def metrics(self, outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
+        """Of one lane's nats (N, 1)."""
+        nats = outputs.double().mean().item()
+        return {"bits_per_character": nats / math.log(2), "perplexity": math.exp(min(nats, 700.0))}
+
+    def documents(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
+        """The tokens of each text; of an empty one, a line's end or the first character there is.
+
+        Raises WrongInput, naming every input that is no text in the model's alphabet.
+        """
+        places = {character: place for place, character in enumerate(config["alphabet"])}
+        wrong = [(place, detail) for place, given in enumerate(inputs) if (detail := _fault(given, places))]
+        if wrong:
+            fields = tuple((f"/inputs/{place}", detail) for place, detail in wrong)
+            raise WrongInput(f"Input {wrong[0][0]} {wrong[0][1]}.", fields)
+        start = [places.get("\n", 0)]
+        return [torch.tensor([places[character] for character in given] or start) for given in inputs]
+
+    def answers(self, outputs: list[list[int]], config: dict[str, Any]) -> list[str]:
+        return ["".join(config["alphabet"][token] for token in tokens) for tokens in outputs]
+
+
+def _nats(outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+    """→ (K, B, T)"""
+    logits = outputs[..., :width].reshape(-1, width).float()
+    return functional.cross_entropy(logits, targets.reshape(-1).long(), reduction="none").view(targets.shape)
+
+
+def _fault(given: Any, places: dict[str, int]) -> str | None:
+    if not isinstance(given, str):
+        return "must be a text"
+    unknown = next((character for character in given if character not in places), None)
+    return None if unknown is None else f"has a character that the training text has not: {unknown!r}"
