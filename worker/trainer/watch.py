@@ -126,7 +126,10 @@ class Watch:
     def _judge(self, step: int, measured: Measured) -> None:
         """A validation loss that is no number is a divergence, too, though the training loss may still be one."""
         for place, values in measured.items():
-            if not isfinite(values["val_loss"]) and self._courses[place].failure is None:
+            if isfinite(values["val_loss"]):
+                continue
+            self._reporter.flush()  # the points so far are told first, and with them a training loss that went wrong
+            if self._courses[place].failure is None:
                 self._courses[place].failure = Diverged(step, values["val_loss"])
 
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
