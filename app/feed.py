@@ -13,8 +13,8 @@ from app.frames import Bookmark, frames
 from app.live import Live, Topic, heard
 from unitscale.errors import StoreAway
 from unitscale.models.jobs import ENDED, State
-from unitscale.wire.curves import PackedCurves
-from unitscale.wire.events import START, Events
+from unitscale.wire.events import START
+from unitscale.wire.news import News
 
 HEARTBEAT_SECONDS = 15.0
 EVENTS_A_ROUND = 1000
@@ -47,9 +47,8 @@ class Round:
 class Feed:
     """Follows jobs for readers."""
 
-    def __init__(self, curves: PackedCurves, events: Events, live: Live) -> None:
-        self._curves = curves
-        self._events = events
+    def __init__(self, news: News, live: Live) -> None:
+        self._news = news
         self._live = live
         self._rounds: dict[str, Round] = {}
 
@@ -85,11 +84,10 @@ class Feed:
         return await asyncio.shield(shared.batch)  # a reader who leaves does not take the others' read away
 
     async def _read(self, job_id: str, after: Bookmark) -> Batch:
-        """Points first, then events: what the state of the points' moment says has ended has its event by then."""
-        packed = await self._curves.read(job_id, after_step=after.step)
+        """Points and events of one moment: where the state is an end, the event that says so is among them."""
+        packed, events = await self._news.after(job_id, after.step, after.entry, EVENTS_A_ROUND)
         if not packed.state:
             return Batch((), after, over=True)
-        events = await self._events.after(job_id, after.entry, EVENTS_A_ROUND)
         full = len(events) == EVENTS_A_ROUND
         ended = State(packed.state) in ENDED and not full
         encoded, reached = frames(packed, events, after, ended)

@@ -13,6 +13,7 @@ from unitscale.wire.events import Events
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
 from unitscale.wire.keyring import Keyring
+from unitscale.wire.news import News
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
 from unitscale.wire.store import Store, connect
@@ -44,7 +45,7 @@ class Services:
         self.questions = Questions(self.store)
         self.blobs = Blobs(settings.data_folder)
         self.live = Live(self.store.redis)
-        self.feed = Feed(self.curves, self.events, self.live)
+        self.feed = Feed(News(self.store), self.live)
         self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)
         self.admission = Admission(self.keyring, settings)
 

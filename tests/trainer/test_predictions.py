@@ -97,11 +97,11 @@ def test_the_documented_snippet_predicts_the_same(train, images, spec, rows):
     torch.testing.assert_close(torch.tensor(printed).squeeze(), torch.tensor(expected), rtol=1e-4, atol=1e-5)
 
 
-def run_snippet(folder, rows) -> list:
-    code = re.search(r"```python\n(.*?)```", SNIPPET.read_text(), re.DOTALL).group(1)
-    code += "\nprint(predict(__import__('json').loads(__import__('sys').stdin.read())).tolist())"
+def run_snippet(folder, rows, number=0, function="predict") -> list:
+    code = re.findall(r"```python\n(.*?)```", SNIPPET.read_text(), re.DOTALL)[number]
+    code += f"\nprint({function}(__import__('json').loads(__import__('sys').stdin.read())).tolist())"
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, input=str(rows), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, input=json.dumps(rows), capture_output=True, text=True, check=True)
     return eval(done.stdout)  # noqa: S307 - our own list of numbers
 
 
@@ -169,3 +169,15 @@ def test_sampling_belongs_to_models_that_write(train):
     answered = write(train({"dataset": "linear", "budget": {"steps": 1}})[0], 1.0)
 
     assert [pointer for pointer, _ in answered.fields] == ["/sampling"]
+
+
+def test_the_documented_snippet_reads_a_text_the_same(train):
+    folder, text = Path(train(TEXT)[0].lane.folder) / "artifacts", "the small lane "
+    writer, config = predict._load(str(folder))
+    tokens = torch.tensor([[[config["alphabet"].index(character) for character in text]]])
+
+    printed = torch.tensor(run_snippet(folder, text, number=1, function="logits"))
+
+    torch.testing.assert_close(
+        printed, writer._decoder.outputs(writer._weights, tokens)[0, 0].detach(), rtol=1e-4, atol=1e-4
+    )

@@ -44,7 +44,7 @@ def assert_same_run(undisturbed, resumed):
             "schedule": {"name": "plateau", "patience": 0},
             "evaluation": {"every_steps": 20},
         },
-        {**DIABETES, "batch_schedule": {"name": "ramp", "rate_follows": "linear"}, "budget": {"epochs": 60}},
+        {**DIABETES, "batch_schedule": {"name": "ramp", "rate_follows": "linear"}, "budget": {"epochs": 400}},
         {**TEXT, "units": {"precision": "bf16", "micro_batch_size": 12}},
         {**TEXT, "schedule": {"name": "cosine", "warmup_steps": 5}},
         {**TEXT, "units": {"parametrization": "u-mup"}, "optimizer": {"weight_decay": 1e-3}},

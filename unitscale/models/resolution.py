@@ -48,9 +48,9 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    filled = _with_ramp(filled, volume)
+    filled = _with_evaluations(_with_ramp(filled, volume), volume)
     _refuse_too_long(filled, volume)
-    return JobSpec.model_validate(_with_evaluations(filled, volume).model_dump())
+    return JobSpec.model_validate(filled.model_dump())
 
 
 def volume_of(uploaded: Dataset | None) -> Volume | None:

@@ -24,11 +24,16 @@ class PackedCurves:
 
     async def read(self, job_id: str, only: Sequence[str] = (), after_step: int = 0) -> Packed:
         """The points after a step of these curves (none named: all), as they stood at one moment."""
-        step, state, *rest = await self._store.run("curves", job_id, after_step, *only)
-        names = [key.decode() for key in rest[0::2]]
-        return Packed(int(step or 0), state.decode(), dict(zip(names, rest[1::2], strict=True)))
+        return packed(await self._store.run("curves", job_id, after_step, *only))
 
     async def marks(self, job_id: str) -> bytes:
         """When steps happened: packed `<u4 step, u4 attempt, f8 unix seconds>`, one a second at most."""
         [marks] = await self._store.read(("GET", name("marks", job_id)))
         return marks or b""
+
+
+def packed(answer: Sequence[bytes]) -> Packed:
+    """What the scripts answer: settled step, state, name, points, …"""
+    step, state, *rest = answer
+    names = [key.decode() for key in rest[0::2]]
+    return Packed(int(step or 0), state.decode(), dict(zip(names, rest[1::2], strict=True)))

@@ -114,6 +114,14 @@ class Watch:
                 for course in courses
             }
 
+    def _judge(self, step: int, measured: Measured) -> None:
+        """A validation loss that is no number is a divergence, too, though the training loss may still be one."""
+        wild = {place: loss for place, values in measured.items() if not isfinite(loss := values["val_loss"])}
+        if wild:
+            self._reporter.flush()  # which finds a training loss that was none before
+        for place, loss in wild.items():
+            self._courses[place].failure = self._courses[place].failure or Diverged(step, loss)
+
     def _measure_scales(self, step: int) -> Measured:
         """How large things are, on the batch of this step under the weights that it leaves."""
         scales, every = self._assembly.scales, self._scales_every
@@ -122,15 +130,6 @@ class Watch:
         with self._clock.evaluating():
             found = scales.measure(next(self._assembly.batches.start(step)))
             return {course.place: found[course.place] for course in self._open()}
-
-    def _judge(self, step: int, measured: Measured) -> None:
-        """A validation loss that is no number is a divergence, too, though the training loss may still be one."""
-        for place, values in measured.items():
-            if isfinite(values["val_loss"]):
-                continue
-            self._reporter.flush()  # the points so far are told first, and with them a training loss that went wrong
-            if self._courses[place].failure is None:
-                self._courses[place].failure = Diverged(step, values["val_loss"])
 
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""

@@ -1,0 +1,74 @@
+"""What a spec may ask for: the possible is filled in, the impossible refused with its reason."""
+
+import pytest
+
+from unitscale.errors import Unsupported
+from unitscale.models.catalog import CATALOG, LEARNING_RATES
+from unitscale.models.resolution import resolve, total_steps
+from unitscale.models.specs import JobSpec
+
+TEXT = {"task": "text-generation"}
+
+
+def resolved(spec):
+    return resolve(JobSpec.model_validate(spec), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointer"),
+    [
+        ({**TEXT, "units": {"parametrization": "u-mup"}, "optimizer": {"name": "sgd"}}, "/units/parametrization"),
+        ({"task": "regression", "units": {"parametrization": "mup"}}, "/units/parametrization"),
+        ({"task": "image-classification", "units": {"parametrization": "u-mup"}}, "/units/parametrization"),
+        ({**TEXT, "units": {"base_width": 32}}, "/units/base_width"),
+        ({**TEXT, "units": {"alphas": {"res": 2}}}, "/units/alphas"),
+        ({**TEXT, "model": {"width": 60}}, "/model/width"),
+        ({**TEXT, "model": {"width": 64, "head_size": 24}}, "/model/head_size"),
+        ({**TEXT, "model": {"width": 64, "head_size": 1}}, "/model/head_size"),
+        ({**TEXT, "model": {"context": 1}}, "/model/context"),
+        ({"task": "regression", "budget": {"tokens": 1000}}, "/budget/tokens"),
+        ({"task": "regression", "units": {"precision": "fp8-simulated"}}, "/units/precision"),
+        ({**TEXT, "batch_schedule": {"name": "noise-scale"}}, "/batch_schedule/name"),
+        (
+            {**TEXT, "units": {"batch_size": 8}, "batch_schedule": {"name": "ramp", "initial_batch_size": 9}},
+            "/batch_schedule/initial_batch_size",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_where_it_stands(spec, pointer):
+    with pytest.raises(Unsupported) as refused:
+        resolved(spec)
+
+    assert pointer in [field for field, _ in refused.value.fields]
+
+
+def test_why_sgd_has_no_rates_under_u_mup_is_said():
+    with pytest.raises(Unsupported, match="choose adamw"):
+        resolved({**TEXT, "units": {"parametrization": "u-mup"}, "optimizer": {"name": "sgd"}})
+
+
+def test_default_rates_differ_by_parametrization():
+    rates = {
+        name: resolved({**TEXT, "units": {"parametrization": name}}).units.learning_rate for name in ("sp", "u-mup")
+    }
+
+    assert rates["u-mup"] > 50 * rates["sp"]
+
+
+def test_mup_agrees_with_sp_at_the_default_width_unless_told_otherwise():
+    units = resolved({**TEXT, "model": {"width": 128}, "units": {"parametrization": "mup"}}).units
+
+    assert units.base_width == 64
+
+
+def test_tokens_are_a_length():
+    spec = resolved({**TEXT, "model": {"context": 32}, "units": {"batch_size": 10}, "budget": {"tokens": 3201}})
+
+    assert total_steps(spec) == 11
+
+
+def test_every_row_of_rates_is_of_the_catalog():
+    for optimizer, parametrization, model in LEARNING_RATES:
+        assert optimizer in CATALOG.optimizers
+        assert parametrization in CATALOG.parametrizations
+        assert model in {row.kind for row in CATALOG.models}
