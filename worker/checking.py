@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from asyncio import to_thread
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -45,28 +46,50 @@ class Checker:
         return True
 
     async def _hold_and_see_through(self, check: Check) -> None:
-        """Cancelled, it gives the check back."""
-        trainer = await self._nursery.trainer()
-        holding = asyncio.create_task(self._hold(check, trainer))
+        """See a check through for as long as it is held. Cancelled, it gives the check back."""
+        holding = asyncio.create_task(self._hold(check))
+        seeing = asyncio.create_task(self._see_through(check))
         try:
-            await self._see_through(check, trainer)
+            await asyncio.wait({holding, seeing}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreAway):
                 await self._checks.leave(check)
             raise
         finally:
             holding.cancel()
+            seeing.cancel()
+            await asyncio.gather(holding, seeing, return_exceptions=True)
+        if not seeing.cancelled():
+            seeing.result()
+
+    async def _hold(self, check: Check) -> None:
+        """Prolong the lease, from before there is a trainer; returns when the check was lost, or is needed no more."""
+        held = True
+        while held:
+            await asyncio.sleep(self._hold_seconds)
+            with contextlib.suppress(StoreAway):
+                held = await self._checks.hold(check)
+
+    async def _see_through(self, check: Check) -> None:
+        trainer = await self._trainer()
+        try:
+            await trainer.order(_order(check, self._uploads.folder(check.dataset)))
+            async for message in trainer.said():
+                if isinstance(message, pipe.Checked):
+                    await self._put_down(check, message)
+                    return
+            log.warning("a check's process died; it is tried again", dataset=check.dataset, trial=check.token)
+        finally:
             await trainer.gone()
 
-    async def _see_through(self, check: Check, trainer: Trainer) -> None:
-        folder = str(self._uploads.folder(check.dataset))
-        said = {"dataset": check.dataset, "folder": folder, "format": check.format}
-        await trainer.order(pipe.Check(**said, target=check.target, sha256=check.sha256))
-        async for message in trainer.said():
-            if isinstance(message, pipe.Checked):
-                await self._put_down(check, message)
-                return
-        log.warning("a check's process died; it is tried again", dataset=check.dataset, trial=check.token)
+    async def _trainer(self) -> Trainer:
+        """A new trainer. Nobody may leave the nursery in the middle of a birth: one that comes too late is sent off."""
+        birth = asyncio.create_task(self._nursery.trainer())
+        try:
+            return await asyncio.shield(birth)
+        except asyncio.CancelledError:
+            birth.add_done_callback(_send_off)
+            raise
 
     async def _put_down(self, check: Check, found: pipe.Checked) -> None:
         """Record what was found. Nothing is kept of what is invalid, or was deleted meanwhile."""
@@ -78,11 +101,13 @@ class Checker:
         if outcome == "gone" or (outcome == "done" and found.contents is None):
             await to_thread(self._uploads.forget, check.dataset, check.sha256)
 
-    async def _hold(self, check: Check, trainer: Trainer) -> None:
-        """Prolong the lease; a check that is lost or needless ends here."""
-        while True:
-            await asyncio.sleep(self._hold_seconds)
-            with contextlib.suppress(StoreAway):
-                if not await self._checks.hold(check):
-                    trainer.orders.close()
-                    return
+
+def _order(check: Check, folder: Path) -> pipe.Check:
+    return pipe.Check(
+        dataset=check.dataset, folder=str(folder), format=check.format, target=check.target, sha256=check.sha256
+    )
+
+
+def _send_off(birth: "asyncio.Task[Trainer]") -> None:
+    if not birth.cancelled() and birth.exception() is None:
+        birth.result().orders.close()
