@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from worker.trainer.engine.accumulation import Accumulation, Batch
+from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.optimizer import Optimizer
 from worker.trainer.engine.weights import Weights
 
@@ -31,7 +32,7 @@ class Learner:
         if self.accumulation is not None:
             return self.accumulation(batch, self.weights.leaves, ones)
         losses = self.losses(batch)
-        return losses.detach(), torch.autograd.grad(losses, self.weights.leaves, ones)
+        return losses.detach(), gradients(losses, self.weights.leaves, ones)
 
 
 def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, observe: Observer) -> None:
@@ -43,7 +44,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
     """
     weights, ones = learner.weights, torch.ones(len(learner.weights.values), device=learner.weights.values.device)
     for step in range(first, last + 1):
-        losses, gradients = learner.gradients(next(batches), ones)
-        weights.take(gradients)
+        losses, slopes = learner.gradients(next(batches), ones)
+        weights.take(slopes)
         learner.optimizer.step(step)
         observe(step, losses)
