@@ -1,7 +1,7 @@
 """Points of a curve, seen in the bytes that hold them: `<u4 step, f4 value>`, 8 bytes a point, steps ascending.
 
-Views instead of copies: 100,000 points are cut in microseconds and decoded in 3 ms. They read the machine's own byte order,
-which is little-endian wherever this runs.
+Views instead of copies: 100,000 points are cut in microseconds and decoded in 3 ms. They read the machine's own byte
+order, which is little-endian wherever this runs.
 """
 
 from bisect import bisect_right

@@ -84,7 +84,7 @@ def test_an_archive_that_leaves_its_folder_is_invalid(client, tmp_path, stack):
 
     assert dataset.state is DatasetState.INVALID
     assert "escaped.png" in dataset.reason.message
-    assert not (stack.folder / "datasets" / dataset.id).exists()
+    until(lambda: not (stack.folder / "datasets" / dataset.id).exists(), what="the file to be forgotten")
     assert not list(stack.folder.rglob("*escaped*"))
 
 
