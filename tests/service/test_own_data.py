@@ -13,6 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from benchmarks.chaos.stack import until
 from unitscale.errors import DatasetInUse
 from unitscale.models.datasets import DatasetState
 from unitscale.models.jobs import State
