@@ -40,6 +40,7 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
         f"median {median:.1f} s, worst {max(recoveries, default=0):.1f} s, {len(recoveries)} recoveries",
         "median ≤ 5 s",
         met=bool(recoveries) and median <= 5,
+        timed=True,
     )
 
 

@@ -12,10 +12,14 @@ class Report:
 
     console: Console = field(default_factory=Console)
     rows: list[tuple[str, str, str, bool]] = field(default_factory=list[tuple[str, str, str, bool]])
+    late: set[str] = field(default_factory=set[str])
+    """Rows that miss their aim by the clock alone: a busy machine may be to blame."""
 
-    def note(self, what: str, measured: str, aim: str, *, met: bool) -> None:
-        """Put down one figure."""
+    def note(self, what: str, measured: str, aim: str, *, met: bool, timed: bool = False) -> None:
+        """Put down one figure; `timed` when only the clock decides whether it is met."""
         self.rows.append((what, measured, aim, met))
+        if timed and not met:
+            self.late.add(what)
         self.console.print(f"  {'ok  ' if met else 'MISS'} {what}: {measured}  (aim: {aim})", highlight=False)
 
     def begin(self, title: str) -> None:

@@ -13,7 +13,7 @@ from benchmarks.chaos.stack import Stack
 def report():
     counted = Report()
     yield counted
-    missed = [row for row in counted.rows if not row[3]]
+    missed = [row for row in counted.rows if not row[3] and row[0] not in counted.late]
     assert counted.rows
     assert not missed
 
