@@ -15,6 +15,7 @@ from unitscale.client import Client
 from unitscale.models.jobs import State
 
 SPECS = 4
+KILLED_STEPS = 12_000  # about two seconds: the kills are over before the jobs are
 KINDS = ("trainer", "trainer", "trainer", "supervisor", "supervisor", "supervisor", "nursery", "main", "node", "api")
 
 
@@ -22,8 +23,8 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
     """SIGKILL what trains and serves while jobs run: nothing lost, nothing doubled, every curve the same."""
     report.begin(f"{kills} random SIGKILLs under {jobs_wanted} jobs")
     with stack.client() as client:
-        expected = [jobs.reference(client, jobs.spec(seed)) for seed in range(SPECS)]
-        ids = [client.submit(jobs.spec(n % SPECS)).id for n in range(jobs_wanted)]
+        expected = [jobs.reference(client, jobs.spec(seed, KILLED_STEPS)) for seed in range(SPECS)]
+        ids = [client.submit(jobs.spec(n % SPECS, KILLED_STEPS)).id for n in range(jobs_wanted)]
         killed_at = _kill_at_random(stack, kills)
         until(stack.ready)
         ended = jobs.all_ended(client, ids)
