@@ -41,7 +41,6 @@ def pypi(requirement: str) -> Iterator[Path]:
 def debian(*names: str) -> Iterator[Path]:
     """A folder with what Debian packages would put below `/`, for as long as it is read. Raises BadDataset."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # noqa: S103  apt downloads as a user of its own
         _run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *names], Path(folder))
         for package in list(Path(folder).glob("*.deb")):
             _run(["dpkg-deb", "-x", str(package), folder], Path(folder))
