@@ -68,7 +68,7 @@ def open_slot(**_: Any) -> None:
     Process.slot = _slot(store, nursery)
     checks = Checks(store, settings.lease_seconds)
     checker = Checker(checks, Uploads(settings.data_folder), nursery, settings.lease_seconds)
-    Process.side = Side(Questions(store), checker, nursery, Process.leaving[0])
+    Process.side = Side(node_id, Questions(store), checker, nursery, Process.leaving[0])
     Process.runner.run(Process.slot.spare.begin())
 
 

@@ -20,7 +20,8 @@ log = structlog.get_logger()
 class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
-    def __init__(self, questions: Questions, checker: Checker, nursery: Nursery, leaving: int) -> None:
+    def __init__(self, worker: str, questions: Questions, checker: Checker, nursery: Nursery, leaving: int) -> None:
+        self.worker = worker
         self.questions = questions
         self.checker = checker
         self.leaving = leaving
@@ -74,7 +75,7 @@ async def _check_all(checker: Checker) -> None:
 async def _answer_one(side: Side) -> bool:
     """Answer the oldest question. One that kills the process is not answered: its asker is told to try again."""
     try:
-        taken = await side.questions.take()
+        taken = await side.questions.take(side.worker)
         if taken is None:
             return False
         ask_id, question = taken

@@ -1,14 +1,15 @@
 """From a spec as sent to the spec as it runs: every default and every `auto` filled in, the impossible refused."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, CatalogDataset
+from unitscale.models.catalog import DATASETS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.growth import growth
+from unitscale.models.offers import BUILT_IN, Offer
 from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model, TaskName
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
@@ -16,26 +17,21 @@ Word = TypeVar("Word", bound=Document)
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
-NEEDS_GPU = {
-    Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later; fp32 and bf16 run here.",
-    Precision.FP16_MIXED: "fp16-mixed needs a GPU (a CPU is 14 times slower in it); bf16-mixed runs here.",
-    Precision.FP8: "fp8 needs an NVIDIA GPU of the Hopper generation or later; fp8-simulated runs here.",
-}
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
 
-def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobSpec:
+def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: Offer = BUILT_IN) -> JobSpec:
     """The spec as it will run on `device`; `uploaded` is its data set where that is not the catalog's.
 
-    Raises Unsupported, naming every field that asks for what cannot be done.
+    Raises Unsupported, naming every field that asks for what cannot be done here.
     """
-    _refuse(spec, uploaded)
-    volume = volume_of(uploaded)
-    task = TASKS[spec.task]
+    _refuse(spec, uploaded, offer)
+    task = offer.tasks[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
-    model = _model(spec.model, spec.model.kind or task.defaults["model"])
-    units = _units(spec, _examples(volume or DATASETS[dataset], model), str(model.kind))
+    volume = volume_of(uploaded) or offer.volume(dataset)
+    model = _model(spec.model, offer.models[offer.kind(spec)])
+    units = _units(spec, _examples(volume or DATASETS[dataset], model), offer)
     budget = _budget(spec.budget, task.defaults)
     filled = spec.model_copy(
         update={
@@ -50,6 +46,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
     )
     filled = _with_evaluations(_with_ramp(filled, volume), volume)
     _refuse_too_long(filled, volume)
+    _refuse_all(offer.refusals(filled))
     return JobSpec.model_validate(filled.model_dump())
 
 
@@ -98,20 +95,21 @@ def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
         raise Unsupported(detail, (("/budget/epochs", detail),))
 
 
-def _model(model: Model, kind: str) -> Model:
-    sizes = {size: getattr(model, size) or default for size, default in MODELS[kind].sizes.items()}
-    return Model(kind=kind, **sizes)
+def _model(model: Model, entry: CatalogModel) -> Model:
+    sizes: dict[str, Any] = {size: getattr(model, size) or default for size, default in entry.sizes.items()}
+    return Model(kind=entry.kind, **sizes)
 
 
-def _units(spec: JobSpec, examples: int, kind: str) -> Units:
+def _units(spec: JobSpec, examples: int, offer: Offer) -> Units:
+    kind = offer.kind(spec)
     used = _used(examples, spec.data.fraction)
     batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
-        rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
+        rate = offer.rates[spec.optimizer.name, spec.units.parametrization.value, kind]
     filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
-        filled["base_width"] = MODELS[kind].sizes["width"]
+        filled["base_width"] = offer.models[kind].sizes["width"]
     if spec.units.parametrization is Parametrization.UMUP and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
@@ -156,33 +154,36 @@ def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
 
 
-def _refuse(spec: JobSpec, uploaded: Dataset | None) -> None:
-    fields = tuple(
-        _unsupported_task(spec)
-        or _unsupported_dataset(spec, uploaded)
-        or (*_unsupported_model(spec), *_unsupported_units(spec))
+def _refuse(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> None:
+    _refuse_all(
+        _unsupported_task(spec, offer)
+        or _unsupported_dataset(spec, uploaded, offer)
+        or [*_unsupported_model(spec, offer), *_unsupported_units(spec, offer)]
     )
+
+
+def _refuse_all(fields: Sequence[tuple[str, str]]) -> None:
     if fields:
-        raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
+        raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], tuple(fields))
 
 
-def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
-    if spec.task not in TASKS:
-        known = ", ".join(task.value for task in TASKS)
-        return [("/task", f"{spec.task.value} cannot be trained yet; choose one of: {known}.")]
-    if spec.model.kind is not None and spec.model.kind not in TASKS[spec.task].models:
-        known = ", ".join(TASKS[spec.task].models)
-        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task.value}; choose one of: {known}.")]
+def _unsupported_task(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
+    if spec.task not in offer.tasks:
+        known = ", ".join(offer.tasks)
+        return [("/task", f"{spec.task} cannot be trained here; choose one of: {known}.")]
+    if spec.model.kind is not None and spec.model.kind not in offer.tasks[spec.task].models:
+        known = ", ".join(offer.tasks[spec.task].models)
+        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task}; choose one of: {known}.")]
     return []
 
 
-def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
+def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> list[tuple[str, str]]:
     if uploaded is not None:
-        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded)
+        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded, offer)
         return [("/dataset", why)] if why else []
-    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
-        known = ", ".join(TASKS[spec.task].datasets)
-        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
+    if spec.dataset is not None and spec.dataset not in offer.tasks[spec.task].datasets:
+        known = ", ".join(offer.tasks[spec.task].datasets)
+        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task}; choose one of: {known}.")]
     return []
 
 
@@ -195,30 +196,31 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
-    if uploaded.task is spec.task:
+    if uploaded.task == spec.task:
         return None
-    return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
+    return f"{uploaded.id} was uploaded for {uploaded.task}, not for {spec.task}."
 
 
-def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
+def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
     """A text must have a window of the model's context in each of its splits."""
     if uploaded.contents is None or uploaded.contents.characters is None:
         return None
-    kind = MODELS[spec.model.kind or TASKS[spec.task].defaults["model"]]
-    context, shortest = spec.model.context or kind.sizes["context"], min(uploaded.contents.splits.sizes)
+    sizes = offer.models[offer.kind(spec)].sizes
+    context, shortest = spec.model.context or sizes.get("context", 1), min(uploaded.contents.splits.sizes)
     if shortest > context:
         return None
     return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
 
 
-def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
-    kind = spec.model.kind or TASKS[spec.task].defaults["model"]
+def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
+    kind = offer.kind(spec)
+    entry = offer.models[kind]
     sizes = ("width", "depth", "channels", "head_size", "context")
-    wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
+    wrong = _unfit_sizes(_model(spec.model, entry)) if kind == "transformer" else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
-        if getattr(spec.model, size) is not None and size not in MODELS[kind].sizes
+        if getattr(spec.model, size) is not None and size not in entry.sizes
     ]
 
 
@@ -234,10 +236,10 @@ def _unfit_sizes(model: Model) -> list[tuple[str, str]]:
     return [(pointer, detail) for wrong, pointer, detail in checks if wrong]
 
 
-def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+def _parametrization_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     units, optimizer = spec.units, spec.optimizer.name
-    name, kind = units.parametrization.value, spec.model.kind or TASKS[spec.task].defaults["model"]
-    possible = [model for known, other, model in LEARNING_RATES if (known, other) == (optimizer, name)]
+    name, kind = units.parametrization.value, offer.kind(spec)
+    possible = [model for known, other, model in offer.rates if (known, other) == (optimizer, name)]
     alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
     return [
         (
@@ -255,13 +257,11 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     ]
 
 
-def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
-    precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
-    hidden = "fp8-simulated rounds hidden layers, which only transformer and mlp have"
-    return [
-        (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
-        (precision is Precision.FP8_SIMULATED and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}."),
-    ]
+def _precision_checks(spec: JobSpec, kind: str) -> list[tuple[bool, str, str]]:
+    precision = spec.units.precision
+    eight_bits = precision in {Precision.FP8, Precision.FP8_SIMULATED}
+    hidden = f"{precision.value} is for hidden layers, which only transformer and mlp have"
+    return [(eight_bits and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}.")]
 
 
 def _last_batch(spec: JobSpec) -> float:
@@ -269,10 +269,10 @@ def _last_batch(spec: JobSpec) -> float:
     return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
 
 
-def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
+def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     checks = (
-        *_precision_checks(spec),
-        *_parametrization_checks(spec),
+        *_precision_checks(spec, offer.kind(spec)),
+        *_parametrization_checks(spec, offer),
         (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
         (
             spec.batch_schedule.name == "noise-scale",
@@ -287,7 +287,7 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
         (
             spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
             "/budget/tokens",
-            f"{spec.task.value} has no tokens; give epochs or steps.",
+            f"{spec.task} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),

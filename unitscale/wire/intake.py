@@ -5,13 +5,15 @@ import time
 from unitscale.errors import NotFound
 from unitscale.models.datasets import Dataset, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
+from unitscale.models.offers import Offer
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs
 from unitscale.wire.workers import Workers
 
-DEVICES_KNOWN_SECONDS = 2.0
+OFFER_SECONDS = 2.0
+"""How long what the workers said of themselves is gone by."""
 
 
 class Intake:
@@ -22,25 +24,25 @@ class Intake:
         self._datasets = datasets
         self._workers = workers
         self._quota = max_unfinished_jobs
-        self._cuda: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
+        self._offer: tuple[float, Offer] = (float("-inf"), Offer())
 
     async def submit(self, spec: JobSpec, project: str, idempotency: Idempotency | None = None) -> tuple[Job, bool]:
         """A queued job, and whether an earlier submission with the same key had made it.
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
-        uploaded = await self._uploaded(spec, project)
-        resolved = resolve(spec, await self._device(spec), uploaded)
-        steps = total_steps(resolved, volume_of(uploaded))
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency)
+        uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        resolved = resolve(spec, offer.device(spec), uploaded, offer)
+        steps = total_steps(resolved, volume_of(uploaded) or offer.volume(str(resolved.dataset)))
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, offer.needs(resolved))
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
-        uploaded = await self._uploaded(spec, project)
-        resolved = resolve(spec, await self._device(spec), uploaded)
-        place = await self._jobs.place_of_next(resolved)
-        steps = total_steps(resolved, volume_of(uploaded))
-        examples = training_examples(resolved, volume_of(uploaded))
+        uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        resolved = resolve(spec, offer.device(spec), uploaded, offer)
+        place = await self._jobs.place_of_next(resolved, offer.needs(resolved))
+        volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
+        steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
 
     async def cancel(self, job_id: str, project: str) -> Job:
@@ -64,15 +66,10 @@ class Intake:
         except NotFound:
             return None
 
-    async def _device(self, spec: JobSpec) -> str:
-        if spec.resources.device != "auto":
-            return spec.resources.device
-        return "cuda" if spec.resources.devices in await self._cuda_slots() else "cpu"
-
-    async def _cuda_slots(self) -> frozenset[int]:
-        at, sizes = self._cuda
-        if time.monotonic() - at > DEVICES_KNOWN_SECONDS:
-            workers = await self._workers.present()
-            sizes = frozenset(len(s.devices) for w in workers if w.device == "cuda" for s in w.slots)
-            self._cuda = (time.monotonic(), sizes)
-        return sizes
+    async def offer(self) -> Offer:
+        """What can be asked for, as the connected workers lately said it."""
+        at, offer = self._offer
+        if time.monotonic() - at > OFFER_SECONDS:
+            offer = Offer(await self._workers.present())
+            self._offer = (time.monotonic(), offer)
+        return offer

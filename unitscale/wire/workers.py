@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from unitscale.models.jobs import Queue
+from unitscale.models.offers import Need, can
 from unitscale.models.workers import Slot, Worker
 from unitscale.wire.keys import name
 from unitscale.wire.store import Store
@@ -42,7 +43,7 @@ class Workers:
         return [_busy(worker, held) for worker in workers]
 
 
-def waits_for(queue: str, position: int, workers: Sequence[Worker]) -> Queue:
+def waits_for(queue: str, position: int, workers: Sequence[Worker], needs: Sequence[Need] = ()) -> Queue:
     """A queued job's place, and why it is not running: turns and slots are told apart from what will never come."""
     device, devices = queue.rsplit("-", 1)
     slots = [slot for worker in workers for slot in worker.slots if slot.queue == queue]
@@ -50,6 +51,9 @@ def waits_for(queue: str, position: int, workers: Sequence[Worker]) -> Queue:
         why = "No worker is connected; the job starts when one connects (`unitscale worker`)."
     elif not slots:
         why = f"No connected worker has a slot of {devices} {device} device(s); the job starts when one connects."
+    elif not any(can(worker.abilities, needs) for worker in workers if any(s.queue == queue for s in worker.slots)):
+        names = ", ".join(name for _, name in needs)
+        why = f"No connected worker of queue {queue} can do what it needs ({names}); the job starts when one can."
     elif position:
         why = f"{position} job(s) ahead of it for {len(slots)} slot(s)."
     else:

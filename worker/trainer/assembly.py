@@ -1,13 +1,12 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from unitscale.errors import Impossible
 from unitscale.models import specs as words
@@ -17,19 +16,21 @@ from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
-from worker.trainer.catalog import MODELS, TASKS, Laned, Model
+from worker.trainer.catalog import MODELS, TASKS, Laned, Model, check_known
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
 from worker.trainer.engine.loop import Batch, Learner
+from worker.trainer.engine.modules import PlainModule
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
-from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.precision import NUMBERS, choose_products
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Exam, Forward
 from worker.trainer.material import Material
+from worker.trainer.plugins import OwnModel
 from worker.trainer.sources import Source
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kinds, Table
@@ -49,26 +50,37 @@ class Assembly(NamedTuple):
     folds: dict[str, float]
     """What a weight is multiplied by to be one of plain layers; 1 where it is not named."""
     scales: Scales | None = None
+    module: PlainModule | None = None
+    """Of a model that has no lanes."""
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Name → (K, …): with the weights, all tensors that the next step depends on."""
+        held = self.module.state if self.module else {}
+        return {**self.learner.optimizer.state, **{f"held.{name}": tensor for name, tensor in held.items()}}
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
         read = self.learner.weights.read(lane)
-        return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+        weights = {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+        return {**weights, **(self.module.finished() if self.module else {})}
 
 
 def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
-    _check_alike(specs, source.volume)
     spec, seeds = specs[0], [spec.seed for spec in specs]
+    _begin(specs, source.volume)
     task, material = TASKS[spec.task], _material(spec, source)
     model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
     kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
     numbers = NUMBERS[spec.units.precision]
-    weights = _weights(model, kinds, table, seeds, Place(device, numbers.kept))
-    alike = model, layers, weights, specs, kinds, table
+    laned, place = isinstance(model, Laned), Place(device, numbers.kept)
+    weights = _weights(partial(_first, model, layers, kinds, table), kinds, laned, seeds, place)
+    module = None if laned else PlainModule(layers, *place)
+    alike = model, module, weights, specs, kinds, table
     forward, folds = _forward(*alike)
-    training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
+    training, *exams = [_laid_out(split, laned, len(specs), device) for split in material.splits]
     width, steps = material.config["outputs"], total_steps(spec, source.volume)
     grows = growth(spec)
     rates = _rates(specs, grows, steps, device)
@@ -91,7 +103,15 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     if spec.diagnostics.scales_every is not None:
         probed, _ = _forward(*alike, probe := Probe())
         scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
-    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales)
+    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales, module)
+
+
+def _begin(specs: Sequence[JobSpec], volume: Volume | None) -> None:
+    """Refuse what cannot be trained here, and set what is of the whole process."""
+    check_known(specs[0].task, str(specs[0].model.kind))
+    _check_alike(specs, volume)
+    choose_products(specs[0].units.precision)
+    torch.manual_seed(specs[0].seed)  # for modules that draw numbers
 
 
 def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
@@ -109,13 +129,15 @@ def _material(spec: JobSpec, source: Source) -> Material:
 
 
 def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
-    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
+    """A model's layers without numbers: first weights come from the parametrization, later ones from a file. Those
+    of a plug-in come with theirs."""
     with torch.device("meta"):
         return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
 
 
 def shapes_of(layers: nn.Module) -> Shapes:
-    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+    """Of the weights that learn."""
+    return {name: tuple(each.shape) for name, each in layers.named_parameters() if each.requires_grad}
 
 
 def table_of(units: Units, model: words.Model) -> Table:
@@ -130,17 +152,25 @@ class Place(NamedTuple):
     dtype: torch.dtype
 
 
-def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], place: Place) -> Weights:
+def _weights(
+    first: Callable[[int], dict[str, Tensor]], kinds: Kinds, laned: bool, seeds: Sequence[int], place: Place
+) -> Weights:
     shapes = {name: kind.shape for name, kind in kinds.items()}
-    weights = Weights(shapes, len(seeds), isinstance(model, Laned), *place)
+    weights = Weights(shapes, len(seeds), laned, *place)
     for lane, seed in enumerate(seeds):
-        weights.write(lane, model.start(kinds, table, torch.Generator().manual_seed(seed)))
+        weights.write(lane, first(seed))
     return weights
+
+
+def _first(model: Model | OwnModel, layers: nn.Module, kinds: Kinds, table: Table, seed: int) -> dict[str, Tensor]:
+    if isinstance(model, OwnModel):
+        return {name: layers.get_parameter(name).detach() for name in kinds}
+    return model.start(kinds, table, torch.Generator().manual_seed(seed))
 
 
 def _forward(
     model: Model,
-    layers: nn.Module,
+    module: PlainModule | None,
     weights: Weights,
     specs: Sequence[JobSpec],
     kinds: Kinds,
@@ -155,14 +185,18 @@ def _forward(
         function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
         outputs, folds = function.outputs, function.folds()
     else:
-        outputs = partial(_of_layers, layers)
+        outputs = module.looked_at if probe else module.outputs
+    if isinstance(model, OwnModel) and numbers.kept is not numbers.computed:
+        return partial(_autocast, outputs, weights, numbers.computed), folds
     if numbers.computed is torch.float32:
         return lambda inputs, parts=1: outputs(weights.named, inputs, parts), folds
     return partial(_in_fewer_bits, outputs, weights, numbers.computed), folds
 
 
-def _of_layers(layers: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
-    return functional_call(layers, dict(weights), (inputs[0],)).unsqueeze(0)
+def _autocast(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
+    """Of a team's own module torch knows which operations take fewer bits."""
+    with torch.autocast(inputs.device.type, dtype):
+        return outputs(weights.named, inputs, parts).float()
 
 
 def _in_fewer_bits(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
@@ -186,7 +220,7 @@ def _shared(tensor: Tensor, lanes: int) -> Tensor:
 def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
     return {
         "format": 1,
-        "task": spec.task.value,
+        "task": str(spec.task),
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),

@@ -7,7 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from unitscale.errors import BadDataset, Impossible
 from unitscale.models import specs
+from unitscale.models.datasets import Volume
 from unitscale.models.specs import TaskName
 from worker.trainer.data import diabetes, digits, grammar, linear, shakespeare
 from worker.trainer.data.examples import Splits, cut
@@ -71,6 +73,19 @@ class Dataset:
     standardized: bool = True
     fetch: Callable[[], dict[str, Tensor]] | None = None
     """How `make data` brings it, where it has to be brought."""
+    volume: Volume | None = None
+    """Of a plug-in's: how much its entry says there is to train on."""
+    kept_as: str | None = None
+    """Of a plug-in's: its name in the cache, where each version of a package has files of its own."""
+
+    def check(self, tensors: dict[str, Tensor]) -> None:
+        """Raises BadDataset where there is not as much to train on as was said."""
+        if self.volume is None:
+            return
+        whole = tensors["tokens"] if self.volume.training_tokens is not None else tensors["inputs"]
+        said = self.volume.training_tokens or self.volume.training_examples
+        if (there := len(whole) - self.validation - self.test) != said:
+            raise BadDataset(f"Its entry says that there is {said} to train on, and there is {there}.")
 
     def splits(self, tensors: dict[str, Tensor], fraction: float, _model: specs.Model) -> Splits:
         return cut(tensors["inputs"], tensors["targets"], self.validation, self.test, fraction)
@@ -90,7 +105,7 @@ class Corpus(Dataset):
         return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist()))}
 
 
-TASKS: dict[TaskName, Task] = {
+TASKS: dict[str, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
     TaskName.TEXT_GENERATION: TextGeneration(),
@@ -105,3 +120,10 @@ DATASETS: dict[str, Dataset] = {
     "grammar": Corpus(grammar.make, validation=20_000, test=20_000),
     "shakespeare": Corpus(absent("shakespeare"), validation=100_000, test=100_000, fetch=shakespeare.fetch),
 }
+
+
+def check_known(task: str, kind: str) -> None:
+    """Raises Impossible where this worker has not the plug-in that brings a task or a model."""
+    unknown = [name for name, table in ((task, TASKS), (kind, MODELS)) if name not in table]
+    if unknown:
+        raise Impossible(f"This worker knows no '{unknown[0]}'; install the package that brings it.")

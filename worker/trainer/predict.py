@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from unitscale.errors import ServiceError, WrongInput
 from unitscale.models import specs
 from unitscale.models.predictions import Sampling
-from unitscale.models.specs import TaskName
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.assembly import built, shapes_of, table_of
-from worker.trainer.catalog import TASKS
+from worker.trainer.catalog import MODELS, TASKS, check_known
+from worker.trainer.engine import modules
 from worker.trainer.generation import Writer
 from worker.trainer.models.transformer import Transformer
+from worker.trainer.plugins import OwnModel
 from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
@@ -47,7 +48,7 @@ def answer(ask: Ask) -> Answered:
 @torch.no_grad()
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder)
-    task = TASKS[TaskName(config["task"])]
+    task = TASKS[config["task"]]
     if isinstance(model, Writer):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
     if ask.sampling is not None:
@@ -59,9 +60,13 @@ def _outputs(ask: Ask) -> list[Any]:
 def _load(folder: str) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
     model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
+    check_known(config["task"], str(model.kind))
     layers = built(model, config)
     if model.kind == "transformer":
         return Trained(_writer(model, layers, weights, config), config)
+    if isinstance(MODELS[str(model.kind)], OwnModel):
+        modules.load(layers, weights)
+        return Trained(layers.eval(), config)
     layers.load_state_dict(weights, assign=True)
     return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
 

@@ -10,12 +10,14 @@ from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
 from worker.trainer.engine import checkpoints
 from worker.trainer.engine.checkpoints import Snapshot
+from worker.trainer.engine.modules import draw_on, drawn
 from worker.trainer.engine.timing import Clock
 
 
 def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapshot:
     """A copy of one lane as it stands after `step`, whose points have been sent."""
-    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.learner.optimizer.state.items()}
+    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.state.items()}
+    device = str(assembly.learner.weights.values.device)
     facts = {
         "step": step,
         "points": dict(course.points),
@@ -24,6 +26,7 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         "evaluation_seconds": course.evaluation_before + clock.evaluation(),
         "examples": assembly.batches.examples(step),
         "plateau": assembly.rates.plateaus[course.place].state,
+        "drawn": drawn(device) if assembly.module and assembly.module.draws else None,
         "kernels": checkpoints.kernels(),
     }
     return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
@@ -46,10 +49,12 @@ def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
 def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     learner, facts = assembly.learner, snapshot.facts
     learner.weights.write(course.place, snapshot.weights)
-    for name, tensor in learner.optimizer.state.items():
+    for name, tensor in assembly.state.items():
         tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
+    if facts.get("drawn"):
+        draw_on(facts["drawn"], str(learner.weights.values.device))
     if facts["kernels"]["threads"] != torch.get_num_threads():
         torch.set_num_threads(facts["kernels"]["threads"])

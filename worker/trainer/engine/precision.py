@@ -28,6 +28,13 @@ def rounded(to: torch.dtype) -> Callable[[Tensor], Tensor]:
     return lambda tensor: tensor.clamp(-largest, largest).to(to).to(tensor.dtype)
 
 
+def choose_products(precision: Precision) -> None:
+    """Which numbers a GPU rounds the operands of fp32 products to, in this process: TF32 is asked for by name alone."""
+    products = "tf32" if precision is Precision.TF32 else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = products
+    torch.backends.cudnn.conv.fp32_precision = products
+
+
 NUMBERS: dict[Precision, Numbers] = {
     Precision.FP32: Numbers(),
     Precision.BF16: Numbers(kept=torch.bfloat16, computed=torch.bfloat16),
