@@ -46,12 +46,13 @@ class Workers:
 def waits_for(queue: str, position: int, workers: Sequence[Worker], needs: Sequence[Need] = ()) -> Queue:
     """A queued job's place, and why it is not running: turns and slots are told apart from what will never come."""
     device, devices = queue.rsplit("-", 1)
-    slots = [slot for worker in workers for slot in worker.slots if slot.queue == queue]
+    there = [worker for worker in workers if any(slot.queue == queue for slot in worker.slots)]
+    slots = [slot for w in there if can(w.abilities, needs) for slot in w.slots if slot.queue == queue]
     if not workers:
         why = "No worker is connected; the job starts when one connects (`unitscale worker`)."
-    elif not slots:
+    elif not there:
         why = f"No connected worker has a slot of {devices} {device} device(s); the job starts when one connects."
-    elif not any(can(worker.abilities, needs) for worker in workers if any(s.queue == queue for s in worker.slots)):
+    elif not slots:
         names = ", ".join(name for _, name in needs)
         why = f"No connected worker of queue {queue} can do what it needs ({names}); the job starts when one can."
     elif position:

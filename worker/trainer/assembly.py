@@ -26,6 +26,7 @@ from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS, choose_products
 from worker.trainer.engine.scales import Probe, Scales
+from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Exam, Forward
@@ -88,12 +89,11 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     def losses(batch: Batch, parts: float = 1) -> Tensor:
         return task.losses(forward(batch[0], parts), batch[1], width)
 
-    learner = Learner(
-        weights,
-        losses,
-        optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
-        Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
-    )
+    shares = {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}
+    update = optimizer(weights, specs, rates, shares)
+    scaled = Scaled(weights, update) if numbers.scaled else None
+    parts = Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None
+    learner = Learner(weights, losses, scaled or update, parts, scaled)
     validation, test = (
         Exam(task, material.config, forward, laid_out, split)
         for laid_out, split in zip(exams, material.splits[1:], strict=True)

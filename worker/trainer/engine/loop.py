@@ -12,6 +12,7 @@ from torch import Tensor
 from worker.trainer.engine.accumulation import Accumulation, Batch
 from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.optimizer import Optimizer
+from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.weights import Weights
 
 Observer = Callable[[int, Tensor], None]
@@ -26,9 +27,12 @@ class Learner:
     optimizer: Optimizer
     accumulation: Accumulation | None = None
     """How losses and gradients are found where a batch is too large for one pass."""
+    scaled: Scaled | None = None
+    """The optimizer, where it wants the gradients of scaled losses."""
 
     def gradients(self, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves."""
+        ones = ones if self.scaled is None else self.scaled.scale
         if self.accumulation is not None:
             return self.accumulation(batch, self.weights.leaves, ones)
         losses = self.losses(batch)
