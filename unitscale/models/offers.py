@@ -67,6 +67,13 @@ class Offer:
             }
         )
 
+    @property
+    def hint(self) -> str:
+        """What to add to the word that something is not there, while there may be more than is known."""
+        if all(worker.abilities is not None for worker in self._workers):
+            return ""
+        return " A worker that has just started is still finding out what it can do; try again in a few seconds."
+
     def kind(self, spec: JobSpec) -> str:
         """The kind of model that a spec asks for."""
         return str(spec.model.kind or self.tasks[spec.task].defaults["model"])

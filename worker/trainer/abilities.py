@@ -39,7 +39,7 @@ ON_GPU = {
 
 def find(library: Path, devices: Sequence[str]) -> Found:
     """Look, make what can be made on the spot, and say."""
-    brought = plugins.install()
+    brought = plugins.install(trace=True)
     files = {name: cache.file_of(library, row.kept_as or name).name for name, row in DATASETS.items()}
     made, broken = _made(library, brought)
     brought = brought.model_copy(update={"broken": (*brought.broken, *broken)})
@@ -83,6 +83,7 @@ def _made(library: Path, brought: Plugins) -> tuple[tuple[str, ...], list[Broken
 
 
 if __name__ == "__main__":
+    os.nice(5)  # the slots' trainers come first
     line = take_stdout()
     torch.set_num_threads(1)
     os.write(line, find(Path(sys.argv[1]), sys.argv[2:]).model_dump_json().encode() + b"\n")

@@ -62,21 +62,25 @@ class OwnTask:
     task: Task
 
 
-def install() -> Plugins:
-    """Add what installed packages bring to the tables of this process; what was added, and what could not be."""
+def install(trace: bool = False) -> Plugins:
+    """Add what installed packages bring to the tables of this process; what was added, and what could not be.
+
+    `trace` writes to stderr where each error came from.
+    """
     found: dict[str, list[Any]] = {"models": [], "datasets": [], "tasks": [], "broken": []}
     for kind, take in TAKERS.items():
         for point in sorted(entry_points(group=f"unitscale.{kind}"), key=_named):
             try:
                 found[kind].append(take(point, point.load()))
             except (Exception, SystemExit) as error:  # whatever a package does when it is imported
-                traceback.print_exception(error)
+                if trace:
+                    traceback.print_exception(error)
                 found["broken"].append(Broken(entry_point=_named(point), problem=_problem(error)))
     return Plugins.model_validate(found)
 
 
 def _model(point: EntryPoint, own: Any) -> CatalogModel:
-    entry = _checked(point, own, OwnModel, own.entry.kind, MODELS)
+    entry = _checked(point, own, OwnModel, MODELS)
     if unknown := entry.sizes.keys() - SIZES:
         raise ValueError(f"a model has no size {', '.join(unknown)}; sizes are {', '.join(sorted(SIZES))}")
     if not entry.learning_rates:
@@ -86,7 +90,7 @@ def _model(point: EntryPoint, own: Any) -> CatalogModel:
 
 
 def _dataset(point: EntryPoint, own: Any) -> CatalogDataset:
-    entry = _checked(point, own, OwnDataset, own.entry.name, DATASETS)
+    entry = _checked(point, own, OwnDataset, DATASETS)
     if is_uploaded(point.name):
         raise ValueError("names that begin with ds_ belong to uploads")
     if (entry.training_examples is None) == (entry.training_tokens is None):
@@ -97,7 +101,7 @@ def _dataset(point: EntryPoint, own: Any) -> CatalogDataset:
 
 
 def _task(point: EntryPoint, own: Any) -> CatalogTask:
-    entry = _checked(point, own, OwnTask, own.entry.name, TASKS)
+    entry = _checked(point, own, OwnTask, TASKS)
     wanted = {"dataset", "model"}
     if not wanted <= entry.defaults.keys() or not {"epochs", "steps"} & entry.defaults.keys():
         raise ValueError("its entry needs the defaults dataset, model, and epochs or steps")
@@ -108,10 +112,11 @@ def _task(point: EntryPoint, own: Any) -> CatalogTask:
     return entry.model_copy(update={"package": _package(point)})
 
 
-def _checked(point: EntryPoint, own: Any, kind: type, name: str, table: dict[str, Any]) -> Any:
+def _checked(point: EntryPoint, own: Any, kind: type, table: dict[str, Any]) -> Any:
     """The entry of a plug-in. Raises ValueError, TypeError."""
     if not isinstance(own, kind):
-        raise TypeError(f"it leads to a {type(own).__name__}, not to an {kind.__name__}")
+        raise TypeError(f"it leads to a value of type {type(own).__name__}, not {kind.__name__}")
+    name = own.entry.kind if isinstance(own, OwnModel) else own.entry.name
     if name != point.name:
         raise ValueError(f"its entry is named {name}")
     if point.name in table:
