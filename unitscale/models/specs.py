@@ -49,6 +49,8 @@ class Model(Document):
     """convnet: channels of the first layer; each further one has twice as many."""
     head_size: Size | None = None
     context: Annotated[int, Field(ge=1, le=2**20)] | None = None
+    memory_length: Annotated[int, Field(ge=0, le=2**20)] | None = None
+    """transformer: hidden states of that many tokens before a window that it looks back at (Transformer-XL)."""
 
 
 class InitFrom(Document):

@@ -27,8 +27,10 @@ from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
+from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.weights import Shapes, Weights
-from worker.trainer.exam import Exam, Forward
+from worker.trainer.exam import Exam, Forward, StreamedExam
+from worker.trainer.layers.memory import Memory
 from worker.trainer.material import Material
 from worker.trainer.sources import Source
 from worker.trainer.units.plan import Plan
@@ -39,7 +41,7 @@ class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches
+    batches: Batches | StreamBatches
     rates: Rates
     validation: Exam
     test: Exam
@@ -49,6 +51,8 @@ class Assembly(NamedTuple):
     folds: dict[str, float]
     """What a weight is multiplied by to be one of plain layers; 1 where it is not named."""
     scales: Scales | None = None
+    memory: Memory | None = None
+    """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
@@ -67,7 +71,9 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     numbers = NUMBERS[spec.units.precision]
     weights = _weights(model, kinds, table, seeds, Place(device, numbers.kept))
     alike = model, layers, weights, specs, kinds, table
-    forward, folds = _forward(*alike)
+    memory_length = spec.model.memory_length
+    memory = Memory(memory_length) if memory_length else None
+    forward, folds = _forward(*alike, memory=memory)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
     width, steps = material.config["outputs"], total_steps(spec, source.volume)
     grows = growth(spec)
@@ -82,16 +88,30 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
         optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
         Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
     )
-    validation, test = (
-        Exam(task, material.config, forward, laid_out, split)
-        for laid_out, split in zip(exams, material.splits[1:], strict=True)
-    )
-    sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
+
+    def exam(laid_out: Batch, split: Examples) -> Exam:
+        if not memory_length:
+            return Exam(task, material.config, forward, laid_out, split)
+        own = Memory(memory_length)
+        return StreamedExam(own, task, material.config, _forward(*alike, memory=own)[0], laid_out, split)
+
+    validation, test = map(exam, exams, material.splits[1:])
+    sized = _batches(training, spec, seeds, grows, memory)
     scales = None
     if spec.diagnostics.scales_every is not None:
-        probed, _ = _forward(*alike, probe := Probe())
+        probed, _ = _forward(*alike, probe=(probe := Probe()))
         scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
-    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales)
+    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales, memory)
+
+
+def _batches(
+    training: Batch, spec: JobSpec, seeds: Sequence[int], grows: Growth | None, memory: Memory | None
+) -> Batches | StreamBatches:
+    if memory is not None:
+        return StreamBatches(*training, int(spec.units.batch_size), memory)
+    if grows is not None:
+        return GrowingBatches(*training, seeds, grows)
+    return Batches(*training, seeds, int(spec.units.batch_size))
 
 
 def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
@@ -145,7 +165,9 @@ def _forward(
     specs: Sequence[JobSpec],
     kinds: Kinds,
     table: Table,
+    *,
     probe: Probe | None = None,
+    memory: Memory | None = None,
 ) -> tuple[Forward, dict[str, float]]:
     """The function of the group in the numbers it asks for, and by what its weights become those of plain layers."""
     numbers, folds = NUMBERS[specs[0].units.precision], dict[str, float]()
@@ -153,7 +175,7 @@ def _forward(
     if isinstance(model, Laned):
         alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
         function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
-        outputs, folds = function.outputs, function.folds()
+        outputs, folds = partial(function.outputs, **({"memory": memory} if memory else {})), function.folds()
     else:
         outputs = partial(_of_layers, layers)
     if numbers.computed is torch.float32:

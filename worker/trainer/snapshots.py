@@ -26,6 +26,8 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         "plateau": assembly.rates.plateaus[course.place].state,
         "kernels": checkpoints.kernels(),
     }
+    if assembly.memory is not None:
+        facts["memory"] = assembly.memory.read(course.place)
     return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
 
 
@@ -39,7 +41,10 @@ def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
         raise Impossible(f"Jobs that stand at different steps ({sorted(steps)}) cannot be trained together.")
     for course in courses:
         if course.lane.resume:
-            _restore(course, assembly, checkpoints.read(Path(course.lane.resume.folder)))
+            snapshot = checkpoints.read(Path(course.lane.resume.folder))
+            _restore(course, assembly, snapshot)
+            if assembly.memory is not None:
+                assembly.memory.write(course.place, len(courses), snapshot.facts["step"], snapshot.facts["memory"])
     return steps.pop()
 
 
