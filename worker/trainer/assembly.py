@@ -18,10 +18,13 @@ from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
 from worker.trainer.catalog import MODELS, TASKS, Laned, Model
+from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
+from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS
@@ -82,12 +85,15 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     def losses(batch: Batch, parts: float = 1) -> Tensor:
         return task.losses(forward(batch[0], parts), batch[1], width)
 
-    learner = Learner(
-        weights,
-        losses,
-        optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
-        Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
+    rule = optimizer(
+        weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}
     )
+    parts = Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None
+    noise = None
+    if spec.diagnostics.noise_scale:
+        plain = coordinates(weights, losses, kinds, table, folds, training, spec.optimizer.name)
+        noise = Noise(weights, losses, parts, Lengths(weights, specs, rule, plain), steps)
+    learner = Learner(weights, losses, rule, parts, noise)
 
     def exam(laid_out: Batch, split: Examples) -> Exam:
         if not memory_length:
@@ -228,5 +234,5 @@ def _shape(spec: JobSpec, volume: Volume | None) -> tuple[Any, ...]:
     return (
         (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, volume)),
         (units.batch_size, units.micro_batch_size, units.precision, units.parametrization, units.base_width),
-        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics.scales_every),
+        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics),
     )
