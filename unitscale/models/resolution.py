@@ -291,6 +291,5 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
-        (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

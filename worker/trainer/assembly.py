@@ -25,6 +25,7 @@ from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Shapes, Weights
@@ -56,10 +57,12 @@ class Assembly(NamedTuple):
         return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
 
 
-def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
+def assemble(
+    specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None, ranks: Ranks | None = None
+) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
-    _check_alike(specs, source.volume)
+    _check_alike(specs, source.volume, ranks)
     spec, seeds = specs[0], [spec.seed for spec in specs]
     task, material = TASKS[spec.task], _material(spec, source)
     model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
@@ -80,11 +83,12 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
         weights,
         losses,
         optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
-        Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
+        Accumulation(losses, micro, ranks) if (micro := spec.units.micro_batch_size) or ranks else None,
+        ranks,
     )
     validation, test = (
-        Exam(task, material.config, forward, laid_out, split)
-        for laid_out, split in zip(exams, material.splits[1:], strict=True)
+        Exam(task, material.config, forward, laid_out, split, (ranks, word) if ranks else None)
+        for laid_out, split, word in zip(exams, material.splits[1:], (Word.VALIDATION, Word.TEST), strict=True)
     )
     sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
     scales = None
@@ -194,7 +198,9 @@ def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
     }
 
 
-def _check_alike(specs: Sequence[JobSpec], volume: Volume | None) -> None:
+def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
+    if len(specs) > 1 and ranks is not None:
+        raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
         raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
     if any(_shape(spec, volume) != _shape(specs[0], volume) for spec in specs):

@@ -9,6 +9,7 @@ from torch import Tensor
 from worker.trainer.catalog import Task
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
+from worker.trainer.engine.ranks import Ranks, Word
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
 
@@ -20,9 +21,15 @@ class Exam:
     """Loss, metrics and documents of every lane on one split."""
 
     def __init__(
-        self, task: Task, config: dict[str, Any], forward: Forward, laid_out: Batch, examples: Examples
+        self,
+        task: Task,
+        config: dict[str, Any],
+        forward: Forward,
+        laid_out: Batch,
+        examples: Examples,
+        together: tuple[Ranks, Word] | None = None,
     ) -> None:
-        self._task, self._config, self._forward = task, config, forward
+        self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
         self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
@@ -30,10 +37,14 @@ class Exam:
     @torch.no_grad()
     def outputs(self) -> Tensor:
         """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
-        width, parts = self._config["outputs"], (self._inputs.split(self._part, 1), self._targets.split(self._part, 1))
-        return torch.cat(
-            [self._task.kept(self._forward(part), truth, width) for part, truth in zip(*parts, strict=True)], 1
-        )
+        parts = list(zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True))
+        if self._together is None:
+            return torch.cat([self._kept(*part) for part in parts], 1)
+        ranks, word = self._together
+        return ranks.gathered(word, [truth.shape[1] for _, truth in parts], lambda place: self._kept(*parts[place]))
+
+    def _kept(self, inputs: Tensor, truth: Tensor) -> Tensor:
+        return self._task.kept(self._forward(inputs), truth, self._config["outputs"])
 
     def losses(self, outputs: Tensor) -> list[float]:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()

@@ -12,6 +12,7 @@ from torch import Tensor
 from worker.trainer.engine.accumulation import Accumulation, Batch
 from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.optimizer import Optimizer
+from worker.trainer.engine.ranks import Ranks
 from worker.trainer.engine.weights import Weights
 
 Observer = Callable[[int, Tensor], None]
@@ -25,7 +26,8 @@ class Learner:
     losses: Callable[[Batch], Tensor]
     optimizer: Optimizer
     accumulation: Accumulation | None = None
-    """How losses and gradients are found where a batch is too large for one pass."""
+    """How losses and gradients are found where a batch is too large for one pass, or shared by several ranks."""
+    ranks: Ranks | None = None
 
     def gradients(self, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves."""
@@ -46,5 +48,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
     for step in range(first, last + 1):
         losses, slopes = learner.gradients(next(batches), ones)
         weights.take(slopes)
+        if learner.ranks is not None:
+            learner.ranks.step(losses, weights.gradients)
         learner.optimizer.step(step)
         observe(step, losses)
