@@ -1,5 +1,6 @@
 """The agent: torchrun in a trainer with several devices. It starts a rank for each; the first to fail ends them all."""
 
+import logging
 import os
 import signal
 import socket
@@ -41,10 +42,12 @@ def conduct(order: Train, line: Line, bell: Bell, library: Path) -> None:
     bell.pass_on(lambda stop: _send(to_leader, stop))
     messages = Connection(os.dup(line.descriptor), readable=False)
     os.environ.update(LOOPBACK)
+    logging.disable(logging.CRITICAL)  # torch's first line of log costs seconds of imports; the end is told below
+    words = [Pipe(duplex=False) for _ in order.devices[1:]]
     store = _store()
     try:
         elastic_launch(_config(order, store.port), take_part)(
-            order, library, Wires(os.getpid(), messages, stops, from_followers)
+            order, library, Wires(os.getpid(), messages, stops, words, from_followers)
         )
     except ChildFailedError as error:
         if faults.poll():
@@ -85,7 +88,7 @@ def _config(order: Train, port: int) -> LaunchConfig:
 
 
 def _fall(error: ChildFailedError) -> None:
-    _, failure = error.get_first_failure()
-    sys.stderr.write(f"{error.name} was ended: rank {failure.local_rank} is gone.\n")
+    number, failure = error.get_first_failure()
+    sys.stderr.write(f"Rank {number} is gone ({failure.message}), and the others were ended with it.\n")
     sys.stderr.flush()
     os.kill(os.getpid(), -failure.exitcode if failure.exitcode < 0 else signal.SIGKILL)

@@ -1,10 +1,12 @@
 """A rank: one of the processes, a device each, that train a job together."""
 
 import ctypes
+import logging
 import os
 import signal
 import threading
 import traceback
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +20,7 @@ from worker.trainer.assembly import Assembly, assemble
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
 from worker.trainer.engine.loop import train
-from worker.trainer.engine.ranks import Dismissed, Ranks, Word
+from worker.trainer.engine.ranks import Dismissed, Ranks, Wire, Word
 from worker.trainer.group import reason_for, train_group
 from worker.trainer.line import Line
 
@@ -35,6 +37,8 @@ class Wires(NamedTuple):
     """To the supervisor; the leader's."""
     stops: Connection
     """From the agent, to the leader."""
+    words: Sequence[Wire]
+    """From the leader to each follower."""
     faults: Connection
     """To the agent: why a follower cannot go on, as an `Ended`."""
 
@@ -42,10 +46,11 @@ class Wires(NamedTuple):
 def take_part(order: Train, library: Path, wires: Wires) -> None:
     """Train a job as one of its ranks. torchrun's environment says which."""
     _live_and_die_with(wires.agent)
+    logging.disable(logging.NOTSET)
     torch.set_num_threads(1)
     number = int(os.environ["RANK"])
     try:
-        ranks = Ranks.join(order.devices[number])
+        ranks = Ranks.join(order.devices[number], wires.words)
         if number == 0:
             _lead(order, library, wires, ranks)
         else:

@@ -3,16 +3,17 @@
 Each holds all the weights and sees its share of every batch. The gradient of a batch is the sum of theirs, and a sum is
 the same on every rank to the last bit, so the weights stay the same without ever being sent. Rank 0 leads: it alone
 looks at the clock, hears wishes, writes and speaks. What the others do next is its word, which goes before every act
-that takes them all.
+that takes them all, by a pipe: that costs 2 µs, where a broadcast costs 100.
 """
 
 import os
+import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import IntEnum
+from multiprocessing.connection import Connection
 
 import torch
 import torch.distributed as dist
@@ -22,6 +23,10 @@ PATIENCE = timedelta(days=20)
 """How long a rank waits for the others: they may be checkpointing or evaluating. One that is gone is seen at once."""
 AGENT_SECONDS = 60.0
 """By then the agent has ended a rank that has lost another."""
+
+
+Wire = tuple[Connection, Connection]
+"""The two ends of a pipe: to hear by, and to speak by."""
 
 
 class Word(IntEnum):
@@ -40,21 +45,20 @@ class Dismissed(Exception):
 class Ranks:
     """This process and those it trains with."""
 
-    def __init__(self, number: int, count: int) -> None:
-        self.number, self.count = number, count
+    def __init__(self, number: int, words: Sequence[Wire]) -> None:
+        self.number, self.count = number, len(words) + 1
         self.errands: Mapping[Word, Callable[[], object]] = {}
         """What a follower does when it is told to."""
-        self._word = torch.zeros((), dtype=torch.int64)
+        self._mouths = [] if number else [mouth.send_bytes for _, mouth in words]
+        self._ear = words[number - 1][0].recv_bytes
 
     @classmethod
-    def join(cls, device: str) -> "Ranks":
-        """Meet the others, as torchrun's environment says where."""
-        if device == "cpu":
-            dist.init_process_group("gloo", timeout=PATIENCE)
-        else:
+    def join(cls, device: str, words: Sequence[Wire]) -> "Ranks":
+        """Meet the others, as torchrun's environment says where. The leader's words go over one wire a follower."""
+        if device != "cpu":
             torch.cuda.set_device(device)
-            dist.init_process_group("cpu:gloo,cuda:nccl", timeout=PATIENCE)
-        return cls(dist.get_rank(), dist.get_world_size())
+        dist.init_process_group("gloo" if device == "cpu" else "nccl", timeout=PATIENCE)
+        return cls(dist.get_rank(), words)
 
     def part(self, whole: int) -> slice:
         """Which of so many examples are this rank's; none where there are fewer than ranks."""
@@ -69,13 +73,12 @@ class Ranks:
 
     def say(self, word: Word) -> None:
         """The leader tells the others what comes next."""
-        if self.number == 0:
-            with _with_all():
-                dist.broadcast(self._word.fill_(word), 0)
+        for mouth in self._mouths:
+            mouth(word.to_bytes())
 
     def obey(self, until: Word) -> None:
         """A follower runs the leader's errands until it says `until`. Raises Dismissed when it says LEAVE instead."""
-        while self.number and (word := self._heard()) is not until:
+        while self.number and (word := Word.from_bytes(self._ear())) is not until:
             if word is Word.LEAVE:
                 raise Dismissed
             self.errands[word]()
@@ -96,18 +99,13 @@ class Ranks:
         with _with_all():
             dist.all_reduce(tensor)
 
-    def _heard(self) -> Word:
-        with _with_all():
-            dist.broadcast(self._word, 0)
-        return Word(int(self._word))
-
 
 @contextmanager
 def _with_all() -> Iterator[None]:
     """What fails inside fails because another rank is gone. The agent has seen it, and will end this one too."""
     try:
         yield
-    except RuntimeError:
-        traceback.print_exc()
+    except RuntimeError as error:
+        sys.stderr.write(f"The ranks cannot go on together: {error}\n")
         time.sleep(AGENT_SECONDS)
         os._exit(1)
