@@ -303,6 +303,10 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
             f"{spec.task.value} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
-        (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
+        (
+            spec.diagnostics.noise_scale and spec.resources.devices > 1,
+            "/diagnostics/noise_scale",
+            "The noise scale is measured on one device.",
+        ),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

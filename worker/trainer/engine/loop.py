@@ -13,6 +13,7 @@ from worker.trainer.engine.accumulation import Accumulation, Batch
 from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import Optimizer
+from worker.trainer.engine.ranks import Ranks
 from worker.trainer.engine.weights import Weights
 
 Observer = Callable[[int, Tensor], None]
@@ -26,7 +27,8 @@ class Learner:
     losses: Callable[[Batch], Tensor]
     optimizer: Optimizer
     accumulation: Accumulation | None = None
-    """How losses and gradients are found where a batch is too large for one pass."""
+    """How losses and gradients are found where a batch is too large for one pass, or shared by several ranks."""
+    ranks: Ranks | None = None
 
     noise: Noise | None = None
     """Where the noise of the gradients is measured."""
@@ -56,5 +58,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
     for step in range(first, last + 1):
         losses, slopes = learner.gradients_at(step, next(batches), ones)
         weights.take(slopes)
+        if learner.ranks is not None:
+            learner.ranks.step(losses, weights.gradients)
         learner.optimizer.step(step)
         observe(step, losses)
