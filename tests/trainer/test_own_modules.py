@@ -68,7 +68,9 @@ def own(kind, make):
 def tables():
     """The trainer's tables, which are put back."""
     before = [(table, dict(table)) for table in (MODELS, DATASETS, TASKS)]
+    plugins.install.cache_clear()
     yield
+    plugins.install.cache_clear()
     for table, rows in before:
         table.clear()
         table.update(rows)
@@ -83,11 +85,12 @@ def train_own(tables, train, tmp_path, record_of):
     seen = {"started_at": moment(0), "seen_at": moment(0)}
     worker = Worker(id="w", hardware="", device="cpu", slots=(slot,), version="0", abilities=abilities, **seen)
 
-    def run(*specs, **wishes):
+    def run(*specs, origin=None, **wishes):
         lanes = [
             Lane(
                 job=f"job{place}",
                 attempt=1,
+                origin=origin,
                 spec=resolve(JobSpec.model_validate(spec), "cpu", None, Offer([worker])),
                 folder=str(tmp_path / f"{len(list(tmp_path.iterdir()))}-{place}"),
             )
@@ -134,6 +137,18 @@ def test_a_resumed_run_is_the_undisturbed_one(train_own, train, precision, optim
     assert again.curves == whole.curves
     assert again.ended.result.test_metrics == whole.ended.result.test_metrics
     assert all(torch.equal(tensor, whole.weights()[name]) for name, tensor in again.weights().items())
+
+
+@pytest.mark.parametrize("left", ["artifacts", "checkpoints/step-1"])
+def test_what_it_holds_is_lent_to_the_next_job(train_own, left):
+    stop = "pause" if left != "artifacts" else None
+    [first] = train_own(SPEC, wish=lambda message: stop if message.say == "started" else None)
+    spec = {**SPEC, "init_from": {"job": "job_" + "0" * 20}, "budget": {"steps": 1}}
+
+    [second] = train_own(spec, origin=f"{first.lane.folder}/{left}")
+
+    steps = 1 if stop else 60
+    assert second.weights()["seen"].item() == 31 * (steps + 1)
 
 
 def test_seeds_give_other_starts(train_own):

@@ -152,7 +152,7 @@ def test_a_gpu_learns_in_every_format_that_it_offers(precision, a_lane, record_o
     class Ear:
         say = staticmethod(record.hear)
 
-    train_group(Train(device="cuda:0", lanes=(record.lane,)), Ear(), Bell(), library)
+    train_group(Train(devices=("cuda:0",), lanes=(record.lane,)), Ear(), Bell(), library)
 
     losses = record.points("val_loss")["value"]
     assert record.ended.result is not None, record.ended.reason

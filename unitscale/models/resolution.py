@@ -110,7 +110,8 @@ def _units(spec: JobSpec, examples: int, offer: Offer) -> Units:
     filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = offer.models[kind].sizes["width"]
-    if spec.units.parametrization is Parametrization.UMUP and spec.units.alphas is None:
+    has_alphas = spec.units.parametrization is Parametrization.UMUP and kind == "transformer"
+    if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
 
@@ -215,7 +216,7 @@ def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
 def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     kind = offer.kind(spec)
     entry = offer.models[kind]
-    sizes = ("width", "depth", "channels", "head_size", "context")
+    sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
     wrong = _unfit_sizes(_model(spec.model, entry)) if kind == "transformer" else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
@@ -269,11 +270,35 @@ def _last_batch(spec: JobSpec) -> float:
     return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
 
 
+def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    """A model with memory reads its text on from step to step, in as many places as its batch has examples."""
+    remembers, constant = bool(spec.model.memory_length), spec.batch_schedule.name == "constant"
+    cut, measured = spec.units.micro_batch_size is not None, spec.diagnostics.noise_scale
+    return [
+        (remembers and not constant, "/batch_schedule/name", "With memory_length the batch size is constant."),
+        (remembers and cut, "/units/micro_batch_size", "With memory_length a batch is one pass."),
+        (remembers and measured, "/diagnostics/noise_scale", "With memory_length no part of a batch stands alone."),
+        (remembers and spec.resources.devices > 1, "/resources/devices", "With memory_length a job has one device."),
+    ]
+
+
+def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
+    """What a plug-in's module holds and draws besides its weights is of one process, and of whole batches."""
+    own, measured = offer.models[offer.kind(spec)].package is not None, spec.diagnostics.noise_scale
+    scaled = spec.units.precision is Precision.FP16_MIXED
+    return [
+        (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
+        (own and measured, "/diagnostics/noise_scale", "The noise scale is not measured for a plug-in's model."),
+        (scaled and measured, "/diagnostics/noise_scale", "The noise scale is not measured in fp16-mixed."),
+    ]
+
+
 def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     checks = (
         *_precision_checks(spec, offer.kind(spec)),
+        *_memory_checks(spec),
+        *_own_module_checks(spec, offer),
         *_parametrization_checks(spec, offer),
-        (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
         (
             spec.batch_schedule.name == "noise-scale",
             "/batch_schedule/name",
@@ -290,7 +315,10 @@ def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
             f"{spec.task} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
-        (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
-        (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
+        (
+            spec.diagnostics.noise_scale and spec.resources.devices > 1,
+            "/diagnostics/noise_scale",
+            "The noise scale is measured on one device.",
+        ),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

@@ -2,10 +2,11 @@
 
 import time
 
-from unitscale.errors import NotFound
-from unitscale.models.datasets import Dataset, is_uploaded
+from unitscale.errors import NotFound, Unsupported
+from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
-from unitscale.models.offers import Offer
+from unitscale.models.offers import Need, Offer
+from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Datasets
@@ -31,17 +32,14 @@ class Intake:
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
-        uploaded, offer = await self._uploaded(spec, project), await self.offer()
-        resolved = resolve(spec, offer.device(spec), uploaded, offer)
-        steps = total_steps(resolved, volume_of(uploaded) or offer.volume(str(resolved.dataset)))
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, offer.needs(resolved))
+        resolved, volume, needs = await self._resolved(spec, project)
+        steps = total_steps(resolved, volume)
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
-        uploaded, offer = await self._uploaded(spec, project), await self.offer()
-        resolved = resolve(spec, offer.device(spec), uploaded, offer)
-        place = await self._jobs.place_of_next(resolved, offer.needs(resolved))
-        volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
+        resolved, volume, needs = await self._resolved(spec, project)
+        place = await self._jobs.place_of_next(resolved, needs)
         steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
 
@@ -56,6 +54,23 @@ class Intake:
     async def resume(self, job_id: str, project: str) -> Job:
         """Queue a paused job again. Raises NotFound, IllegalTransition."""
         return await self._jobs.resume(project, job_id)
+
+    async def _resolved(self, spec: JobSpec, project: str) -> tuple[JobSpec, Volume | None, tuple[Need, ...]]:
+        """The spec as it will run, how much it has to train on (None: what the catalog says), and what it needs."""
+        if spec.init_from is not None:
+            spec = await self._inherited(spec, spec.init_from.job, project)
+        uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        resolved = resolve(spec, offer.device(spec), uploaded, offer)
+        volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
+        return resolved, volume, offer.needs(resolved)
+
+    async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
+        try:
+            job = await self._jobs.get(project, origin)
+            checkpoints = await self._jobs.checkpoints(project, origin)
+        except NotFound as error:
+            raise Unsupported(error.message, (("/init_from/job", error.message),)) from error
+        return inherited(spec, job, [checkpoint.step for checkpoint in checkpoints])
 
     async def _uploaded(self, spec: JobSpec, project: str) -> Dataset | None:
         """The data set of the project that the spec names; None for the catalog's, and for one that is not there."""

@@ -1,47 +1,42 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unitscale.errors import Impossible
-from unitscale.models import specs as words
 from unitscale.models.datasets import Volume
-from unitscale.models.growth import Growth, growth
+from unitscale.models.growth import growth
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
-from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
-from worker.trainer.catalog import MODELS, TASKS, Laned, Model, check_known
+from worker.trainer.blueprint import Blueprint, Losses
+from worker.trainer.catalog import MODELS, Laned, check_known
+from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.modules import PlainModule
-from worker.trainer.engine.optimizer import optimizer
-from worker.trainer.engine.padding import pad_features
-from worker.trainer.engine.precision import NUMBERS, choose_products
+from worker.trainer.engine.noise import Noise
+from worker.trainer.engine.optimizer import Optimizer, optimizer
+from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.schedules import Rates
-from worker.trainer.engine.weights import Shapes, Weights
-from worker.trainer.exam import Exam, Forward
-from worker.trainer.material import Material
-from worker.trainer.plugins import OwnModel
-from worker.trainer.sources import Source
-from worker.trainer.units.plan import Plan
-from worker.trainer.units.tables import Kinds, Table
+from worker.trainer.engine.streams import StreamBatches
+from worker.trainer.exam import Exam, StreamedExam
+from worker.trainer.layers.memory import Memory
 
 
 class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches
+    batches: Batches | StreamBatches
     rates: Rates
     validation: Exam
     test: Exam
@@ -51,14 +46,15 @@ class Assembly(NamedTuple):
     folds: dict[str, float]
     """What a weight is multiplied by to be one of plain layers; 1 where it is not named."""
     scales: Scales | None = None
+    memory: Memory | None = None
+    """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
     module: PlainModule | None = None
     """Of a model that has no lanes."""
 
     @property
     def state(self) -> dict[str, Tensor]:
         """Name → (K, …): with the weights, all tensors that the next step depends on."""
-        held = self.module.state if self.module else {}
-        return {**self.learner.optimizer.state, **{f"held.{name}": tensor for name, tensor in held.items()}}
+        return {**self.learner.optimizer.state, **(self.module.state if self.module else {})}
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
@@ -67,168 +63,101 @@ class Assembly(NamedTuple):
         return {**weights, **(self.module.finished() if self.module else {})}
 
 
-def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
+def assemble(
+    specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None, ranks: Ranks | None = None
+) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
-    spec, seeds = specs[0], [spec.seed for spec in specs]
-    _begin(specs, source.volume)
-    task, material = TASKS[spec.task], _material(spec, source)
-    model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
-    kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
-    numbers = NUMBERS[spec.units.precision]
-    laned, place = isinstance(model, Laned), Place(device, numbers.kept)
-    weights = _weights(partial(_first, model, layers, kinds, table), kinds, laned, seeds, place)
-    module = None if laned else PlainModule(layers, *place)
-    alike = model, module, weights, specs, kinds, table
-    forward, folds = _forward(*alike)
-    training, *exams = [_laid_out(split, laned, len(specs), device) for split in material.splits]
-    width, steps = material.config["outputs"], total_steps(spec, source.volume)
-    grows = growth(spec)
-    rates = _rates(specs, grows, steps, device)
-
-    def losses(batch: Batch, parts: float = 1) -> Tensor:
-        return task.losses(forward(batch[0], parts), batch[1], width)
-
-    shares = {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}
-    update = optimizer(weights, specs, rates, shares)
-    scaled = Scaled(weights, update) if numbers.scaled else None
-    parts = Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None
-    learner = Learner(weights, losses, scaled or update, parts, scaled)
-    validation, test = (
-        Exam(task, material.config, forward, laid_out, split)
-        for laid_out, split in zip(exams, material.splits[1:], strict=True)
-    )
-    sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
-    scales = None
-    if spec.diagnostics.scales_every is not None:
-        probed, _ = _forward(*alike, probe := Probe())
-        scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
-    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales, module)
-
-
-def _begin(specs: Sequence[JobSpec], volume: Volume | None) -> None:
-    """Refuse what cannot be trained here, and set what is of the whole process."""
     check_known(specs[0].task, str(specs[0].model.kind))
-    _check_alike(specs, volume)
-    choose_products(specs[0].units.precision)
-    torch.manual_seed(specs[0].seed)  # for modules that draw numbers
+    _check_alike(specs, source.volume, ranks)
+    blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
+    memory = _memory(blueprint.spec)
+    losses, training = blueprint.losses(blueprint.forward(memory=memory)), blueprint.laid_out(blueprint.splits.training)
+    rates = _rates(specs, steps, device)
+    rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
+    parts = _accumulation(blueprint.spec, losses, ranks)
+    noise = _noise(blueprint, losses, parts, rule, training, steps)
+    scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
+    return Assembly(
+        learner=Learner(blueprint.weights, losses, scaled or rule, parts, ranks, noise, scaled),
+        batches=_batches(training, specs, memory),
+        rates=rates,
+        validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
+        test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
+        steps=steps,
+        config=_config(blueprint),
+        folds=blueprint.folds,
+        scales=_scales(blueprint),
+        memory=memory,
+        module=blueprint.module,
+    )
 
 
-def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
+def _memory(spec: JobSpec) -> Memory | None:
+    return Memory(spec.model.memory_length) if spec.model.memory_length else None
+
+
+def _accumulation(spec: JobSpec, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
+    size = spec.units.micro_batch_size
+    return Accumulation(losses, size, ranks) if size or ranks else None
+
+
+def _noise(
+    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, training: Batch, steps: int
+) -> Noise | None:
+    if not blueprint.spec.diagnostics.noise_scale:
+        return None
+    weights, name = blueprint.weights, blueprint.spec.optimizer.name
+    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, training, name)
+    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
+
+
+def _batches(training: Batch, specs: Sequence[JobSpec], memory: Memory | None) -> Batches | StreamBatches:
+    size, seeds, grows = int(specs[0].units.batch_size), [spec.seed for spec in specs], growth(specs[0])
+    if memory is not None:
+        return StreamBatches(*training, size, memory)
+    return Batches(*training, seeds, size) if grows is None else GrowingBatches(*training, seeds, grows)
+
+
+def _exam(blueprint: Blueprint, split: Examples, together: tuple[Ranks | None, Word]) -> Exam:
+    memory, (ranks, word) = _memory(blueprint.spec), together
+    how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
+    if memory is not None:
+        return StreamedExam(memory, *how)
+    return Exam(*how, (ranks, word) if ranks else None)
+
+
+def _scales(blueprint: Blueprint) -> Scales | None:
+    if blueprint.spec.diagnostics.scales_every is None:
+        return None
+    return Scales(blueprint.weights, blueprint.losses(blueprint.forward(probe=(probe := Probe()))), probe)
+
+
+def _rates(specs: Sequence[JobSpec], steps: int, device: str) -> Rates:
     peaks, schedules = [float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs]
     power = {"root": 0.5, "linear": 1.0}.get(specs[0].batch_schedule.rate_follows or "keep")
+    grows = growth(specs[0])
     if grows is None or power is None:
         return Rates(peaks, schedules, steps, device)
     last = int(specs[0].units.batch_size)
     return Rates(peaks, schedules, steps, device, lambda step: (grows.size(step) / last) ** power)
 
 
-def _material(spec: JobSpec, source: Source) -> Material:
-    splits = source.row.splits(source.tensors, spec.data.fraction, spec.model)
-    return TASKS[spec.task].prepare(splits, source.row.facts(source.tensors))
-
-
-def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
-    """A model's layers without numbers: first weights come from the parametrization, later ones from a file. Those
-    of a plug-in come with theirs."""
-    with torch.device("meta"):
-        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
-
-
-def shapes_of(layers: nn.Module) -> Shapes:
-    """Of the weights that learn."""
-    return {name: tuple(each.shape) for name, each in layers.named_parameters() if each.requires_grad}
-
-
-def table_of(units: Units, model: words.Model) -> Table:
-    """The table of a parametrization at the width of a model."""
-    return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
-
-
-class Place(NamedTuple):
-    """Where weights are kept, and in which numbers."""
-
-    device: str
-    dtype: torch.dtype
-
-
-def _weights(
-    first: Callable[[int], dict[str, Tensor]], kinds: Kinds, laned: bool, seeds: Sequence[int], place: Place
-) -> Weights:
-    shapes = {name: kind.shape for name, kind in kinds.items()}
-    weights = Weights(shapes, len(seeds), laned, *place)
-    for lane, seed in enumerate(seeds):
-        weights.write(lane, first(seed))
-    return weights
-
-
-def _first(model: Model | OwnModel, layers: nn.Module, kinds: Kinds, table: Table, seed: int) -> dict[str, Tensor]:
-    if isinstance(model, OwnModel):
-        return {name: layers.get_parameter(name).detach() for name in kinds}
-    return model.start(kinds, table, torch.Generator().manual_seed(seed))
-
-
-def _forward(
-    model: Model,
-    module: PlainModule | None,
-    weights: Weights,
-    specs: Sequence[JobSpec],
-    kinds: Kinds,
-    table: Table,
-    probe: Probe | None = None,
-) -> tuple[Forward, dict[str, float]]:
-    """The function of the group in the numbers it asks for, and by what its weights become those of plain layers."""
-    numbers, folds = NUMBERS[specs[0].units.precision], dict[str, float]()
-    like = weights.values.new_empty((), dtype=numbers.computed)
-    if isinstance(model, Laned):
-        alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
-        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
-        outputs, folds = function.outputs, function.folds()
-    else:
-        outputs = module.looked_at if probe else module.outputs
-    if isinstance(model, OwnModel) and numbers.kept is not numbers.computed:
-        return partial(_autocast, outputs, weights, numbers.computed), folds
-    if numbers.computed is torch.float32:
-        return lambda inputs, parts=1: outputs(weights.named, inputs, parts), folds
-    return partial(_in_fewer_bits, outputs, weights, numbers.computed), folds
-
-
-def _autocast(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
-    """Of a team's own module torch knows which operations take fewer bits."""
-    with torch.autocast(inputs.device.type, dtype):
-        return outputs(weights.named, inputs, parts).float()
-
-
-def _in_fewer_bits(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
-    cast = {name: weight.to(dtype) for name, weight in weights.named.items()}
-    return outputs(cast, inputs.to(dtype) if inputs.is_floating_point() else inputs, parts).float()
-
-
-def _laid_out(split: Examples, laned: bool, lanes: int, device: str) -> Batch:
-    """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
-    inputs, targets = split
-    if laned and inputs.is_floating_point():
-        inputs = pad_features(inputs.flatten(1))
-        targets = pad_features(targets) if targets.is_floating_point() else targets
-    return _shared(inputs.to(device), lanes), _shared(targets.to(device), lanes)
-
-
-def _shared(tensor: Tensor, lanes: int) -> Tensor:
-    return tensor.contiguous().expand(lanes, *tensor.shape)
-
-
-def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
+def _config(blueprint: Blueprint) -> dict[str, Any]:
+    spec = blueprint.spec
     return {
         "format": 1,
         "task": str(spec.task),
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **material.config,
+        **blueprint.config,
     }
 
 
-def _check_alike(specs: Sequence[JobSpec], volume: Volume | None) -> None:
+def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
+    if len(specs) > 1 and ranks is not None:
+        raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
         raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
     if any(_shape(spec, volume) != _shape(specs[0], volume) for spec in specs):
@@ -240,5 +169,5 @@ def _shape(spec: JobSpec, volume: Volume | None) -> tuple[Any, ...]:
     return (
         (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, volume)),
         (units.batch_size, units.micro_batch_size, units.precision, units.parametrization, units.base_width),
-        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics.scales_every),
+        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics),
     )

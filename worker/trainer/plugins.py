@@ -10,6 +10,7 @@ One that cannot be taken in is left out, with a word on why, and disturbs no oth
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -62,8 +63,9 @@ class OwnTask:
     task: Task
 
 
+@cache
 def install(trace: bool = False) -> Plugins:
-    """Add what installed packages bring to the tables of this process; what was added, and what could not be.
+    """Add what installed packages bring to the tables of this process, once; what was added, and what could not be.
 
     `trace` writes to stderr where each error came from.
     """

@@ -16,7 +16,7 @@ from unitscale.models.predictions import Sampling
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
-from worker.trainer.assembly import built, shapes_of, table_of
+from worker.trainer.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS, TASKS, check_known
 from worker.trainer.engine import modules
 from worker.trainer.generation import Writer

@@ -17,7 +17,6 @@ from worker.trainer.engine.timing import Clock
 def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapshot:
     """A copy of one lane as it stands after `step`, whose points have been sent."""
     optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.state.items()}
-    device = str(assembly.learner.weights.values.device)
     facts = {
         "step": step,
         "points": dict(course.points),
@@ -26,9 +25,13 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         "evaluation_seconds": course.evaluation_before + clock.evaluation(),
         "examples": assembly.batches.examples(step),
         "plateau": assembly.rates.plateaus[course.place].state,
-        "drawn": drawn(device) if assembly.module and assembly.module.draws else None,
+        "noise": assembly.learner.noise.tracks[course.place].state if assembly.learner.noise else None,
         "kernels": checkpoints.kernels(),
     }
+    if assembly.module is not None and assembly.module.draws:
+        facts["drawn"] = drawn(str(assembly.learner.weights.values.device))
+    if assembly.memory is not None:
+        facts["memory"] = assembly.memory.read(course.place)
     return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
 
 
@@ -42,7 +45,10 @@ def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
         raise Impossible(f"Jobs that stand at different steps ({sorted(steps)}) cannot be trained together.")
     for course in courses:
         if course.lane.resume:
-            _restore(course, assembly, checkpoints.read(Path(course.lane.resume.folder)))
+            snapshot = checkpoints.read(Path(course.lane.resume.folder))
+            _restore(course, assembly, snapshot)
+            if assembly.memory is not None:
+                assembly.memory.write(course.place, len(courses), snapshot.facts["step"], snapshot.facts["memory"])
     return steps.pop()
 
 
@@ -52,9 +58,11 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     for name, tensor in assembly.state.items():
         tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
+    if learner.noise is not None and facts.get("noise") is not None:
+        learner.noise.tracks[course.place].state = facts["noise"]
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
-    if facts.get("drawn"):
+    if "drawn" in facts:
         draw_on(facts["drawn"], str(learner.weights.values.device))
     if facts["kernels"]["threads"] != torch.get_num_threads():
         torch.set_num_threads(facts["kernels"]["threads"])

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+HELD = "held."
+
 
 class PlainModule:
     """A module that computes with weights from outside.
@@ -21,9 +23,9 @@ class PlainModule:
         frozen = {name: each.detach() for name, each in layers.named_parameters() if not each.requires_grad}
         held = {**frozen, **dict(layers.named_buffers())}
         saved = layers.state_dict(keep_vars=True).keys()
-        self.state = {name: _placed(tensor, device, kept).unsqueeze(0) for name, tensor in held.items()}
+        self._held = {name: _placed(tensor, device, kept) for name, tensor in held.items()}
+        self.state = {f"{HELD}{name}": tensor.unsqueeze(0) for name, tensor in self._held.items()}
         """Name → (1, …), with the lane axis that everything in a checkpoint has."""
-        self._held = {name: tensor[0] for name, tensor in self.state.items()}
         self._saved = saved
         self.draws = not all(tensor.is_meta for tensor in layers.parameters())
         """Whether it may draw numbers; models of the catalog never do."""
@@ -37,6 +39,13 @@ class PlainModule:
         """What belongs into the model's file beside its weights."""
         held = {name: tensor.clone() for name, tensor in self._held.items() if name in self._saved}
         return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in held.items()}
+
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Hold what another job's model held, as its file or its checkpoint names it."""
+        for name, tensor in self._held.items():
+            there = tensors.get(f"{HELD}{name}", tensors.get(name))
+            if there is not None:
+                tensor.copy_(there)
 
     def looked_at(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
         """The same without a trace: nothing it holds changes, nothing is drawn, though gradients are wanted."""
