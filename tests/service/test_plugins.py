@@ -1,5 +1,6 @@
 """Plug-ins: a package that is installed beside one of two nodes brings a model, data sets and a task of its own."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos import jobs
-from benchmarks.chaos.stack import Stack, until
+from benchmarks.chaos.stack import KEY, Stack, until
 from unitscale.errors import Unsupported, WrongInput
 from unitscale.models.jobs import State
 
@@ -70,6 +71,16 @@ def test_a_broken_plug_in_is_named_and_takes_nothing_down(caller, mixed):
     assert mixed.said("a plug-in is broken and left out") == 1
 
 
+def test_the_doctor_says_what_is_broken(mixed):
+    environment = {"UNITSCALE_URL": mixed.url, "UNITSCALE_API_KEY": KEY, "PATH": ""}
+    command = [sys.executable, "-m", "unitscale.cli", "doctor", "--json"]
+
+    said = json.loads(subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60).stdout)
+
+    assert [check["ok"] for check in said["data"] if check["name"] == "plug-ins"] == [False]
+    assert "shaky (acme-broken 0.1)" in str(said)
+
+
 def test_an_own_module_is_trained_and_asked(caller):
     job = caller.wait(caller.submit(SPIRALS | {"units": {"batch_size": 20}}).id)
 
@@ -121,3 +132,23 @@ def test_what_an_own_module_cannot_do_is_refused(caller):
         caller.submit(SPIRALS | {"units": {"parametrization": "u-mup"}})
 
     assert refused.value.fields[0][0] == "/units/parametrization"
+
+
+def test_a_format_that_no_worker_has_is_refused_with_those_they_have(caller):
+    with pytest.raises(Unsupported) as refused:
+        caller.submit({"task": "regression", "units": {"precision": "tf32"}})
+
+    assert refused.value.fields[0][0] == "/units/precision"
+    assert "connected workers offer fp32, bf16, bf16-mixed, fp8-simulated." in refused.value.message
+
+
+def test_a_data_set_that_was_brought_is_soon_offered(caller, mixed):
+    """What is missing is refused with the command that brings it; no worker needs to be started again."""
+    with pytest.raises(Unsupported, match="`make data` on a worker's machine brings it"):
+        caller.submit({"task": "text-generation"})
+
+    brought = mixed.folder / "cache" / "shakespeare-1.safetensors"
+    brought.write_bytes((mixed.folder / "cache" / "grammar-1.safetensors").read_bytes())
+    until(lambda: {d.name: d.available for d in caller.catalog().datasets}["shakespeare"], what="the data set")
+
+    assert caller.dry_run({"task": "text-generation"}).spec.dataset == "shakespeare"

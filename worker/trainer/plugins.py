@@ -98,7 +98,8 @@ def _dataset(point: EntryPoint, own: Any) -> CatalogDataset:
     if (entry.training_examples is None) == (entry.training_tokens is None):
         raise ValueError("its entry needs training_examples or training_tokens, not both")
     volume = Volume(entry.training_examples, entry.training_tokens)
-    DATASETS[point.name] = replace(own.rows, volume=volume, kept_as=f"{point.name}-of-{_package(point)}")
+    kept_as = f"{point.name}-of-{_package(point).replace(' ', '-')}"
+    DATASETS[point.name] = replace(own.rows, volume=volume, kept_as=kept_as)
     return entry.model_copy(update={"package": _package(point)})
 
 

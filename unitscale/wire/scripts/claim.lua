@@ -34,7 +34,7 @@ local function best()
 end
 
 local id, score = best()
-if not id then return '[]' end
+if not id then return call('EXISTS', keys.queue(queue)) == 1 and 'others' or '[]' end
 become(id, 'running')
 local time, band = now(), field(id, 'band')
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
