@@ -1,6 +1,7 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
 from worker.trainer import sources
 from worker.trainer.blueprint import Blueprint, Losses
-from worker.trainer.catalog import MODELS, Laned
+from worker.trainer.catalog import MODELS, Corrupting, Laned
 from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.corruption import CorruptedBatches
 from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.noise import Noise
@@ -29,12 +31,14 @@ from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
 
+AnyBatches = Batches | StreamBatches | CorruptedBatches
+
 
 class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches | StreamBatches
+    batches: AnyBatches
     rates: Rates
     validation: Exam
     test: Exam
@@ -69,7 +73,7 @@ def assemble(
         learner=Learner(
             blueprint.weights, losses, rule, parts, ranks, _noise(blueprint, losses, parts, rule, training, steps)
         ),
-        batches=_batches(training, specs, memory),
+        batches=_batches(blueprint, training, memory),
         rates=rates,
         validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
         test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
@@ -100,8 +104,16 @@ def _noise(
     return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
 
 
-def _batches(training: Batch, specs: Sequence[JobSpec], memory: Memory | None) -> Batches | StreamBatches:
-    size, seeds, grows = int(specs[0].units.batch_size), [spec.seed for spec in specs], growth(specs[0])
+def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None) -> AnyBatches:
+    seeds, task = [spec.seed for spec in blueprint.specs], blueprint.task
+    batches = _ordered(blueprint.spec, seeds, training, memory)
+    if not isinstance(task, Corrupting):
+        return batches
+    return CorruptedBatches(batches, seeds, partial(task.corrupted, config=blueprint.config))
+
+
+def _ordered(spec: JobSpec, seeds: Sequence[int], training: Batch, memory: Memory | None) -> Batches | StreamBatches:
+    size, grows = int(spec.units.batch_size), growth(spec)
     if memory is not None:
         return StreamBatches(*training, size, memory)
     return Batches(*training, seeds, size) if grows is None else GrowingBatches(*training, seeds, grows)
