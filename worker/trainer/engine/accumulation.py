@@ -1,5 +1,6 @@
 """Accumulation: the gradient of a batch from parts of it.  K lanes, B batch."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -12,6 +13,9 @@ Batch = tuple[Tensor, Tensor]
 
 Gradients = tuple[Tensor, ...]
 
+Hear = Callable[[float, Gradients], None]
+"""Is told of each part: its share of the batch, and what it adds to the gradients."""
+
 
 class Accumulation:
     """Losses (K,) of a whole batch and their gradients, `size` examples at a time: the mean over parts is weighted by
@@ -20,13 +24,21 @@ class Accumulation:
     def __init__(self, losses: Callable[[Batch, float], Tensor], size: int | None, ranks: Ranks | None = None) -> None:
         self._losses, self._size, self._ranks = losses, size, ranks
 
-    def __call__(self, batch: Batch, leaves: list[Tensor], ones: Tensor) -> tuple[Tensor, Gradients]:
+    def parts(self, batch: Batch) -> int:
+        """How many parts a batch comes in."""
+        return math.ceil(batch[0].shape[1] / self._size) if self._size else 1
+
+    def __call__(
+        self, batch: Batch, leaves: list[Tensor], ones: Tensor, hear: Hear | None = None
+    ) -> tuple[Tensor, Gradients]:
         whole, total, sums = batch[0].shape[1], torch.zeros_like(ones), None
         for part in self._parts(batch, whole):
             share = part[0].shape[1] / whole
             losses = self._losses(part, 1 / share) * share
             gradients = torch.autograd.grad(losses, leaves, ones)
             total += losses.detach()
+            if hear is not None:
+                hear(share, gradients)
             sums = gradients if sums is None else tuple(map(torch.add, sums, gradients))
         return total, sums or tuple(map(torch.zeros_like, leaves))
 
