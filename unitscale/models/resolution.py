@@ -304,9 +304,9 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
         (
-            spec.resources.devices > 1 and spec.diagnostics.noise_scale,
+            spec.diagnostics.noise_scale and spec.resources.devices > 1,
             "/diagnostics/noise_scale",
-            "The noise scale is measured on one device; ask for one, or leave it out.",
+            "The noise scale is measured on one device.",
         ),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

@@ -42,15 +42,15 @@ class Exam:
     def outputs(self) -> Tensor:
         """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
         if self._together is None:
-            return torch.cat([self._kept(*part) for part in self._all()], 1)
-        (ranks, word), parts = self._together, list(self._all())
+            return torch.cat([self._kept(*part) for part in self._parts()], 1)
+        parts, (ranks, word) = list(self._parts()), self._together
         return ranks.gathered(word, [truth.shape[1] for _, truth in parts], lambda place: self._kept(*parts[place]))
+
+    def _parts(self) -> Iterator[Batch]:
+        return zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True)
 
     def _kept(self, inputs: Tensor, truth: Tensor) -> Tensor:
         return self._task.kept(self._forward(inputs), truth, self._config["outputs"])
-
-    def _all(self) -> Iterator[Batch]:
-        return zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True)
 
     def losses(self, outputs: Tensor) -> list[float]:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
@@ -79,5 +79,5 @@ class StreamedExam(Exam):
     def outputs(self) -> Tensor:
         return super().outputs()[:, self._order.to(self._inputs.device)]
 
-    def _all(self) -> Iterator[Batch]:
+    def _parts(self) -> Iterator[Batch]:
         return islice(self._batches.start(1), self._streams.turns)

@@ -38,7 +38,10 @@ def begin(order: Train, courses: Sequence[Course], library: Path, ranks: Ranks |
     device = order.devices[ranks.number if ranks else 0]
     assembly = assemble([lane.spec for lane in order.lanes], device, library, order.lanes[0].dataset, ranks)
     origins.start(courses, assembly)
-    return assembly, snapshots.go_back(courses, assembly)
+    step = snapshots.go_back(courses, assembly)
+    if ranks is not None:
+        ranks.compare(assembly.learner.weights.values, *assembly.learner.optimizer.state.values())
+    return assembly, step
 
 
 def reason_for(error: BaseException) -> Reason:
