@@ -71,7 +71,7 @@ def assemble(
     parts = _accumulation(blueprint.spec, losses, ranks)
     return Assembly(
         learner=Learner(
-            blueprint.weights, losses, rule, parts, ranks, _noise(blueprint, losses, parts, rule, training, steps)
+            blueprint.weights, losses, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
         ),
         batches=_batches(blueprint, training, memory),
         rates=rates,
