@@ -54,9 +54,9 @@ class Slot:
         return ",".join(self.devices)
 
     @property
-    def device(self) -> str:
-        """The first device, as torch calls it."""
-        return "cpu" if self.devices[0].startswith("cpu") else self.devices[0]
+    def torch_devices(self) -> tuple[str, ...]:
+        """The devices, as torch calls them."""
+        return tuple("cpu" if device.startswith("cpu") else device for device in self.devices)
 
 
 async def supervise(slot: Slot) -> None:
@@ -99,7 +99,7 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
     if not brought:
         _all_gone(lanes, _reason_of(await trainer.gone()))
         return
-    await trainer.order(Train(device=slot.device, lanes=tuple(lane.order() for lane in brought)))
+    await trainer.order(Train(devices=slot.torch_devices, lanes=tuple(lane.order() for lane in brought)))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)
