@@ -15,6 +15,9 @@ from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec
 
+PREPARED = "prepared-1"
+"""The folder, in a data set's own, of what its check prepared. A change of content or order takes the next number."""
+
 
 class Resume(Answer):
     """Where an attempt starts from: a published checkpoint."""
