@@ -49,7 +49,7 @@ class Catalog(Answer):
     models: tuple[CatalogModel, ...]
     optimizers: tuple[str, ...] = ("sgd", "adamw")
     schedules: tuple[str, ...] = ("constant", "linear", "cosine", "wsd", "plateau")
-    batch_schedules: tuple[str, ...] = ("constant", "ramp")
+    batch_schedules: tuple[str, ...] = ("constant", "ramp", "noise-scale")
     precisions: tuple[str, ...] = ("fp32", "bf16", "bf16-mixed", "fp8-simulated")
     parametrizations: tuple[str, ...] = ("sp", "mup", "u-mup")
     devices: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
