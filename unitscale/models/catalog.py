@@ -56,6 +56,7 @@ class Catalog(Answer):
 
 
 _REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
+_SPEECH = TaskName.SPEECH_RECOGNITION
 
 CATALOG = Catalog(
     tasks=(
@@ -79,6 +80,19 @@ CATALOG = Catalog(
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
             defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
+        ),
+        CatalogTask(
+            name=_SPEECH,
+            datasets=("prompts",),
+            models=("speech-encoder",),
+            metrics=("cer", "wer"),
+            defaults={
+                "dataset": "prompts",
+                "model": "speech-encoder",
+                "epochs": 24,
+                "schedule": {"name": "cosine", "final_fraction": 0.01},
+                "optimizer": {"clip_norm": 1.0},
+            },
         ),
     ),
     datasets=(
@@ -118,6 +132,15 @@ CATALOG = Catalog(
             training_tokens=4_857_239,
             brought_by="make data",
         ),
+        CatalogDataset(
+            name="prompts",
+            task=_SPEECH,
+            content="what a telephone exchange says: short recordings of one speaker, 8 kHz (Debian package "
+            "asterisk-core-sounds-en)",
+            licence="CC-BY-SA-3.0",
+            training_examples=354,
+            brought_by="make data",
+        ),
     ),
     models=(
         CatalogModel(
@@ -144,6 +167,13 @@ CATALOG = Catalog(
             laned=False,
             content="`depth` 3 × 3 convolutions, ReLU, max-pooling; channels double; then one linear layer",
         ),
+        CatalogModel(
+            kind="speech-encoder",
+            tasks=(_SPEECH,),
+            sizes={"width": 128, "depth": 2},
+            laned=False,
+            content="two convolutions in time, then `depth` recurrent layers (GRU) of `width` in both directions; CTC",
+        ),
     ),
 )
 
@@ -156,12 +186,14 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("sgd", "sp", "mlp"): 0.05,
     ("sgd", "sp", "convnet"): 0.2,
     ("sgd", "sp", "transformer"): 0.2,
+    ("sgd", "sp", "speech-encoder"): 0.2,
     ("sgd", "mup", "mlp"): 0.05,
     ("sgd", "mup", "transformer"): 0.2,
     ("adamw", "sp", "linear"): 0.01,
     ("adamw", "sp", "mlp"): 1e-3,
     ("adamw", "sp", "convnet"): 3e-3,
     ("adamw", "sp", "transformer"): 6e-3,
+    ("adamw", "sp", "speech-encoder"): 3e-3,
     ("adamw", "mup", "mlp"): 1e-3,
     ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,

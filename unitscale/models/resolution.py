@@ -42,8 +42,8 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "dataset": dataset,
             "model": model,
             "units": units,
-            "optimizer": _optimizer(spec.optimizer),
-            "schedule": _schedule(spec.schedule),
+            "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
+            "schedule": _schedule(_under(spec.schedule, task.defaults.get("schedule", {}))),
             "budget": budget,
             "resources": spec.resources.model_copy(update={"device": device}),
         }
@@ -121,6 +121,13 @@ def _units(spec: JobSpec, examples: int, kind: str) -> Units:
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
+
+
+def _under(word: Word, defaults: Mapping[str, Any]) -> Word:
+    """A document with a task's own defaults under what its caller said; who names another kind gets none of them."""
+    said = {field: getattr(word, field) for field in word.model_fields_set}
+    alike = "name" not in said or said["name"] == defaults.get("name", said["name"])
+    return type(word).model_validate({**defaults, **said}) if alike else word
 
 
 def _filled(word: Word, defaults: Mapping[str, Any]) -> Word:

@@ -11,6 +11,7 @@ from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
+NUMBERS = 2**22  # of inputs in one forward pass, where examples are large
 
 Forward = Callable[..., Tensor]
 """(K, B, …), in how many parts a batch comes → (K, B, …, O)"""
@@ -25,7 +26,8 @@ class Exam:
         self._task, self._config, self._forward = task, config, forward
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
-        self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
+        size = self._inputs[0, :1].numel()  # numbers, or tokens, of an example
+        self._part = max(1, min(PART, NUMBERS // size) if self._inputs.is_floating_point() else PART // size)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:

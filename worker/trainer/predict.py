@@ -18,7 +18,7 @@ from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.assembly import built, shapes_of, table_of
-from worker.trainer.catalog import TASKS
+from worker.trainer.catalog import MODELS, TASKS, Laned
 from worker.trainer.generation import Writer
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.units.plan import Plan
@@ -63,7 +63,8 @@ def _load(folder: str) -> Trained:
     if model.kind == "transformer":
         return Trained(_writer(model, layers, weights, config), config)
     layers.load_state_dict(weights, assign=True)
-    return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
+    flat = isinstance(MODELS[str(model.kind)], Laned)
+    return Trained(nn.Sequential(nn.Flatten(), layers) if flat else layers, config)
 
 
 def _writer(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Writer:

@@ -1,0 +1,250 @@
+"""Speech: recordings become features, a model learns what is said in them, and tells what it hears."""
+
+import base64
+import hashlib
+import io
+import json
+import wave
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unitscale.models.datasets import Dataset
+from unitscale.models.resolution import resolve
+from unitscale.models.specs import JobSpec, TaskName
+from worker.pipe import Ask, Check, Lane
+from worker.trainer.checks.check import check
+from worker.trainer.data.mels import BANDS, FRAMES_A_SECOND, log_mels
+from worker.trainer.data.recordings import FRAMES_A_LETTER, NOTHING, fits, laid, spelled
+from worker.trainer.data.waves import samples
+from worker.trainer.models.speech_encoder import CONVOLUTIONS, STRIDE, Listener
+from worker.trainer.predict import answer
+from worker.trainer.tasks.speech_recognition import SpeechRecognition
+
+RATE = 8000
+PITCHES = {"a": 400, "б": 900, "ü": 1600, "字": 2600}
+"""Hertz of the tone that says a letter."""
+SPEC = {
+    "task": "speech-recognition",
+    "model": {"width": 32, "depth": 1},
+    "units": {"learning_rate": 0.01, "batch_size": 8},
+    "budget": {"epochs": 25},
+}
+
+
+def tone(hertz: float, seconds: float = 0.2, rate: int = RATE) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+
+
+def spoken(text: str, rate: int = RATE) -> np.ndarray:
+    """A tone for each letter, and a pause behind it."""
+    pause = np.zeros(rate // 20)
+    return np.concatenate([part for letter in text for part in (tone(PITCHES[letter], rate=rate), pause)])
+
+
+def wav(heard: np.ndarray, rate: int = RATE, width: int = 2, channels: int = 1) -> bytes:
+    numbers = np.repeat(np.round(heard * (2 ** (8 * width - 1) - 1)).astype(np.int64), channels)
+    data = (numbers + 128).astype("u1") if width == 1 else numbers.astype("<i8").view("u1").reshape(-1, 8)[:, :width]
+    with wave.open(file := io.BytesIO(), "wb") as opened:
+        opened.setnchannels(channels)
+        opened.setsampwidth(width)
+        opened.setframerate(rate)
+        opened.writeframes(data.tobytes())
+    return file.getvalue()
+
+
+def texts(count: int) -> list[str]:
+    draw = np.random.default_rng(0)
+    return ["".join(draw.choice(list(PITCHES), draw.integers(2, 5))) for _ in range(count)]
+
+
+def packed(members: dict[str, bytes]) -> bytes:
+    with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def manifest(said: list[str]) -> bytes:
+    return "\n".join(["file,text", *(f"{n}.wav,{text}" for n, text in enumerate(said))]).encode()
+
+
+def recordings(said: list[str], **more: bytes) -> bytes:
+    files = {f"{n}.wav": wav(spoken(text)) for n, text in enumerate(said)}
+    return packed(
+        {"manifest.csv": manifest(said), **files} | {name.replace("_", "."): data for name, data in more.items()}
+    )
+
+
+@pytest.fixture
+def checked(tmp_path):
+    """Checks an archive; what was found, and the folder."""
+
+    def run(content: bytes):
+        sha256 = hashlib.sha256(content).hexdigest()
+        folder = tmp_path / sha256
+        folder.mkdir(exist_ok=True)
+        (folder / "upload").write_bytes(content)
+        order = Check(
+            dataset="ds_x", folder=str(folder), format=".zip", sha256=sha256, task=TaskName.SPEECH_RECOGNITION
+        )
+        return check(order), folder
+
+    return run
+
+
+@pytest.fixture
+def record(checked, record_of, tmp_path):
+    """What is kept of a job that trains on an archive, before it does."""
+
+    def make(content: bytes, **spec):
+        found, folder = checked(content)
+        assert found.problem is None
+        dataset = Dataset.model_validate(
+            {"id": "ds_" + "0" * 20, "state": "ready", "task": "speech-recognition", "name": "x", "bytes": 1}
+            | {"sha256": "", "created_at": 0, "contents": found.contents}
+        )
+        resolved = resolve(JobSpec.model_validate({**SPEC, "dataset": dataset.id, **spec}), "cpu", dataset)
+        return record_of(Lane(job="j", attempt=1, spec=resolved, folder=str(tmp_path / "j-1"), dataset=str(folder)))
+
+    return make
+
+
+def ask(record, *inputs):
+    return answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=inputs))
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_a_tone_is_loudest_in_the_band_of_its_pitch(rate):
+    """Bands are equally wide in mels, 1127 · ln(1 + f / 700), from 20 Hz to half the rate."""
+    mels = 1127 * np.log1p(np.array([20, 1000, rate / 2]) / 700)
+    band = round((mels[1] - mels[0]) / (mels[2] - mels[0]) * (BANDS + 1)) - 1
+
+    features = log_mels(tone(1000, 1.0, rate), rate)
+
+    assert features.shape == (FRAMES_A_SECOND, BANDS)
+    assert set(features[5:-5].argmax(1)) <= {band - 1, band, band + 1}
+
+
+def test_twice_as_loud_is_a_logarithm_of_four_more():
+    features = [log_mels(loudness * tone(1000, 0.5), RATE)[10:-10].max(1) for loudness in (0.5, 1.0)]
+
+    np.testing.assert_allclose(features[1] - features[0], np.log(4), atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_a_recording_is_the_same_in_every_width_and_number_of_channels(width, channels):
+    heard = samples(io.BytesIO(wav(spoken("aб"), width=width, channels=channels)), RATE)
+
+    np.testing.assert_allclose(heard, spoken("aб"), atol=1.5 / 127 if width == 1 else 1e-4)
+
+
+@pytest.mark.parametrize("rate", [11025, 16000, 22050, 44100, 48000])
+def test_a_recording_at_another_rate_is_brought_to_the_one_asked_for(rate):
+    heard = samples(io.BytesIO(wav(tone(900, 1.0, rate), rate)), RATE)
+
+    assert abs(len(heard) - RATE) <= 1
+    np.testing.assert_allclose(heard[500:7500], tone(900, 1.0)[500:7500], atol=0.01)
+
+
+def test_equal_neighbours_need_a_pause_between_them():
+    assert fits("ab", 2 * FRAMES_A_LETTER)
+    assert not fits("aa", 2 * FRAMES_A_LETTER)
+    assert FRAMES_A_LETTER == STRIDE**CONVOLUTIONS
+
+
+@pytest.fixture
+def listener() -> Listener:
+    torch.manual_seed(0)
+    return Listener(BANDS, 16, 2, 5).eval()
+
+
+def test_a_recording_is_heard_alike_beside_a_longer_one(listener):
+    short, long = (laid(log_mels(spoken(text), RATE), 200) for text in ("aб", "aбü字aбü"))
+
+    alone = listener(torch.from_numpy(short[None]))
+    beside = listener(torch.from_numpy(np.stack([short, long])))[:1]
+
+    torch.testing.assert_close(alone, beside[:, : alone.shape[1]], atol=1e-5, rtol=1e-5)
+    assert (beside[:, alone.shape[1] :].argmax(-1) == 0).all()
+
+
+def test_what_stands_behind_a_recording_changes_no_loss(listener):
+    task, short = SpeechRecognition(), laid(log_mels(spoken("aб"), RATE), 200)
+    targets = torch.from_numpy(spelled(["aб"], list(PITCHES)))[None]
+    padded = torch.nn.functional.pad(targets, (0, 3), value=NOTHING)
+    long = laid(log_mels(spoken("aбü字aбü"), RATE), 200)
+
+    alone = task.losses(listener(torch.from_numpy(short[None]))[None], targets, 5)
+    both = listener(torch.from_numpy(np.stack([short, long])))[None, :1]
+
+    torch.testing.assert_close(alone, task.losses(both, padded, 5), atol=1e-5, rtol=1e-5)
+
+
+def test_the_loss_is_the_sum_over_all_ways_to_say_a_text():
+    """Three frames say "ab": aab, abb, ab-, a-b, -ab."""
+    torch.manual_seed(1)
+    outputs = torch.randn(1, 1, 3, 3)
+    chances = outputs[0, 0].softmax(-1)
+    ways = [(1, 1, 2), (1, 2, 2), (1, 2, 0), (1, 0, 2), (0, 1, 2)]
+    expected = -torch.stack([chances[range(3), way].prod() for way in ways]).sum().log() / 2
+
+    loss = SpeechRecognition().losses(outputs, torch.tensor([[[0, 1, NOTHING]]]), 3)
+
+    torch.testing.assert_close(loss, expected[None])
+
+
+def test_what_tones_spell_is_learnt_and_told(train, record):
+    ended = train(record(recordings(texts(80))))[0]
+
+    result = ended.ended.result
+    assert result.metrics["cer"] < 0.1
+    assert result.test_metrics["wer"] < 0.3
+    loud = wav(spoken("ü字aб", 44100), 44100, channels=2)
+    assert ask(ended, encoded(wav(spoken("aбü"))), encoded(loud)).outputs == ("aбü", "ü字aб")
+    told = json.loads((Path(ended.lane.folder) / "artifacts" / "transcripts.json").read_text())
+    assert len(told) >= 8
+    assert sum(each["said"] == each["heard"] for each in told) >= 0.7 * len(told)
+
+
+def test_a_run_paused_twice_is_bitwise_the_undisturbed_run(train, record):
+    content, spec = recordings(texts(30)), {"budget": {"epochs": 6}}
+
+    def pausing(kind):
+        return lambda message: "pause" if message.say == kind else None
+
+    undisturbed = train(record(content, **spec))[0]
+    once = train(record(content, **spec), wish=pausing("started"))[0]
+    twice = train(once.next_record(), wish=pausing("points"))[0]
+    resumed = train(twice.next_record())[0]
+
+    assert once.saved.step < resumed.points("train_loss")["step"][-1]
+    assert resumed.curves == undisturbed.curves
+    assert all(torch.equal(tensor, resumed.weights()[name]) for name, tensor in undisturbed.weights().items())
+
+
+@pytest.mark.parametrize("units", [{"micro_batch_size": 4}, {"precision": "bf16-mixed"}, {"precision": "bf16"}])
+def test_other_units_train_too(train, record, units):
+    result = train(record(recordings(texts(30)), units={**SPEC["units"], **units}, budget={"epochs": 2}))[
+        0
+    ].ended.result
+
+    assert result.train_loss < 10
+
+
+@pytest.mark.parametrize("wrong", [3, None, ["x"], "no base64!", encoded(b"no wave"), encoded(wav(np.zeros(170_000)))])
+def test_what_is_no_recording_is_named(train, record, wrong):
+    trained = train(record(recordings(texts(12)), budget={"steps": 1}))[0]
+
+    answered = ask(trained, encoded(wav(spoken("a"))), wrong)
+
+    assert answered.outputs is None
+    assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
