@@ -43,7 +43,8 @@ class Train(Answer):
     """Train these jobs together, then exit."""
 
     do: Literal["train"] = "train"
-    device: str = "cpu"
+    devices: tuple[str, ...] = ("cpu",)
+    """As torch calls them. On several, one job trains data-parallel."""
     lanes: tuple[Lane, ...]
 
 

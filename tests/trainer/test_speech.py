@@ -177,6 +177,12 @@ def test_a_recording_is_heard_alike_beside_a_longer_one(listener):
     assert (beside[:, alone.shape[1] :].argmax(-1) == 0).all()
 
 
+def test_no_frame_is_lost_in_fewer_bits(listener):
+    features = torch.from_numpy(laid(np.zeros((799, BANDS)), 900))[None]
+
+    assert listener.bfloat16()(features.bfloat16()).shape[1] == -(-799 // FRAMES_A_LETTER)
+
+
 def test_what_stands_behind_a_recording_changes_no_loss(listener):
     task, short = SpeechRecognition(), laid(log_mels(spoken("aб"), RATE), 200)
     targets = torch.from_numpy(spelled(["aб"], list(PITCHES)))[None]

@@ -17,7 +17,7 @@ from unitscale.models.specs import TaskName
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
-from worker.trainer.assembly import built, shapes_of, table_of
+from worker.trainer.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS, TASKS, Laned
 from worker.trainer.generation import Writer
 from worker.trainer.models.transformer import Transformer

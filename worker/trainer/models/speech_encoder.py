@@ -43,7 +43,7 @@ class Listener(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(B, F, M + 1), whose last feature is 1 where a frame is real → (B, F', O), as long as the longest."""
-        lengths = inputs[..., -1].sum(1).long().clamp(min=1)
+        lengths = (inputs[..., -1] > 0).sum(1).clamp(min=1)
         x = inputs[:, : int(lengths.max()), :-1].to(self.readout.weight.dtype).transpose(1, 2)
         for convolution in self.convolutions:
             lengths = (lengths - 1) // STRIDE + 1
