@@ -89,8 +89,9 @@ CATALOG = Catalog(
             defaults={
                 "dataset": "prompts",
                 "model": "speech-encoder",
-                "epochs": 24,
-                "schedule": {"name": "cosine", "final_fraction": 0.01},
+                "epochs": 16,
+                "batch_size": 16,
+                "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
                 "optimizer": {"clip_norm": 1.0},
             },
         ),
@@ -172,7 +173,7 @@ CATALOG = Catalog(
             tasks=(_SPEECH,),
             sizes={"width": 128, "depth": 2},
             laned=False,
-            content="two convolutions in time, then `depth` recurrent layers (GRU) of `width` in both directions; CTC",
+            content="a convolution in time, then `depth` recurrent layers (GRU) of `width` in both directions; CTC",
         ),
     ),
 )

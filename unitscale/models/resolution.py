@@ -105,7 +105,7 @@ def _model(model: Model, kind: str) -> Model:
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    batch = {"full": used, "auto": _auto_batch(spec)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
         rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
@@ -116,6 +116,10 @@ def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
+
+
+def _auto_batch(spec: JobSpec) -> int:
+    return TASKS[spec.task].defaults.get("batch_size", AUTO_BATCH)
 
 
 def _optimizer(optimizer: Optimizer) -> Optimizer:
@@ -274,7 +278,7 @@ def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
 
 def _last_batch(spec: JobSpec) -> float:
     size = spec.units.batch_size
-    return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
+    return size if isinstance(size, int) else _auto_batch(spec) if size == "auto" else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:

@@ -11,8 +11,8 @@ from worker.trainer.data.waves import LONGEST_SECONDS
 MOST_FRAMES = round(LONGEST_SECONDS * FRAMES_A_SECOND)
 NOTHING = -1
 """Stands behind the letters of a text that is shorter than the longest."""
-FRAMES_A_LETTER = 4
-"""A model looks at every fourth frame, and hears one letter in it at most."""
+FRAMES_A_LETTER = 3
+"""A model looks at every third frame, and hears one letter in it at most."""
 
 
 def laid(features: np.ndarray, frames: int) -> np.ndarray:

@@ -17,8 +17,6 @@ from worker.trainer.data.recordings import MOST_FRAMES, NOTHING, laid
 from worker.trainer.data.waves import Unheard, samples
 from worker.trainer.material import Material
 
-BLANK = 0
-"""The output that stands for no letter; letter p of the alphabet is output p + 1."""
 PIECE = 256  # recordings whose features are looked at together, in double precision
 MOST_SHOWN = 1000
 
@@ -26,7 +24,8 @@ MOST_SHOWN = 1000
 class SpeechRecognition:
     """Connectionist temporal classification (CTC): every frame says a letter or nothing, and equal neighbours are one.
 
-    A frame behind a recording's end says nothing for certain, so that it changes neither loss nor text.
+    Letter p of the alphabet is output p; the last one, the blank, says nothing. A frame behind a recording's end says
+    nothing for certain, so that it changes neither loss nor text.
     """
 
     def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
@@ -94,15 +93,15 @@ def _nats(outputs: Tensor, targets: Tensor, width: int) -> Tensor:
     letters = targets.flatten(0, 1).long().cpu()
     lengths = (letters != NOTHING).sum(1)
     frames = lengths.new_full(lengths.shape, len(chances))
-    spelled = (letters + 1).clamp(min=1)  # what stands behind a text is not looked at
-    nats = functional.ctc_loss(chances, spelled, frames, lengths, BLANK, "none", zero_infinity=True)
+    spelled = letters.clamp(min=0)  # what stands behind a text is not looked at
+    nats = functional.ctc_loss(chances, spelled, frames, lengths, width - 1, "none", zero_infinity=True)
     return (nats / lengths.clamp(min=1)).view(targets.shape[:2]).to(outputs.device)
 
 
 def _heard(outputs: Tensor) -> list[Tensor]:
     """The likeliest output of each frame, equal neighbours as one, without blanks.  (N, F, O) → letters of each"""
-    rows = (torch.unique_consecutive(row) for row in outputs.argmax(-1).cpu())
-    return [row[row != BLANK] - 1 for row in rows]
+    rows, blank = (torch.unique_consecutive(row) for row in outputs.argmax(-1).cpu()), outputs.shape[-1] - 1
+    return [row[row != blank] for row in rows]
 
 
 def _texts(letters: Tensor, config: dict[str, Any]) -> list[str]:
