@@ -13,7 +13,7 @@ from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
-from unitscale.models.specs import JobSpec
+from unitscale.models.specs import JobSpec, TaskName
 
 
 class Resume(Answer):
@@ -71,6 +71,7 @@ class Check(Answer):
     dataset: str
     folder: str
     """Absolute path of the data set's folder: the file `upload` lies in it."""
+    task: TaskName | None = None
     format: str
     """The ending of the file's name: `.csv`."""
     target: str | None = None

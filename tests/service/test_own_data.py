@@ -164,3 +164,19 @@ def test_a_text_in_any_alphabet_is_learned_and_continued(client, tmp_path):
     assert job.state is State.SUCCEEDED, job.reason
     assert job.result.test_metrics["bits_per_character"] < 1
     assert "可" in client.predict(job.id, ["道可道，非常道。\n"]).outputs[0]
+
+
+def test_pairs_are_uploaded_learned_and_translated(client, tmp_path):
+    numbers = ["eins", "zwei", "drei", "四", "fünf", "six"]
+    pairs = [(f"{a} + {b}", f"{numbers[a]} und {numbers[b]}") for a in range(6) for b in range(6)] * 5
+    (tmp_path / "zahlen.tsv").write_text("".join(f"{one}\t{other}\n" for one, other in pairs), encoding="utf-8")
+    dataset = client.checked(client.upload(tmp_path / "zahlen.tsv", "translation").id)
+    model = {"width": 32, "depth": 1, "head_size": 16, "context": 12}
+    spec = {"task": "translation", "dataset": dataset.id, "model": model, "units": {"learning_rate": 0.005}}
+    job = client.wait(client.submit(spec | {"budget": {"steps": 200}}).id)
+
+    assert (dataset.rows, dataset.contents.with_context) == (180, False)
+    assert job.state is State.SUCCEEDED, job.reason
+    assert job.result.metrics.keys() == job.result.test_metrics.keys() == {"perplexity", "bleu", "chrf"}
+    assert client.predict(job.id, ["3 + 4"]).outputs == ("四 und fünf",)
+    assert "tokenizer.json" in {artifact.name for artifact in client.artifacts(job.id)}

@@ -16,6 +16,8 @@ FORMATS: dict[TaskName, tuple[str, ...]] = {
     TaskName.REGRESSION: (".csv",),
     TaskName.IMAGE_CLASSIFICATION: (".npz", ".zip"),
     TaskName.TEXT_GENERATION: (".txt", ".jsonl"),
+    TaskName.TRANSLATION: (".jsonl", ".tsv"),
+    TaskName.QUESTION_ANSWERING: (".jsonl",),
 }
 """What can be uploaded for each task, by the ending of the file's name."""
 
@@ -64,7 +66,7 @@ class Contents(Answer):
     """What a check found in a data set."""
 
     rows: int
-    """Rows of a table, images, lines of text, or documents."""
+    """Rows of a table, images, lines of text, documents, or pairs."""
     splits: Splits
     shape: tuple[int, ...] = ()
     """Of one example: (features,), or (height, width, channels)."""
@@ -74,6 +76,8 @@ class Contents(Answer):
     classes: tuple[int | str, ...] = ()
     characters: int | None = None
     """Of a text; its splits are counted in characters too."""
+    with_context: bool | None = None
+    """Of pairs of texts: whether each row has a context in which its answer is to be found."""
 
     @property
     def volume(self) -> Volume:

@@ -1,6 +1,6 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
-from worker.trainer.catalog import MODELS, TASKS, Laned, Model
+from worker.trainer.catalog import MODELS, TASKS, Laned, Model, Task, Uneven
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
@@ -30,6 +30,7 @@ from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Exam, Forward
 from worker.trainer.material import Material
+from worker.trainer.sequences import VOCABULARY
 from worker.trainer.sources import Source
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kinds, Table
@@ -54,6 +55,12 @@ class Assembly(NamedTuple):
         """One lane's weights, as its files hold them: in fp32."""
         read = self.learner.weights.read(lane)
         return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+
+    def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Plain layers with such weights, on the CPU."""
+        layers = built(words.Model.model_validate(self.config["model"]), self.config)
+        layers.load_state_dict({name: weight.cpu() for name, weight in weights.items()}, assign=True)
+        return layers
 
 
 def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
@@ -80,11 +87,11 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
         weights,
         losses,
         optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
-        Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
+        _accumulation(task, losses, spec.units.micro_batch_size),
     )
     validation, test = (
-        Exam(task, material.config, forward, laid_out, split)
-        for laid_out, split in zip(exams, material.splits[1:], strict=True)
+        Exam(task, material.config, forward, *each)
+        for each in zip(exams, material.splits[1:], material.asked, strict=True)
     )
     sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
     scales = None
@@ -92,6 +99,10 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
         probed, _ = _forward(*alike, probe := Probe())
         scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
     return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales)
+
+
+def _accumulation(task: Task, losses: Callable[..., Tensor], size: int | None) -> Accumulation | None:
+    return Accumulation(losses, size, task.terms if isinstance(task, Uneven) else None) if size else None
 
 
 def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
@@ -104,8 +115,9 @@ def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: s
 
 
 def _material(spec: JobSpec, source: Source) -> Material:
-    splits = source.row.splits(source.tensors, spec.data.fraction, spec.model)
-    return TASKS[spec.task].prepare(splits, source.row.facts(source.tensors))
+    tensors = source.row.ready(source.tensors, spec)
+    splits = source.row.splits(tensors, spec.data.fraction, spec.model)
+    return TASKS[spec.task].prepare(splits, source.row.facts(tensors))
 
 
 def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
@@ -190,7 +202,7 @@ def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **material.config,
+        **{name: value for name, value in material.config.items() if name != VOCABULARY},
     }
 
 

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from worker.trainer.catalog import Task
+from unitscale.models.predictions import Sampling
+from worker.trainer.answers import Responder
+from worker.trainer.catalog import Task, Writing
 from worker.trainer.data.examples import Examples
+from worker.trainer.data.pairs import Asked
 from worker.trainer.engine.loop import Batch
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
@@ -20,8 +23,15 @@ class Exam:
     """Loss, metrics and documents of every lane on one split."""
 
     def __init__(
-        self, task: Task, config: dict[str, Any], forward: Forward, laid_out: Batch, examples: Examples
+        self,
+        task: Task,
+        config: dict[str, Any],
+        forward: Forward,
+        laid_out: Batch,
+        examples: Examples,
+        asked: Asked | None = None,
     ) -> None:
+        self._asked = asked
         self._task, self._config, self._forward = task, config, forward
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
@@ -43,6 +53,19 @@ class Exam:
 
     def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
         return self._task.documents(self._real(outputs, lane), self._truth, self._config)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is something to be written."""
+        return isinstance(self._task, Writing) and self._asked is not None
+
+    def written(self, layers: nn.Module) -> dict[str, float]:
+        """What it is worth what a model writes, by its likeliest tokens. It takes a while: once, at the end."""
+        if not isinstance(self._task, Writing) or self._asked is None:
+            return {}
+        sources = self._task.read(tuple(source for source, _ in self._asked), self._config)
+        outputs = Responder(layers).continued(sources, Sampling())
+        return self._task.graded(self._task.answers(outputs, self._config), self._asked)
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()

@@ -17,10 +17,13 @@ from unitscale.models.specs import TaskName
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
+from worker.trainer.answers import Responder
 from worker.trainer.assembly import built, shapes_of, table_of
 from worker.trainer.catalog import TASKS
 from worker.trainer.generation import Writer
+from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.models.transformer import Transformer
+from worker.trainer.sequences import TOKENIZER, VOCABULARY
 from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
@@ -29,7 +32,7 @@ KEPT = 8  # models of the latest asks
 class Trained(NamedTuple):
     """A model as it was left: its plain layers, or what continues texts with it."""
 
-    model: nn.Module | Writer
+    model: nn.Module | Writer | Responder
     config: dict[str, Any]
 
 
@@ -48,7 +51,7 @@ def answer(ask: Ask) -> Answered:
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder)
     task = TASKS[TaskName(config["task"])]
-    if isinstance(model, Writer):
+    if isinstance(model, Writer | Responder):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
@@ -60,9 +63,13 @@ def _load(folder: str) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
     model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
     layers = built(model, config)
+    if (tokenizer := Path(folder) / TOKENIZER).exists():
+        config[VOCABULARY] = tokenizer.read_text()
     if model.kind == "transformer":
         return Trained(_writer(model, layers, weights, config), config)
     layers.load_state_dict(weights, assign=True)
+    if isinstance(layers, EncoderDecoder):
+        return Trained(Responder(layers), config)
     return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
 
 

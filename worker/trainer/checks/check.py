@@ -7,6 +7,7 @@ from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.pipe import Check, Checked
 from worker.trainer.checks.arrays import check_arrays
+from worker.trainer.checks.pairs import PAIRED, check_pairs
 from worker.trainer.checks.pictures import check_pictures
 from worker.trainer.checks.tables import check_table
 from worker.trainer.checks.texts import check_documents, check_text
@@ -42,6 +43,10 @@ def _prepare(order: Check) -> Contents:
 
 
 def _read(order: Check, file: Path, unfinished: Path) -> Contents:
+    if order.task in PAIRED:
+        paired, contents = check_pairs(file, order.format, order.task, order.sha256)
+        uploaded.write(unfinished, paired)
+        return contents
     match order.format:
         case ".csv":
             arrays, contents = check_table(file, order.target, order.sha256)
@@ -55,5 +60,5 @@ def _read(order: Check, file: Path, unfinished: Path) -> Contents:
             return check_documents(file, unfinished / uploaded.TENSORS)
         case other:
             raise BadDataset(f"This worker cannot read {other} files.")
-    uploaded.write(unfinished, arrays.inputs, arrays.targets)
+    uploaded.write(unfinished, {"inputs": arrays.inputs, "targets": arrays.targets})
     return contents
