@@ -292,7 +292,7 @@ def test_a_mean_over_terms_is_found_in_parts():
         return task.losses(batch[0] @ weight, batch[1], 7)
 
     whole = losses((inputs, targets))
-    total, (gradient,) = Accumulation(losses, 3, task.terms)((inputs, targets), [weight], torch.ones(1))
+    total, (gradient,) = Accumulation(losses, 3, terms=task.terms)((inputs, targets), [weight], torch.ones(1))
 
     torch.testing.assert_close(total, whole.detach())
     torch.testing.assert_close(gradient, torch.autograd.grad(whole, weight, torch.ones(1))[0])

@@ -89,7 +89,7 @@ CATALOG = Catalog(
             defaults={
                 "dataset": "kjv-reina-valera",
                 "model": "encoder-decoder",
-                "steps": 600,
+                "steps": 400,
                 "tokenizer": "bpe",
                 "vocabulary": 4096,
             },
@@ -102,7 +102,7 @@ CATALOG = Catalog(
             defaults={
                 "dataset": "trivia",
                 "model": "encoder-decoder",
-                "steps": 600,
+                "steps": 400,
                 "tokenizer": "bpe",
                 "vocabulary": 4096,
             },
@@ -192,7 +192,7 @@ CATALOG = Catalog(
         CatalogModel(
             kind="transformer",
             tasks=(_TEXT,),
-            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
+            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64, "memory_length": 0},
             laned=True,
             content="decoder of `depth` blocks: rotary positions, RMSNorm, causal attention, SwiGLU of 2 × `width`",
         ),

@@ -18,7 +18,7 @@ from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.answers import Responder
-from worker.trainer.assembly import built, shapes_of, table_of
+from worker.trainer.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import TASKS
 from worker.trainer.generation import Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
