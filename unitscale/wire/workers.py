@@ -51,7 +51,11 @@ def waits_for(queue: str, position: int, workers: Sequence[Worker], needs: Seque
     if not workers:
         why = "No worker is connected; the job starts when one connects (`unitscale worker`)."
     elif not there:
-        why = f"No connected worker has a slot of {devices} {device} device(s); the job starts when one connects."
+        slot = ",".join(f"{device}:{number}" for number in range(int(devices)))
+        why = (
+            f"No connected worker has a slot of {devices} {device} device(s); "
+            f"the job starts when one connects (`unitscale worker --slots {slot}`)."
+        )
     elif not slots:
         names = ", ".join(name for _, name in needs)
         why = f"No connected worker of queue {queue} can do what it needs ({names}); the job starts when one can."

@@ -36,8 +36,9 @@ class Blueprint:
         self.specs, self.spec, self.device = specs, specs[0], device
         spec = self.spec
         self.task, self.model = TASKS[spec.task], MODELS[str(spec.model.kind)]
-        self.splits, self.config = self.task.prepare(
-            source.row.splits(source.tensors, spec.data.fraction, spec.model), source.row.facts(source.tensors)
+        tensors = source.row.ready(source.tensors, spec)
+        self.splits, self.config, self.asked = self.task.prepare(
+            source.row.splits(tensors, spec.data.fraction, spec.model), source.row.facts(tensors)
         )
         choose_products(spec.units.precision)
         torch.manual_seed(spec.seed)  # for modules that draw numbers

@@ -29,10 +29,10 @@ class Learner:
     optimizer: Optimizer
     accumulation: Accumulation | None = None
     """How losses and gradients are found where a batch is too large for one pass, or shared by several ranks."""
-    ranks: Ranks | None = None
-
     noise: Noise | None = None
     """Where the noise of the gradients is measured."""
+    ranks: Ranks | None = None
+    """Where a job has several devices."""
     scaled: Scaled | None = None
     """The optimizer, where it wants the gradients of scaled losses."""
 
