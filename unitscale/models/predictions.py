@@ -21,7 +21,8 @@ class Sampling(Document):
 
 
 class PredictionRequest(Document):
-    """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued."""
+    """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued,
+    recordings (base64 WAV)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,6 +40,6 @@ class PredictionRequest(Document):
 
 
 class Predictions(Answer):
-    """One output for each input: a number, `{"label", "probabilities"}`, or a text's continuation."""
+    """One output for each input: a number, `{"label", "probabilities"}`, a text's continuation, or a transcript."""
 
     outputs: tuple[Any, ...]
