@@ -15,6 +15,9 @@ from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec, TaskName
 
+PREPARED = "prepared-1"
+"""The folder, in a data set's own, of what its check prepared. A change of content or order takes the next number."""
+
 
 class Resume(Answer):
     """Where an attempt starts from: a published checkpoint."""
@@ -116,6 +119,8 @@ class Points(Answer):
     say: Literal["points"] = "points"
     job: str
     step: int
+    steps: int
+    """Of the whole run, as far as is known: fewer, where batches have grown."""
     curves: dict[str, Stretch]
     training_seconds: float
     """Over all attempts, evaluation not counted."""

@@ -10,17 +10,19 @@ from torch import Tensor, nn
 from unitscale.models import specs
 from unitscale.models.specs import TaskName
 from worker.trainer.data import diabetes, digits, grammar, linear, prompts, shakespeare
-from worker.trainer.data.examples import Splits, cut
+from worker.trainer.data.examples import Examples, Splits, cut
 from worker.trainer.data.packages import absent
 from worker.trainer.data.text import cut_text
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
+from worker.trainer.models.encoder import Encoder
 from worker.trainer.models.linear import Linear
 from worker.trainer.models.mlp import Mlp
 from worker.trainer.models.speech_encoder import SpeechEncoder
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.image_classification import ImageClassification
+from worker.trainer.tasks.masked_language_modeling import MaskedLanguageModeling
 from worker.trainer.tasks.regression import Regression
 from worker.trainer.tasks.speech_recognition import SpeechRecognition
 from worker.trainer.tasks.text_generation import TextGeneration
@@ -61,6 +63,13 @@ class Laned(Protocol):
     """A model that computes K lanes at once."""
 
     def lanes(self, plan: Plan) -> Function: ...
+
+
+@runtime_checkable
+class Corrupting(Protocol):
+    """A task whose training examples are spoilt, each step anew."""
+
+    def corrupted(self, examples: Examples, generator: torch.Generator, config: dict[str, Any]) -> Examples: ...
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ TASKS: dict[TaskName, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
     TaskName.TEXT_GENERATION: TextGeneration(),
+    TaskName.MASKED_LANGUAGE_MODELING: MaskedLanguageModeling(),
     TaskName.SPEECH_RECOGNITION: SpeechRecognition(),
 }
 
@@ -112,6 +122,7 @@ MODELS: dict[str, Model] = {
     "mlp": Mlp(),
     "convnet": Convnet(),
     "transformer": Transformer(),
+    "encoder": Encoder(),
     "speech-encoder": SpeechEncoder(),
 }
 

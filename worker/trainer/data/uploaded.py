@@ -16,11 +16,10 @@ from torch import Tensor
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
+from worker.pipe import PREPARED
 from worker.trainer.durable import sync_folder
 
 UPLOAD = "upload"
-PREPARED = "prepared-1"
-"""A change of content or order takes the next number."""
 TENSORS, CONTENTS = "data.safetensors", "contents.json"
 
 
