@@ -50,7 +50,7 @@ class PredictionRequest(Document):
 
 
 class Predictions(Answer):
-    """One output for each input: a number, `{"label", "probabilities"}`, or a text: what follows, a translation, an answer,
-    a transcript."""
+    """One output for each input: a number, `{"label", "probabilities"}`, or a text: what follows, a translation,
+    an answer, a transcript."""
 
     outputs: tuple[Any, ...]
