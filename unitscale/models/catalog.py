@@ -130,7 +130,7 @@ CATALOG = Catalog(
             defaults={
                 "dataset": "prompts",
                 "model": "speech-encoder",
-                "epochs": 16,
+                "epochs": 20,
                 "batch_size": 16,
                 "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
                 "optimizer": {"clip_norm": 1.0},
