@@ -206,7 +206,7 @@ class JobLane:
         return Advance(before.get("step", 0), self._steps, *seconds, before.get("examples", 0))
 
     def _advance(self, points: Points) -> Advance:
-        return Advance(points.step, self._steps, points.training_seconds, points.evaluation_seconds, points.examples)
+        return Advance(points.step, points.steps, points.training_seconds, points.evaluation_seconds, points.examples)
 
     def _pointer(self, saved: Saved) -> dict[str, Any]:
         return saved.model_dump(exclude={"say", "job"}) | {"attempt": self.job.attempt}

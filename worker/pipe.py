@@ -117,6 +117,8 @@ class Points(Answer):
     say: Literal["points"] = "points"
     job: str
     step: int
+    steps: int
+    """Of the whole run, as far as is known: fewer, where batches have grown."""
     curves: dict[str, Stretch]
     training_seconds: float
     """Over all attempts, evaluation not counted."""

@@ -28,7 +28,11 @@ def resolved(spec):
         ({**TEXT, "model": {"context": 1}}, "/model/context"),
         ({"task": "regression", "budget": {"tokens": 1000}}, "/budget/tokens"),
         ({"task": "regression", "units": {"precision": "fp8-simulated"}}, "/units/precision"),
-        ({**TEXT, "batch_schedule": {"name": "noise-scale"}}, "/batch_schedule/name"),
+        ({**TEXT, "units": {"batch_size": 1}, "batch_schedule": {"name": "noise-scale"}}, "/units/batch_size"),
+        (
+            {**TEXT, "batch_schedule": {"name": "noise-scale", "initial_batch_size": 1}},
+            "/batch_schedule/initial_batch_size",
+        ),
         (
             {**TEXT, "units": {"batch_size": 8}, "batch_schedule": {"name": "ramp", "initial_batch_size": 9}},
             "/batch_schedule/initial_batch_size",

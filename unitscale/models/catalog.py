@@ -49,13 +49,14 @@ class Catalog(Answer):
     models: tuple[CatalogModel, ...]
     optimizers: tuple[str, ...] = ("sgd", "adamw")
     schedules: tuple[str, ...] = ("constant", "linear", "cosine", "wsd", "plateau")
-    batch_schedules: tuple[str, ...] = ("constant", "ramp")
+    batch_schedules: tuple[str, ...] = ("constant", "ramp", "noise-scale")
     precisions: tuple[str, ...] = ("fp32", "bf16", "bf16-mixed", "fp8-simulated")
     parametrizations: tuple[str, ...] = ("sp", "mup", "u-mup")
     devices: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
 
 
 _REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
+_MASKED = TaskName.MASKED_LANGUAGE_MODELING
 
 CATALOG = Catalog(
     tasks=(
@@ -79,6 +80,13 @@ CATALOG = Catalog(
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
             defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
+        ),
+        CatalogTask(
+            name=_MASKED,
+            datasets=("shakespeare", "grammar"),
+            models=("encoder",),
+            metrics=("perplexity", "accuracy"),
+            defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
         ),
     ),
     datasets=(
@@ -138,6 +146,13 @@ CATALOG = Catalog(
             content="decoder of `depth` blocks: rotary positions, RMSNorm, causal attention, SwiGLU of 2 × `width`",
         ),
         CatalogModel(
+            kind="encoder",
+            tasks=(_MASKED,),
+            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
+            laned=True,
+            content="as transformer, but every token sees all the others",
+        ),
+        CatalogModel(
             kind="convnet",
             tasks=(_IMAGES,),
             sizes={"channels": 16, "depth": 2},
@@ -151,6 +166,11 @@ DATASETS: dict[str, CatalogDataset] = {dataset.name: dataset for dataset in CATA
 MODELS: dict[str, CatalogModel] = {model.kind: model for model in CATALOG.models}
 TASKS: dict[TaskName, CatalogTask] = {task.name: task for task in CATALOG.tasks}
 
+TRANSFORMERS = frozenset({"transformer", "encoder"})
+"""Stacks of blocks with attention, every parametrization and alphas."""
+OF_TEXT = frozenset({_TEXT, _MASKED})
+"""Tasks that learn from windows of a text: what is uploaded for one is as good for the others."""
+
 LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("sgd", "sp", "linear"): 0.05,
     ("sgd", "sp", "mlp"): 0.05,
@@ -158,6 +178,8 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("sgd", "sp", "transformer"): 0.2,
     ("sgd", "mup", "mlp"): 0.05,
     ("sgd", "mup", "transformer"): 0.2,
+    ("sgd", "sp", "encoder"): 0.2,
+    ("sgd", "mup", "encoder"): 0.2,
     ("adamw", "sp", "linear"): 0.01,
     ("adamw", "sp", "mlp"): 1e-3,
     ("adamw", "sp", "convnet"): 3e-3,
@@ -166,6 +188,9 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,
     ("adamw", "u-mup", "transformer"): 0.5,
+    ("adamw", "sp", "encoder"): 6e-3,
+    ("adamw", "mup", "encoder"): 6e-3,
+    ("adamw", "u-mup", "encoder"): 0.5,
 }
 """What `learning_rate: "auto"` becomes, by (optimizer, parametrization, model); chosen on the catalog's data sets.
 

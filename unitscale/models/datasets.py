@@ -16,6 +16,7 @@ FORMATS: dict[TaskName, tuple[str, ...]] = {
     TaskName.REGRESSION: (".csv", ".parquet"),
     TaskName.IMAGE_CLASSIFICATION: (".npz", ".zip"),
     TaskName.TEXT_GENERATION: (".txt", ".jsonl"),
+    TaskName.MASKED_LANGUAGE_MODELING: (".txt", ".jsonl"),
 }
 """What can be uploaded for each task, by the ending of the file's name."""
 

@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from unitscale.models import specs
 from unitscale.models.specs import TaskName
 from worker.trainer.data import diabetes, digits, grammar, linear, shakespeare
-from worker.trainer.data.examples import Splits, cut
+from worker.trainer.data.examples import Examples, Splits, cut
 from worker.trainer.data.packages import absent
 from worker.trainer.data.text import cut_text
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
+from worker.trainer.models.encoder import Encoder
 from worker.trainer.models.linear import Linear
 from worker.trainer.models.mlp import Mlp
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.image_classification import ImageClassification
+from worker.trainer.tasks.masked_language_modeling import MaskedLanguageModeling
 from worker.trainer.tasks.regression import Regression
 from worker.trainer.tasks.text_generation import TextGeneration
 from worker.trainer.units.plan import Plan
@@ -61,6 +63,13 @@ class Laned(Protocol):
     def lanes(self, plan: Plan) -> Function: ...
 
 
+@runtime_checkable
+class Corrupting(Protocol):
+    """A task whose training examples are spoilt, each step anew."""
+
+    def corrupted(self, examples: Examples, generator: torch.Generator, config: dict[str, Any]) -> Examples: ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """How a data set is made, its examples in their final random order, and how many of the last are for exams."""
@@ -94,9 +103,16 @@ TASKS: dict[TaskName, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
     TaskName.TEXT_GENERATION: TextGeneration(),
+    TaskName.MASKED_LANGUAGE_MODELING: MaskedLanguageModeling(),
 }
 
-MODELS: dict[str, Model] = {"linear": Linear(), "mlp": Mlp(), "convnet": Convnet(), "transformer": Transformer()}
+MODELS: dict[str, Model] = {
+    "linear": Linear(),
+    "mlp": Mlp(),
+    "convnet": Convnet(),
+    "transformer": Transformer(),
+    "encoder": Encoder(),
+}
 
 DATASETS: dict[str, Dataset] = {
     "linear": Dataset(linear.make, validation=25, test=25, standardized=False),

@@ -34,7 +34,7 @@ class Watch:
     def __init__(self, courses: Sequence[Course], assembly: Assembly, line: Line, bell: Bell, step: int) -> None:
         self._courses, self._assembly, self._line, self._bell = courses, assembly, line, bell
         self._clock = Clock()
-        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly.batches.examples)
+        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly)
         self._saver = Saver(line)
         self._first = self._look_at = step + 1
         self._alarm = 0.0
@@ -67,7 +67,7 @@ class Watch:
         measured = self._measure(step, self._open() if due else list(ending))
         for place, values in measured.items() if due else ():
             self._assembly.rates.hear(place, values["val_loss"])
-        seen = _both(self._measure_scales(step), self._noise.points(step) if self._noise else {})
+        seen = _both(self._measure_scales(step), self._hear_noise(step))
         self._reporter.settle_measured(step, losses, _both(measured, seen))
         self._judge(step, measured)
         self._end(self._ending(step, measured, ending), measured)
@@ -136,6 +136,14 @@ class Watch:
         with self._clock.evaluating():
             found = scales.measure(next(self._assembly.batches.start(step)))
             return {course.place: found[course.place] for course in self._open()}
+
+    def _hear_noise(self, step: int) -> Measured:
+        """What was measured of the noise at this step; batches that follow it may grow."""
+        points = self._noise.points(step) if self._noise else {}
+        if points and self._assembly.following is not None:
+            points[0]["batch_size"] = self._assembly.following.size(step)
+            self._assembly.grow(step)
+        return points
 
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""

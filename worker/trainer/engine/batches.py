@@ -9,7 +9,7 @@ from itertools import chain, count, repeat
 import torch
 from torch import Tensor
 
-from unitscale.models.growth import Growth
+from unitscale.models.growth import Sizes
 from worker.trainer.engine.loop import Batch
 from worker.trainer.engine.orders import places
 
@@ -113,15 +113,15 @@ class GrowingBatches(Batches):
     """Batches that grow. Each takes up where the one before it ended, if need be across the end of an epoch."""
 
     def __init__(
-        self, inputs: Tensor, targets: Tensor, seeds: Sequence[int], growth: Growth, epoch_bytes: int = EPOCH_BYTES
+        self, inputs: Tensor, targets: Tensor, seeds: Sequence[int], sizes: Sizes, epoch_bytes: int = EPOCH_BYTES
     ) -> None:
         super().__init__(inputs, targets, seeds, 1, epoch_bytes)
-        self._growth = growth
+        self._sizes = sizes
 
     def start(self, step: int) -> Iterator[Batch]:
-        epoch, place = divmod(self._growth.examples(step - 1), self._count)
+        epoch, place = divmod(self._sizes.examples(step - 1), self._count)
         take = self._taken(epoch)
-        for size in map(self._growth.size, count(step)):
+        for size in map(self._sizes.size, count(step)):
             parts, missing = [], size
             while missing:
                 parts.append(take(place, min(place + missing, self._count)))
@@ -134,4 +134,4 @@ class GrowingBatches(Batches):
             yield inputs, targets
 
     def examples(self, step: int) -> int:
-        return self._growth.examples(step)
+        return self._sizes.examples(step)
