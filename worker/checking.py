@@ -106,7 +106,12 @@ class Checker:
 
 def _order(check: Check, folder: Path) -> pipe.Check:
     return pipe.Check(
-        dataset=check.dataset, folder=str(folder), format=check.format, target=check.target, sha256=check.sha256
+        dataset=check.dataset,
+        folder=str(folder),
+        format=check.format,
+        target=check.target,
+        sha256=check.sha256,
+        task=check.task,
     )
 
 

@@ -57,6 +57,7 @@ class Catalog(Answer):
 
 _REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
 _MASKED = TaskName.MASKED_LANGUAGE_MODELING
+_SPEECH = TaskName.SPEECH_RECOGNITION
 
 CATALOG = Catalog(
     tasks=(
@@ -87,6 +88,20 @@ CATALOG = Catalog(
             models=("encoder",),
             metrics=("perplexity", "accuracy"),
             defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
+        ),
+        CatalogTask(
+            name=_SPEECH,
+            datasets=("prompts",),
+            models=("speech-encoder",),
+            metrics=("cer", "wer"),
+            defaults={
+                "dataset": "prompts",
+                "model": "speech-encoder",
+                "epochs": 16,
+                "batch_size": 16,
+                "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
+                "optimizer": {"clip_norm": 1.0},
+            },
         ),
     ),
     datasets=(
@@ -126,6 +141,15 @@ CATALOG = Catalog(
             training_tokens=4_857_239,
             brought_by="make data",
         ),
+        CatalogDataset(
+            name="prompts",
+            task=_SPEECH,
+            content="what a telephone exchange says: short recordings of one speaker, 8 kHz (Debian package "
+            "asterisk-core-sounds-en)",
+            licence="CC-BY-SA-3.0",
+            training_examples=354,
+            brought_by="make data",
+        ),
     ),
     models=(
         CatalogModel(
@@ -159,6 +183,13 @@ CATALOG = Catalog(
             laned=False,
             content="`depth` 3 × 3 convolutions, ReLU, max-pooling; channels double; then one linear layer",
         ),
+        CatalogModel(
+            kind="speech-encoder",
+            tasks=(_SPEECH,),
+            sizes={"width": 128, "depth": 2},
+            laned=False,
+            content="a convolution in time, then `depth` recurrent layers (GRU) of `width` in both directions; CTC",
+        ),
     ),
 )
 
@@ -176,6 +207,7 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("sgd", "sp", "mlp"): 0.05,
     ("sgd", "sp", "convnet"): 0.2,
     ("sgd", "sp", "transformer"): 0.2,
+    ("sgd", "sp", "speech-encoder"): 0.2,
     ("sgd", "mup", "mlp"): 0.05,
     ("sgd", "mup", "transformer"): 0.2,
     ("sgd", "sp", "encoder"): 0.2,
@@ -184,6 +216,7 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "sp", "mlp"): 1e-3,
     ("adamw", "sp", "convnet"): 3e-3,
     ("adamw", "sp", "transformer"): 6e-3,
+    ("adamw", "sp", "speech-encoder"): 3e-3,
     ("adamw", "mup", "mlp"): 1e-3,
     ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,

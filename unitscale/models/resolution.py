@@ -44,8 +44,8 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "dataset": dataset,
             "model": model,
             "units": units,
-            "optimizer": _optimizer(spec.optimizer),
-            "schedule": _schedule(spec.schedule),
+            "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
+            "schedule": _schedule(_under(spec.schedule, task.defaults.get("schedule", {}))),
             "budget": budget,
             "resources": spec.resources.model_copy(update={"device": device}),
         }
@@ -113,7 +113,7 @@ def _model(model: Model, kind: str) -> Model:
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    batch = {"full": used, "auto": _auto_batch(spec)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
         rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
@@ -126,9 +126,20 @@ def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     return spec.units.model_copy(update=filled)
 
 
+def _auto_batch(spec: JobSpec) -> int:
+    return TASKS[spec.task].defaults.get("batch_size", AUTO_BATCH)
+
+
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
+
+
+def _under(word: Word, defaults: Mapping[str, Any]) -> Word:
+    """A document with a task's own defaults under what its caller said; who names another kind gets none of them."""
+    said = {field: getattr(word, field) for field in word.model_fields_set}
+    alike = "name" not in said or said["name"] == defaults.get("name", said["name"])
+    return type(word).model_validate({**defaults, **said}) if alike else word
 
 
 def _filled(word: Word, defaults: Mapping[str, Any]) -> Word:
@@ -288,7 +299,7 @@ def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
 
 def _last_batch(spec: JobSpec) -> float:
     size = spec.units.batch_size
-    return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
+    return size if isinstance(size, int) else _auto_batch(spec) if size == "auto" else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:

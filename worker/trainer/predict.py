@@ -19,7 +19,7 @@ from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS, TASKS
+from worker.trainer.catalog import MODELS, TASKS, Laned
 from worker.trainer.generation import Reader, Writer
 from worker.trainer.units.plan import Plan
 
@@ -65,7 +65,8 @@ def _load(folder: str) -> Trained:
         read = Writer if model.kind == "transformer" else Reader
         return Trained(read(function, weights, config["outputs"]), config)
     layers.load_state_dict(weights, assign=True)
-    return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
+    flat = isinstance(MODELS[str(model.kind)], Laned)
+    return Trained(nn.Sequential(nn.Flatten(), layers) if flat else layers, config)
 
 
 def _function(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Any:
