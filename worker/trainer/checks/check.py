@@ -12,10 +12,14 @@ from worker.pipe import Check, Checked
 from worker.trainer.checks.arrays import check_arrays
 from worker.trainer.checks.columns import check_columns
 from worker.trainer.checks.pictures import check_pictures
+from worker.trainer.checks.shards import check_shards
 from worker.trainer.checks.speech import check_speech
 from worker.trainer.checks.tables import check_table
 from worker.trainer.checks.texts import check_documents, check_text
 from worker.trainer.data import uploaded
+
+TEXTS = {".txt": check_text, ".jsonl": check_documents, ".zip": check_shards}
+"""They write what they prepare as they read."""
 
 
 def check(order: Check) -> Checked:
@@ -47,6 +51,8 @@ def _prepare(order: Check) -> Contents:
 
 
 def _read(order: Check, file: Path, unfinished: Path) -> Contents:
+    if order.task is TaskName.TEXT_GENERATION or order.format in (".txt", ".jsonl"):
+        return TEXTS[order.format](file, unfinished / uploaded.TENSORS)
     match order.format:
         case ".csv":
             arrays, contents = check_table(file, order.target, order.sha256)
@@ -60,10 +66,6 @@ def _read(order: Check, file: Path, unfinished: Path) -> Contents:
             return contents
         case ".zip":
             arrays, contents = check_pictures(file, order.sha256)
-        case ".txt":
-            return check_text(file, unfinished / uploaded.TENSORS)
-        case ".jsonl":
-            return check_documents(file, unfinished / uploaded.TENSORS)
         case other:
             raise BadDataset(f"This worker cannot read {other} files.")
     uploaded.write(unfinished, arrays.inputs, arrays.targets)
