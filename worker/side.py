@@ -1,6 +1,7 @@
 """The side queue: predictions and checks of data sets, by processes of their own while every slot trains."""
 
 import asyncio
+import contextlib
 from asyncio import to_thread
 from typing import Any
 
@@ -15,6 +16,8 @@ from worker.pipe import Answered, Ask
 from worker.spare import Nursery, Trainer
 
 LOOK_AGAIN_SECONDS = 0.05
+LONGEST_ANSWER_SECONDS = 60.0
+"""Nobody waits longer; a model or a tokenizer that takes for ever must not keep the questions of others waiting."""
 
 log = structlog.get_logger()
 
@@ -39,9 +42,13 @@ class Side:
         trainer = await self._living()
         folder = await self._brought(question["folder"])
         await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
-        async for message in trainer.said():
-            if isinstance(message, Answered) and message.ask == ask_id:
-                return message.model_dump(mode="json", include={"outputs", "problem", "fields"}, exclude_none=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+                async for message in trainer.said():
+                    if isinstance(message, Answered) and message.ask == ask_id:
+                        fields = {"outputs", "problem", "fields"}
+                        return message.model_dump(mode="json", include=fields, exclude_none=True)
+        await trainer.gone()
         self._trainer = None
         return None
 

@@ -239,6 +239,8 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
+    if uploaded.task != spec.task and uploaded.contents is not None and uploaded.contents.tokens is not None:
+        return f"{uploaded.id} came as tokens, which are for {uploaded.task} alone; upload its text."
     if uploaded.task == spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
     return f"{uploaded.id} was uploaded for {uploaded.task}, not for {spec.task}."
@@ -252,13 +254,14 @@ def _in_context(uploaded: Dataset) -> str | None:
 
 def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
     """A text must have a window of the model's context in each of its splits."""
-    if uploaded.contents is None or uploaded.contents.characters is None:
+    if uploaded.contents is None or uploaded.contents.volume.training_tokens is None:
         return None
     sizes = offer.models[offer.kind(spec)].sizes
     context, shortest = spec.model.context or sizes.get("context", 1), min(uploaded.contents.splits.sizes)
     if shortest > context:
         return None
-    return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
+    unit = "characters" if uploaded.contents.tokens is None else "tokens"
+    return f"A split of {uploaded.id} has {shortest} {unit}, too few for a context of {context}."
 
 
 def _unsupported_data(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:

@@ -138,6 +138,8 @@ class Corpus(Dataset):
         return cut_text(tensors["tokens"], self.validation, self.test, fraction, int(model.context or 0))
 
     def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        if "tokenizer" in tensors:
+            return {"tokenizer": bytes(tensors["tokenizer"].tolist()).decode()}
         return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist()))}
 
 

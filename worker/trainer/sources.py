@@ -52,7 +52,7 @@ def uploaded(folder: Path) -> Source:
 
 def _row(contents: Contents) -> Dataset:
     exams = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
-    if contents.characters is not None:
+    if contents.volume.training_tokens is not None:
         return Corpus(**exams)
     if contents.rate is not None:
         return Recordings(**exams)
