@@ -30,9 +30,9 @@ TWO = ("cpu", "cpu")
 def on_two(a_trainer, a_lane, record_of):
     """Trains a spec, or goes on with a record, on two devices, and waits for the process's end."""
 
-    def run(job, wish=lambda message: None):
+    def run(job, wish=lambda message: None, devices=TWO):
         record, trainer = job if isinstance(job, record_of) else record_of(a_lane(job)), a_trainer()
-        trainer.tell(Train(devices=TWO, lanes=(record.lane,)))
+        trainer.tell(Train(devices=devices, lanes=(record.lane,)))
         for message in trainer.follow(record):
             if why := wish(message):
                 trainer.tell(Stop(job=record.lane.job, why=why))
@@ -85,6 +85,15 @@ def test_two_devices_train_as_one_does(train, on_two, spec):
     assert together.ended.result.test_metrics == pytest.approx(alone.ended.result.test_metrics, abs=1e-4)
     for name, tensor in alone.weights().items():
         assert torch.allclose(tensor, together.weights()[name], atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+@pytest.mark.parametrize("spec", [LINE, TEXT], ids=["line", "decoder"])
+def test_two_gpus_train_as_one_does(on_two, spec):
+    alone, together = on_two(spec, devices=("cuda:0",)), on_two(spec, devices=("cuda:0", "cuda:1"))
+
+    assert values(together, "train_loss") == pytest.approx(values(alone, "train_loss"), abs=1e-4)
 
 
 @pytest.mark.parametrize(
