@@ -77,12 +77,12 @@ class Check(Answer):
     dataset: str
     folder: str
     """Absolute path of the data set's folder: the file `upload` lies in it."""
+    task: TaskName | None = None
+    """Tells apart what comes in files of the same ending; null: what came first."""
     format: str
     """The ending of the file's name: `.csv`."""
     target: str | None = None
     sha256: str
-    task: TaskName | None = None
-    """Tells apart what comes in files of the same ending; null: what came first."""
 
 
 Order = Annotated[Train | Stop | Ask | Check, Field(discriminator="do")]

@@ -58,6 +58,7 @@ class Catalog(Answer):
 _REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
 _MASKED = TaskName.MASKED_LANGUAGE_MODELING
 _SPEECH = TaskName.SPEECH_RECOGNITION
+_TRANSLATION, _ANSWERS = TaskName.TRANSLATION, TaskName.QUESTION_ANSWERING
 
 CATALOG = Catalog(
     tasks=(
@@ -77,14 +78,14 @@ CATALOG = Catalog(
         ),
         CatalogTask(
             name=_TEXT,
-            datasets=("shakespeare", "grammar"),
+            datasets=("shakespeare", "kjv", "grammar"),
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
             defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
         ),
         CatalogTask(
             name=_MASKED,
-            datasets=("shakespeare", "grammar"),
+            datasets=("shakespeare", "kjv", "grammar"),
             models=("encoder",),
             metrics=("perplexity", "accuracy"),
             defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
@@ -101,6 +102,32 @@ CATALOG = Catalog(
                 "batch_size": 16,
                 "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
                 "optimizer": {"clip_norm": 1.0},
+            },
+        ),
+        CatalogTask(
+            name=_TRANSLATION,
+            datasets=("kjv-reina-valera", "ui-en-zh"),
+            models=("encoder-decoder",),
+            metrics=("perplexity", "bleu", "chrf"),
+            defaults={
+                "dataset": "kjv-reina-valera",
+                "model": "encoder-decoder",
+                "steps": 400,
+                "tokenizer": "bpe",
+                "vocabulary": 4096,
+            },
+        ),
+        CatalogTask(
+            name=_ANSWERS,
+            datasets=("trivia",),
+            models=("encoder-decoder",),
+            metrics=("perplexity", "exact_match", "f1"),
+            defaults={
+                "dataset": "trivia",
+                "model": "encoder-decoder",
+                "steps": 400,
+                "tokenizer": "bpe",
+                "vocabulary": 4096,
             },
         ),
     ),
@@ -150,6 +177,38 @@ CATALOG = Catalog(
             training_examples=354,
             brought_by="make data",
         ),
+        CatalogDataset(
+            name="kjv",
+            task=_TEXT,
+            content="the King James Bible, a verse a line, 4 MB (Debian package sword-text-kjv)",
+            licence="public domain; in the United Kingdom under a patent of the Crown",
+            training_tokens=3_938_642,
+            brought_by="make data",
+        ),
+        CatalogDataset(
+            name="kjv-reina-valera",
+            task=_TRANSLATION,
+            content="English and Spanish verses: King James and Reina-Valera (Debian: sword-text-kjv, -sparv)",
+            licence="public domain; the English in the United Kingdom under a patent of the Crown",
+            training_examples=29_919,
+            brought_by="make data",
+        ),
+        CatalogDataset(
+            name="ui-en-zh",
+            task=_TRANSLATION,
+            content="English and Chinese words of LibreOffice's menus and dialogs (Debian: libreoffice-l10n-zh-cn)",
+            licence="MPL-2.0",
+            training_examples=11_099,
+            brought_by="make data",
+        ),
+        CatalogDataset(
+            name="trivia",
+            task=_ANSWERS,
+            content="questions learnt by heart: the exams are the training pairs (PyPI: chatterbot-corpus 1.3.3)",
+            licence="BSD-3-Clause",
+            training_examples=260,
+            brought_by="make data",
+        ),
     ),
     models=(
         CatalogModel(
@@ -175,6 +234,13 @@ CATALOG = Catalog(
             sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
             laned=True,
             content="as transformer, but every token sees all the others",
+        ),
+        CatalogModel(
+            kind="encoder-decoder",
+            tasks=(_TRANSLATION, _ANSWERS),
+            sizes={"width": 128, "depth": 2, "head_size": 32, "context": 64},
+            laned=False,
+            content="`depth` blocks that read a source and `depth` that write, one embedding; else as transformer",
         ),
         CatalogModel(
             kind="convnet",
@@ -217,6 +283,7 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "sp", "convnet"): 3e-3,
     ("adamw", "sp", "transformer"): 6e-3,
     ("adamw", "sp", "speech-encoder"): 3e-3,
+    ("adamw", "sp", "encoder-decoder"): 2e-3,
     ("adamw", "mup", "mlp"): 1e-3,
     ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,

@@ -18,6 +18,8 @@ FORMATS: dict[TaskName, tuple[str, ...]] = {
     TaskName.TEXT_GENERATION: (".txt", ".jsonl"),
     TaskName.MASKED_LANGUAGE_MODELING: (".txt", ".jsonl"),
     TaskName.SPEECH_RECOGNITION: (".zip",),
+    TaskName.TRANSLATION: (".jsonl", ".tsv"),
+    TaskName.QUESTION_ANSWERING: (".jsonl",),
 }
 """What can be uploaded for each task, by the ending of the file's name."""
 
@@ -66,7 +68,7 @@ class Contents(Answer):
     """What a check found in a data set."""
 
     rows: int
-    """Rows of a table, images, lines of text, documents, or recordings."""
+    """Rows of a table, images, lines of text, documents, pairs, or recordings."""
     splits: Splits
     shape: tuple[int, ...] = ()
     """Of one example: (features,), or (height, width, channels)."""
@@ -80,6 +82,8 @@ class Contents(Answer):
     """Of recordings: samples a second, to which all of them were brought."""
     seconds: float | None = None
     """Of all recordings together."""
+    with_context: bool | None = None
+    """Of pairs of texts: whether each row has a context in which its answer is to be found."""
 
     @property
     def volume(self) -> Volume:

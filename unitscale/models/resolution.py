@@ -9,7 +9,7 @@ from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, OF_TEXT, 
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.growth import growth
-from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
+from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
 Word = TypeVar("Word", bound=Document)
@@ -42,6 +42,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
     filled = spec.model_copy(
         update={
             "dataset": dataset,
+            "data": _data(spec.data, task.defaults),
             "model": model,
             "units": units,
             "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
@@ -130,6 +131,14 @@ def _auto_batch(spec: JobSpec) -> int:
     return TASKS[spec.task].defaults.get("batch_size", AUTO_BATCH)
 
 
+def _data(data: Data, defaults: Mapping[str, Any]) -> Data:
+    if "tokenizer" not in defaults:
+        return data
+    tokenizer = data.tokenizer or defaults["tokenizer"]
+    vocabulary = data.vocabulary or (defaults["vocabulary"] if tokenizer == "bpe" else None)
+    return data.model_copy(update={"tokenizer": tokenizer, "vocabulary": vocabulary})
+
+
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
@@ -193,7 +202,7 @@ def _refuse(spec: JobSpec, uploaded: Dataset | None) -> None:
     fields = tuple(
         _unsupported_task(spec)
         or _unsupported_dataset(spec, uploaded)
-        or (*_unsupported_model(spec), *_unsupported_units(spec))
+        or (*_unsupported_data(spec), *_unsupported_model(spec), *_unsupported_units(spec))
     )
     if fields:
         raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
@@ -211,7 +220,7 @@ def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
 
 def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
     if uploaded is not None:
-        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded)
+        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded) or _in_context(uploaded)
         return [("/dataset", why)] if why else []
     if spec.dataset is not None and spec.dataset not in TASKS[spec.task].datasets:
         known = ", ".join(TASKS[spec.task].datasets)
@@ -233,6 +242,12 @@ def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
     return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
 
 
+def _in_context(uploaded: Dataset) -> str | None:
+    if uploaded.contents is None or not uploaded.contents.with_context:
+        return None
+    return f"{uploaded.id} has answers in contexts, which cannot be learnt yet; leave out 'context' to learn by heart."
+
+
 def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
     """A text must have a window of the model's context in each of its splits."""
     if uploaded.contents is None or uploaded.contents.characters is None:
@@ -244,10 +259,24 @@ def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
     return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
 
 
+def _unsupported_data(spec: JobSpec) -> list[tuple[str, str]]:
+    """A vocabulary where there are no texts, or of another size than there are characters."""
+    default = TASKS[spec.task].defaults.get("tokenizer")
+    if default is None:
+        return [
+            (f"/data/{field}", f"{spec.task.value} has no choice of tokens.")
+            for field in ("tokenizer", "vocabulary")
+            if getattr(spec.data, field) is not None
+        ]
+    if spec.data.vocabulary is not None and (spec.data.tokenizer or default) != "bpe":
+        return [("/data/vocabulary", "vocabulary belongs to bpe; there are as many characters as the texts have.")]
+    return []
+
+
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
     sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
-    wrong = _unfit_sizes(_model(spec.model, kind)) if kind in TRANSFORMERS else []
+    wrong = _unfit_sizes(_model(spec.model, kind)) if "head_size" in MODELS[kind].sizes else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes

@@ -1,22 +1,21 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitscale.errors import Impossible
 from unitscale.models.datasets import Volume
 from unitscale.models.growth import Sizes, growth
 from unitscale.models.resolution import examples_to_see, total_steps
-from unitscale.models.specs import JobSpec
+from unitscale.models.specs import JobSpec, Model
 from worker.trainer import sources
-from worker.trainer.blueprint import Blueprint, Losses
-from worker.trainer.catalog import MODELS, Corrupting, Laned
+from worker.trainer.blueprint import Blueprint, Losses, built
+from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven
 from worker.trainer.coordinates import coordinates
-from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
 from worker.trainer.engine.corruption import CorruptedBatches
@@ -32,6 +31,7 @@ from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
+from worker.trainer.sequences import VOCABULARY
 
 AnyBatches = Batches | StreamBatches | CorruptedBatches
 
@@ -76,6 +76,12 @@ class Assembly(NamedTuple):
         read = self.learner.weights.read(lane)
         return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
 
+    def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Plain layers with such weights, on the CPU."""
+        layers = built(Model.model_validate(self.config["model"]), self.config)
+        layers.load_state_dict({name: weight.cpu() for name, weight in weights.items()}, assign=True)
+        return layers
+
 
 def assemble(
     specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None, ranks: Ranks | None = None
@@ -90,15 +96,15 @@ def assemble(
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts = _accumulation(blueprint.spec, losses, ranks)
+    parts = _accumulation(blueprint, losses, ranks)
     return Assembly(
         learner=Learner(
             blueprint.weights, losses, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
         ),
         batches=_batches(blueprint, training, memory, sizes),
         rates=rates,
-        validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
-        test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
+        validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
+        test=_exam(blueprint, 1, (ranks, Word.TEST)),
         length=_length(blueprint.spec, following, steps, source.volume),
         config=_config(blueprint),
         folds=blueprint.folds,
@@ -125,9 +131,10 @@ def _memory(spec: JobSpec) -> Memory | None:
     return Memory(spec.model.memory_length) if spec.model.memory_length else None
 
 
-def _accumulation(spec: JobSpec, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
-    size = spec.units.micro_batch_size
-    return Accumulation(losses, size, ranks) if size or ranks else None
+def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
+    size, task = blueprint.spec.units.micro_batch_size, blueprint.task
+    terms = task.terms if isinstance(task, Uneven) else None
+    return Accumulation(losses, size, ranks, terms) if size or ranks else None
 
 
 def _noise(
@@ -157,12 +164,14 @@ def _ordered(
     return Batches(*training, seeds, size) if sizes is None else GrowingBatches(*training, seeds, sizes)
 
 
-def _exam(blueprint: Blueprint, split: Examples, together: tuple[Ranks | None, Word]) -> Exam:
+def _exam(blueprint: Blueprint, number: int, together: tuple[Ranks | None, Word]) -> Exam:
+    """The validation exam or the test."""
+    split, asked = blueprint.splits[1 + number], blueprint.asked[number]
     memory, (ranks, word) = _memory(blueprint.spec), together
     how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
     if memory is not None:
         return StreamedExam(memory, *how)
-    return Exam(*how, (ranks, word) if ranks else None)
+    return Exam(*how, (ranks, word) if ranks else None, asked)
 
 
 def _scales(blueprint: Blueprint) -> Scales | None:
@@ -191,7 +200,7 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **blueprint.config,
+        **{name: value for name, value in blueprint.config.items() if name != VOCABULARY},
     }
 
 
