@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import pickle
 import random
 import time
@@ -209,6 +210,24 @@ def test_recordings_are_learned_and_transcribed(client, tmp_path):
     outputs = client.predict(job.id, [base64.b64encode(recording("бあбあ")).decode()]).outputs
     assert len(outputs) == 1
     assert set(outputs[0]) <= {"あ", "б"}
+
+
+def test_answers_are_uploaded_with_contexts_and_found_in_others(client, tmp_path):
+    towns = ["Köln", "Lima", "北京", "Oslo", "Quito", "Rom"]
+    told = [(town, f"{'Ach, ' * (n % 4)}Bo wohnt in {town}, sagt {n}.") for n in range(60) for town in towns]
+    rows = [{"question": "Wo wohnt Bo?", "answer": town, "context": context} for town, context in told]
+    (tmp_path / "orte.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    dataset = client.checked(client.upload(tmp_path / "orte.jsonl", "question-answering").id)
+    spec = {"task": "question-answering", "dataset": dataset.id, "model": {"width": 32, "depth": 1}}
+    job = client.wait(client.submit(spec | {"budget": {"steps": 150}}).id)
+
+    assert (dataset.rows, dataset.contents.with_context) == (360, True)
+    assert job.state is State.SUCCEEDED, job.reason
+    assert job.spec.model.kind == "encoder"
+    assert job.result.metrics.keys() == job.result.test_metrics.keys() == {"exact_match", "f1"}
+    assert job.result.test_metrics["exact_match"] > 0.9
+    asked = {"question": "Wo wohnt Bo?", "context": "Ach, Bo wohnt in 北京, sagt 99."}
+    assert client.predict(job.id, [asked]).outputs == ("北京",)
 
 
 def test_pairs_are_uploaded_learned_and_translated(client, tmp_path):

@@ -18,9 +18,9 @@ from worker.trainer.checks.check import check
 from worker.trainer.data import pairs, rows, uploaded, vocabulary
 from worker.trainer.data.vocabulary import END, PAD, START
 from worker.trainer.engine.accumulation import Accumulation
+from worker.trainer.grades import graded
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.predict import answer
-from worker.trainer.tasks.question_answering import QuestionAnswering
 from worker.trainer.tasks.translation import Translation
 
 WORDS = {"one": "uno", "two": "dos", "three": "tres", "four": "四", "five": "五", "six": "seis", "seven": "siete"}
@@ -323,9 +323,7 @@ def test_questions_are_learnt_by_heart_and_graded_by_any_answer(train, record_of
     ],
 )
 def test_answers_are_graded_as_squad_does(written, answers, exact_match, f1):
-    graded = QuestionAnswering().graded([written], [("?", answers)])
-
-    assert graded == pytest.approx({"exact_match": exact_match, "f1": f1})
+    assert graded([written], [answers]) == pytest.approx({"exact_match": exact_match, "f1": f1})
 
 
 def test_chinese_is_graded_by_characters():

@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unitscale.errors import Unsupported
-from unitscale.models.datasets import Dataset, DatasetState
-from unitscale.models.resolution import resolve
-from unitscale.models.specs import JobSpec, TaskName
+from unitscale.models.specs import TaskName
 from worker.pipe import Check
 from worker.trainer.checks.check import check
 from worker.trainer.data import rows, uploaded
@@ -57,28 +54,14 @@ def test_equal_sources_stand_on_one_side(checked):
 
 def test_answers_and_contexts_are_kept(checked):
     lines = [
-        json.dumps({"question": f"q{n}", "answer": "a", "answers": ["b", "a"], "context": "c", "id": n})
+        json.dumps({"question": f"q{n}", "answer": "a", "answers": ["b", "a"], "context": f"c a {n}", "id": n})
         for n in range(10)
     ]
 
     found, folder = checked("\n".join(lines).encode(), "question-answering")
 
     assert found.contents.with_context is True
-    assert min(rows_in(folder)) == ("q0", '["a", "b"]', "c")
-
-
-def test_questions_on_contexts_are_refused_with_what_to_do():
-    contents = {"rows": 10, "splits": {"training": 8, "validation": 1, "test": 1}, "with_context": True}
-    known = {"id": "ds_06g1m2c8kq7v3x9t4b5n", "state": DatasetState.READY, "task": "question-answering", "name": "n"}
-    dataset = Dataset.model_validate(
-        {**known, "bytes": 1, "sha256": "00", "contents": contents, "created_at": "2026-01-01T00:00:00Z"}
-    )
-
-    with pytest.raises(Unsupported) as refused:
-        resolve(JobSpec(task=TaskName.QUESTION_ANSWERING, dataset=dataset.id), "cpu", dataset)
-
-    assert [pointer for pointer, _ in refused.value.fields] == ["/dataset"]
-    assert "leave out 'context'" in refused.value.message
+    assert min(rows_in(folder)) == ("q0", '["a", "b"]', "c a 0")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +100,18 @@ def test_questions_on_contexts_are_refused_with_what_to_do():
             "question-answering",
             ".jsonl",
             "Line 2 has a 'context', unlike",
+        ),
+        (
+            b'{"question": "a", "answer": "b", "context": "a b"}\n{"question": "a", "answer": "b", "context": "B"}\n',
+            "question-answering",
+            ".jsonl",
+            "Line 2: no answer stands in its 'context'",
+        ),
+        (
+            b'{"question": "a", "answer": "b", "context": "a b"}\n' * 20,
+            "question-answering",
+            ".jsonl",
+            "Only 1 of its 20 contexts differ",
         ),
     ],
 )

@@ -152,7 +152,7 @@ CATALOG = Catalog(
         CatalogTask(
             name=_ANSWERS,
             datasets=("trivia",),
-            models=("encoder-decoder",),
+            models=("encoder-decoder", "encoder"),
             metrics=("perplexity", "exact_match", "f1"),
             defaults={
                 "dataset": "trivia",
@@ -160,6 +160,12 @@ CATALOG = Catalog(
                 "steps": 400,
                 "tokenizer": "bpe",
                 "vocabulary": 4096,
+                "with_context": {
+                    "model": "encoder",
+                    "context": 256,
+                    "steps": 2000,
+                    "learning_rates": {"sp": 2e-3, "mup": 2e-3, "u-mup": 0.15},
+                },
             },
         ),
     ),
@@ -262,7 +268,7 @@ CATALOG = Catalog(
         ),
         CatalogModel(
             kind="encoder",
-            tasks=(_MASKED,),
+            tasks=(_MASKED, _ANSWERS),
             sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
             laned=True,
             content="as transformer, but every token sees all the others",

@@ -31,7 +31,7 @@ class Sampling(Document):
 
 class PredictionRequest(Document):
     """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued,
-    translated or answered, recordings (base64 WAV)."""
+    translated or answered, `{"question", "context"}`, recordings (base64 WAV)."""
 
     model_config = ConfigDict(
         json_schema_extra={

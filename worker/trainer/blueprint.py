@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from unitscale.models import specs as words
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
-from worker.trainer.catalog import MODELS, TASKS, Function, Laned
+from worker.trainer.catalog import MODELS, Function, Laned, task_of
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
 from worker.trainer.engine.modules import PlainModule
@@ -35,7 +35,8 @@ class Blueprint:
     def __init__(self, specs: Sequence[JobSpec], device: str, source: Source) -> None:
         self.specs, self.spec, self.device = specs, specs[0], device
         spec = self.spec
-        self.task, self.model = TASKS[spec.task], MODELS[str(spec.model.kind)]
+        kind = str(spec.model.kind)
+        self.task, self.model = task_of(spec.task, kind), MODELS[kind]
         tensors = source.row.ready(source.tensors, spec)
         self.splits, self.config, self.asked = self.task.prepare(
             source.row.splits(tensors, spec.data.fraction, spec.model), source.row.facts(tensors)

@@ -12,7 +12,19 @@ from unitscale.errors import BadDataset, Impossible
 from unitscale.models import specs
 from unitscale.models.datasets import Volume
 from unitscale.models.specs import TaskName
-from worker.trainer.data import diabetes, digits, grammar, kjv, linear, pairs, prompts, shakespeare, trivia, ui_en_zh
+from worker.trainer.data import (
+    diabetes,
+    digits,
+    grammar,
+    kjv,
+    linear,
+    pairs,
+    passages,
+    prompts,
+    shakespeare,
+    trivia,
+    ui_en_zh,
+)
 from worker.trainer.data.examples import Examples, Splits, cut
 from worker.trainer.data.packages import absent
 from worker.trainer.data.pairs import Asked
@@ -26,6 +38,7 @@ from worker.trainer.models.linear import Linear
 from worker.trainer.models.mlp import Mlp
 from worker.trainer.models.speech_encoder import SpeechEncoder
 from worker.trainer.models.transformer import Transformer
+from worker.trainer.tasks.answer_spans import AnswerSpans
 from worker.trainer.tasks.image_classification import ImageClassification
 from worker.trainer.tasks.masked_language_modeling import MaskedLanguageModeling
 from worker.trainer.tasks.question_answering import QuestionAnswering
@@ -79,6 +92,13 @@ class Writing(Protocol):
     def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor: ...
     def answers(self, outputs: Any, config: dict[str, Any]) -> list[Any]: ...
     def graded(self, written: list[str], asked: Asked) -> dict[str, float]: ...
+
+
+@runtime_checkable
+class Pointing(Protocol):
+    """A task whose model points at texts, which are graded in every exam."""
+
+    def marks(self, outputs: Tensor, asked: passages.Asked) -> dict[str, float]: ...
 
 
 @runtime_checkable
@@ -161,8 +181,23 @@ class Pairs(Dataset):
     def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
         last = len(tensors["ends"])
         ends = last - self.test - self.validation, last - self.test, last
-        asked = tuple(pairs.asked(tensors, *stretch) for stretch in pairwise(ends))
+        asked = tuple(self.asked(tensors, *stretch) for stretch in pairwise(ends))
         return {"vocabulary": pairs.words_of(tensors), "asked": asked}
+
+    def asked(self, tensors: dict[str, Tensor], first: int, end: int) -> Any:
+        """What is asked in the exam of such rows."""
+        return pairs.asked(tensors, first, end)
+
+
+@dataclass(frozen=True)
+class Passages(Pairs):
+    """Rows of a question, its answers, and the context in which they stand."""
+
+    def ready(self, tensors: dict[str, Tensor], spec: specs.JobSpec) -> dict[str, Tensor]:
+        return passages.tokenized(tensors, spec, len(tensors["ends"]) - self.validation - self.test)
+
+    def asked(self, tensors: dict[str, Tensor], first: int, end: int) -> Any:
+        return passages.asked(tensors, first, end)
 
 
 @dataclass(frozen=True)
@@ -188,6 +223,9 @@ TASKS: dict[str, Task] = {
     TaskName.QUESTION_ANSWERING: QuestionAnswering(),
 }
 
+IN_CONTEXT: dict[tuple[str, str], Task] = {(TaskName.QUESTION_ANSWERING, "encoder"): AnswerSpans()}
+"""Tasks that another kind of model learns in another way."""
+
 MODELS: dict[str, Model] = {
     "linear": Linear(),
     "mlp": Mlp(),
@@ -210,6 +248,11 @@ DATASETS: dict[str, Dataset] = {
     "ui-en-zh": Pairs(absent("ui-en-zh"), validation=500, test=500, fetch=ui_en_zh.fetch),
     "trivia": ByHeart(absent("trivia"), validation=0, test=0, fetch=trivia.fetch),
 }
+
+
+def task_of(name: str, kind: str) -> Task:
+    """What a kind of model makes of a task."""
+    return IN_CONTEXT.get((name, kind), TASKS[name])
 
 
 def check_known(task: str, kind: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unitscale.models.predictions import Sampling
 from worker.trainer.answers import Responder
-from worker.trainer.catalog import Task, Writing
+from worker.trainer.catalog import Pointing, Task, Writing
 from worker.trainer.data.examples import Examples
 from worker.trainer.data.pairs import Asked
 from worker.trainer.engine.loop import Batch
@@ -63,7 +63,11 @@ class Exam:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
 
     def metrics(self, outputs: Tensor, lane: int) -> dict[str, float]:
-        return self._task.metrics(self._real(outputs, lane), self._truth, self._config)
+        real = self._real(outputs, lane)
+        metrics = self._task.metrics(real, self._truth, self._config)
+        if isinstance(self._task, Pointing) and self._asked is not None:
+            metrics |= self._task.marks(real, self._asked)
+        return metrics
 
     def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
         return self._task.documents(self._real(outputs, lane), self._truth, self._config)

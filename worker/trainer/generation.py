@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unitscale.models.predictions import Sampling
+from worker.trainer.data.passages import Passage
 from worker.trainer.engine.batches import mix
 from worker.trainer.layers.decoder import Cache, Decoder
 
@@ -50,6 +51,18 @@ class Reader:
         """Each text's tokens (T,), with logits (T, V)."""
         read = (self._encoder.outputs(self._weights, tokens.view(1, 1, -1))[0, 0] for tokens in texts)
         return [(tokens, logits[:, : self._vocabulary]) for tokens, logits in zip(texts, read, strict=True)]
+
+
+class Finder:
+    """A trained encoder that says where in a context an answer starts and ends."""
+
+    def __init__(self, encoder: Decoder, weights: Mapping[str, Tensor], outputs: int) -> None:
+        self._read = Reader(encoder, weights, outputs)
+
+    def __call__(self, passages: Sequence[Passage]) -> list[tuple[Passage, Tensor]]:
+        """Each passage, with logits (T, 2)."""
+        read = self._read([torch.tensor(passage.tokens) for passage in passages])
+        return [(passage, logits) for passage, (_, logits) in zip(passages, read, strict=True)]
 
 
 def chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:

@@ -19,9 +19,9 @@ from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.answers import Responder
 from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS, TASKS, Laned, check_known
+from worker.trainer.catalog import MODELS, Laned, Pointing, check_known, task_of
 from worker.trainer.engine import modules
-from worker.trainer.generation import Reader, Writer
+from worker.trainer.generation import Finder, Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.plugins import OwnModel
 from worker.trainer.sequences import TOKENIZER, VOCABULARY
@@ -33,7 +33,7 @@ KEPT = 8  # models of the latest asks
 class Trained(NamedTuple):
     """A model as it was left: its plain layers, or what continues texts with it."""
 
-    model: nn.Module | Writer | Reader | Responder
+    model: nn.Module | Writer | Reader | Finder | Responder
     config: dict[str, Any]
 
 
@@ -51,7 +51,7 @@ def answer(ask: Ask) -> Answered:
 @torch.no_grad()
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder)
-    task = TASKS[config["task"]]
+    task = task_of(config["task"], config["model"]["kind"])
     if isinstance(model, Writer | Responder):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
     if ask.sampling is not None:
@@ -72,8 +72,7 @@ def _load(folder: str) -> Trained:
         config[VOCABULARY] = tokenizer.read_text()
     if model.kind in TRANSFORMERS:
         function = _function(model, layers, weights, config)
-        read = Writer if model.kind == "transformer" else Reader
-        return Trained(read(function, weights, config["outputs"]), config)
+        return Trained(_reader(model, config)(function, weights, config["outputs"]), config)
     if isinstance(MODELS[str(model.kind)], OwnModel):
         modules.load(layers, weights)
         return Trained(layers.eval(), config)
@@ -82,6 +81,12 @@ def _load(folder: str) -> Trained:
         return Trained(Responder(layers), config)
     flat = isinstance(MODELS[str(model.kind)], Laned)
     return Trained(nn.Sequential(nn.Flatten(), layers) if flat else layers, config)
+
+
+def _reader(model: specs.Model, config: dict[str, Any]) -> type[Writer | Reader | Finder]:
+    if model.kind == "transformer":
+        return Writer
+    return Finder if isinstance(task_of(config["task"], str(model.kind)), Pointing) else Reader
 
 
 def _function(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Any:

@@ -58,7 +58,7 @@ class Sequences:
 
     def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
         """Sources as tokens (N, S). Raises WrongInput, naming every input that is no text."""
-        wrong = [(place, detail) for place, given in enumerate(inputs) if (detail := _fault(given))]
+        wrong = [(place, detail) for place, given in enumerate(inputs) if (detail := fault_of(given))]
         if wrong:
             fields = tuple((f"/inputs/{place}", detail) for place, detail in wrong)
             raise WrongInput(f"Input {wrong[0][0]} {wrong[0][1]}.", fields)
@@ -75,11 +75,12 @@ def _real(outputs: Tensor, targets: Tensor, width: int) -> tuple[Tensor, Tensor]
     return logits[..., :width].float(), targets[real].long()
 
 
-def _fault(given: Any) -> str | None:
+def fault_of(given: Any, longest: int = LONGEST_INPUT) -> str | None:
+    """Why something is no text that can be read."""
     if not isinstance(given, str):
         return "must be a text"
-    if len(given) > LONGEST_INPUT:
-        return f"has {len(given):,} characters; {LONGEST_INPUT:,} are the most"
+    if len(given) > longest:
+        return f"has {len(given):,} characters; {longest:,} are the most"
     if any("\ud800" <= character <= "\udfff" for character in given):
         return "has half a character"
     return None

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from unitscale.errors import Impossible
 from unitscale.models.datasets import Contents, Volume
-from worker.trainer.catalog import DATASETS, Corpus, Dataset, Pairs, Recordings
+from worker.trainer.catalog import DATASETS, Corpus, Dataset, Pairs, Passages, Recordings
 from worker.trainer.data import cache
 from worker.trainer.data import uploaded as uploads
 
@@ -57,7 +57,7 @@ def _row(contents: Contents) -> Dataset:
     if contents.rate is not None:
         return Recordings(**exams)
     if contents.with_context is not None:
-        return Pairs(**exams)
+        return Passages(**exams) if contents.with_context else Pairs(**exams)
     if contents.classes:
         return Own(**exams, known={"classes": contents.classes, "white": WHITE})
     return Own(**exams, known={"columns": contents.columns, "target": contents.target})

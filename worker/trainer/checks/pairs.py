@@ -46,17 +46,18 @@ def check_pairs(file: Path, ending: str, task: TaskName, sha256: str) -> tuple[d
 
 
 def _divided(rows: list[Row], key: bytes) -> tuple[dict[str, np.ndarray], Contents]:
-    """Ordered by a keyed hash of the source: the same file is always divided alike, equal sources stand on one side."""
-    hashes = [blake2b(alike(row[0]).encode(), key=key).digest() for row in rows]
-    distinct = sorted(set(hashes))
+    """Ordered by a keyed hash of the context, or of a source without one: the same file is always divided alike, equal
+    ones stand on one side."""
+    context = len(rows[0]) > 2 and bool(rows[0][2]) if rows else False
+    hashes = [blake2b(alike(row[2] if context else row[0]).encode(), key=key).digest() for row in rows]
+    distinct, what = sorted(set(hashes)), "contexts" if context else "sources"
     if len(distinct) < FEWEST:
-        raise BadDataset(f"Only {len(distinct)} of its {len(rows)} sources differ; at least {FEWEST} are needed.")
+        raise BadDataset(f"Only {len(distinct)} of its {len(rows)} {what} differ; at least {FEWEST} are needed.")
     exam = min(round(len(distinct) * EXAM), LARGEST_EXAM)
     first, second = distinct[-2 * exam], distinct[-exam]
     order = sorted(range(len(rows)), key=lambda place: (hashes[place], rows[place]))
     training, before = sum(each < first for each in hashes), sum(each < second for each in hashes)
     splits = Splits(training=training, validation=before - training, test=len(rows) - before)
-    context = len(rows[0]) > 2 and bool(rows[0][2])
     return packed([rows[place] for place in order]), Contents(rows=len(rows), splits=splits, with_context=context)
 
 
@@ -100,6 +101,8 @@ def _question(found: dict[str, Any], number: int) -> Row:
     first = [_text(found, "answer", number)] if "answer" in found or not given else []
     answers = list(dict.fromkeys([*first, *(_text(each, "answers", number) for each in given)]))
     context = "" if found.get("context") is None else _text(found, "context", number, LONGEST_CONTEXT)
+    if context and not any(answer in context for answer in answers):
+        raise BadDataset(f"Line {number}: no answer stands in its 'context', letter by letter.")
     return _text(found, "question", number), json.dumps(answers, ensure_ascii=False), context
 
 

@@ -23,6 +23,8 @@ AT_ONCE = 4096
 KEPT = 8
 
 Kind = Literal["characters", "bpe"]
+Place = tuple[int, int]
+"""Of the first character, and behind the last."""
 
 
 def trained(texts: Iterable[str], kind: Kind, size: int) -> str:
@@ -41,6 +43,13 @@ def encoded(vocabulary: str, texts: Iterable[str]) -> Iterator[list[int]]:
     tokenizer, rest = _loaded(vocabulary), iter(texts)
     while some := list(islice(rest, AT_ONCE)):
         yield from (found.ids for found in tokenizer.encode_batch_fast(some))
+
+
+def placed(vocabulary: str, texts: Iterable[str]) -> Iterator[tuple[list[int], list[Place]]]:
+    """The tokens of each text, and where in it they stand."""
+    tokenizer, rest = _loaded(vocabulary), iter(texts)
+    while some := list(islice(rest, AT_ONCE)):
+        yield from ((found.ids, found.offsets) for found in tokenizer.encode_batch(some))
 
 
 def decoded(vocabulary: str, tokens: Sequence[Sequence[int]]) -> list[str]:

@@ -10,14 +10,14 @@ HIDDEN = 2
 """Features of the feed-forward layer over the width."""
 
 
-def stack(model: Model, vocabulary: int) -> nn.Module:
+def stack(model: Model, vocabulary: int, outputs: int) -> nn.Module:
     """Its plain layers, none of which has a bias."""
     width = int(model.width or 0)
     return nn.ModuleDict(
         {
             "embedding": nn.Embedding(vocabulary, width),
             "blocks": nn.ModuleList(_block(width) for _ in range(int(model.depth or 0))),
-            "readout": nn.Linear(width, vocabulary, bias=False),
+            "readout": nn.Linear(width, outputs, bias=False),
         }
     )
 

@@ -47,8 +47,9 @@ class Pass(NamedTuple):
 class Decoder:
     """The function of K lanes, which differ in weights and alphas."""
 
-    def __init__(self, plan: Plan, causal: bool = True) -> None:
-        model, self._causal = plan.model, causal
+    def __init__(self, plan: Plan, causal: bool = True, padding: int | None = None) -> None:
+        """Without `causal`, tokens that are `padding` are seen by none."""
+        model, self._causal, self._padding = plan.model, causal, padding
         self._plan, self._depth, self._head_size = plan, int(model.depth or 0), int(model.head_size or 0)
         self.reach = int(model.context or 0) + int(model.memory_length or 0)
         """Tokens that the last one of a window looks at."""
@@ -104,8 +105,15 @@ class Decoder:
         turned = angles(first, before + count, self._head_size, like.device).to(like.dtype)
         if cache is not None:
             cache.first += count
-        hidden = mask(count, seen, like) if self._causal else like.new_zeros(count, seen)
+        hidden = mask(count, seen, like) if self._causal else self._unseen(tokens, like)
         return Pass(weights, batch, round(batch * count * parts), turned, hidden, cache, memory)
+
+    def _unseen(self, tokens: Tensor, like: Tensor) -> Tensor:
+        """0 where there is a token, −∞ where there is padding.  (K, B, T) → (T, T), or (K·B·H, 1, T)"""
+        if self._padding is None:
+            return like.new_zeros(tokens.shape[-1], tokens.shape[-1])
+        hidden = like.new_zeros(tokens.shape).masked_fill_(tokens == self._padding, float("-inf"))
+        return hidden.flatten(0, 1).repeat_interleave(like.shape[-1] // self._head_size, 0).unsqueeze(1)
 
     def _product(self, run: Pass, name: str, x: Tensor, share: float = 1) -> Tensor:
         """What the layer makes of x, which is `share` times as many tokens as the pass is over."""

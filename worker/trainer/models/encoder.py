@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models.specs import Model
+from worker.trainer.data.vocabulary import PAD
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.layers import blocks
 from worker.trainer.layers.decoder import Decoder
@@ -12,10 +13,14 @@ from worker.trainer.units.tables import Kinds, Table, Weight
 
 
 class Encoder:
-    """Pre-norm with RMSNorm without gains, rotary positions, attention both ways, SwiGLU of 2D features, no biases."""
+    """Pre-norm with RMSNorm without gains, rotary positions, attention both ways, SwiGLU of 2D features, no biases.
 
-    def layers(self, model: Model, _inputs: tuple[int, ...], outputs: int) -> nn.Module:
-        return blocks.stack(model, outputs)
+    It writes a token in the place of each that it reads; or, of rows with padding, other outputs.
+    """
+
+    def layers(self, model: Model, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+        """`inputs` are the tokens of a row and, where a token's outputs are no tokens, how many there are to read."""
+        return blocks.stack(model, inputs[1] if len(inputs) > 1 else outputs, outputs)
 
     def kinds(self, model: Model, shapes: Shapes) -> dict[str, Weight]:
         return blocks.kinds(model, shapes)
@@ -24,4 +29,6 @@ class Encoder:
         return table.draw(kinds, generator)
 
     def lanes(self, plan: Plan) -> Decoder:
-        return Decoder(plan, causal=False)
+        kinds = plan.kinds
+        padded = kinds["embedding.weight"].fan_out != kinds["readout.weight"].fan_out
+        return Decoder(plan, causal=False, padding=PAD if padded else None)

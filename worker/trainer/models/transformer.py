@@ -15,7 +15,7 @@ class Transformer:
     """Pre-norm with RMSNorm without gains, rotary positions, causal attention, SwiGLU of 2D features, no biases."""
 
     def layers(self, model: Model, _inputs: tuple[int, ...], outputs: int) -> nn.Module:
-        return blocks.stack(model, outputs)
+        return blocks.stack(model, outputs, outputs)
 
     def kinds(self, model: Model, shapes: Shapes) -> dict[str, Weight]:
         return blocks.kinds(model, shapes)
