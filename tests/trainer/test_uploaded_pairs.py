@@ -96,7 +96,7 @@ def test_answers_and_contexts_are_kept(checked):
             "Line 2: 'answers' must be there",
         ),
         (
-            ASKED + b'{"question": "a", "answer": "b", "context": "c"}\n',
+            ASKED + b'{"question": "a", "answer": "b", "context": "b c"}\n',
             "question-answering",
             ".jsonl",
             "Line 2 has a 'context', unlike",

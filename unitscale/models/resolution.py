@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
+from unitscale.models import contexts
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
@@ -19,8 +20,6 @@ AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
 FEWEST_HALVED = 2
 """Examples of a batch that has halves."""
-SHORTEST = 8
-"""Tokens of a question and its context."""
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -30,7 +29,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
 
     Raises Unsupported, naming every field that asks for what cannot be done here.
     """
-    spec = _in_context(spec, uploaded, offer)
+    spec = contexts.filled(spec, uploaded, offer)
     _refuse(spec, uploaded, offer)
     task = offer.tasks[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
@@ -225,11 +224,11 @@ def _unsupported_task(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
 def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> list[tuple[str, str]]:
     if uploaded is not None:
         why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded, offer)
-        return [("/dataset", why)] if why else _other_kind(spec, uploaded, offer)
+        return [("/dataset", why)] if why else contexts.refusals(spec, uploaded, offer)
     if spec.dataset is not None and spec.dataset not in offer.tasks[spec.task].datasets:
         known = ", ".join(offer.tasks[spec.task].datasets) + f".{offer.hint}"
         return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task}; choose one of: {known}")]
-    return _other_kind(spec, None, offer)
+    return contexts.refusals(spec, None, offer)
 
 
 def _unready(uploaded: Dataset) -> str | None:
@@ -246,38 +245,6 @@ def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
     if uploaded.task == spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
     return f"{uploaded.id} was uploaded for {uploaded.task}, not for {spec.task}."
-
-
-def _has_context(uploaded: Dataset | None) -> bool:
-    return uploaded is not None and uploaded.contents is not None and bool(uploaded.contents.with_context)
-
-
-def _in_context(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> JobSpec:
-    """With the defaults of a task whose answers stand in contexts, where they do."""
-    task = offer.tasks.get(spec.task)
-    if task is None or not _has_context(uploaded) or "with_context" not in task.defaults:
-        return spec
-    own = task.defaults["with_context"]
-    model = _filled(spec.model, {"kind": own["model"], "context": own["context"]})
-    units = spec.units
-    if units.learning_rate == "auto" and spec.optimizer.name == "adamw":
-        units = units.model_copy(update={"learning_rate": own["learning_rates"][units.parametrization.value]})
-    return spec.model_copy(update={"model": model, "units": units, "budget": _budget(spec.budget, own)})
-
-
-def _other_kind(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> list[tuple[str, str]]:
-    """Answers that stand in contexts are found by another kind of model than those that are learnt by heart."""
-    defaults = offer.tasks[spec.task].defaults
-    if "with_context" not in defaults:
-        return []
-    by_heart, finds, kind = defaults["model"], defaults["with_context"]["model"], offer.kind(spec)
-    if _has_context(uploaded) and kind != finds:
-        return [("/model/kind", f"The data set has contexts; choose {finds}, which finds the answers in them.")]
-    if not _has_context(uploaded) and kind == finds:
-        return [("/model/kind", f"The data set has no contexts to find answers in; choose {by_heart}.")]
-    if kind == finds and (spec.model.context or SHORTEST) < SHORTEST:
-        return [("/model/context", f"A question and its context need at least {SHORTEST} tokens.")]
-    return []
 
 
 def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
