@@ -25,7 +25,10 @@ log = structlog.get_logger()
 class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
-    def __init__(self, questions: Questions, shelf: Shelf, checker: Checker, nursery: Nursery, leaving: int) -> None:
+    def __init__(
+        self, worker: str, questions: Questions, shelf: Shelf, checker: Checker, nursery: Nursery, leaving: int
+    ) -> None:
+        self.worker = worker
         self.questions = questions
         self._shelf = shelf
         self.checker = checker
@@ -91,7 +94,7 @@ async def _check_all(checker: Checker) -> None:
 async def _answer_one(side: Side) -> bool:
     """Answer the oldest question. One that kills the process is not answered: its asker is told to try again."""
     try:
-        taken = await side.questions.take()
+        taken = await side.questions.take(side.worker)
         if taken is None:
             return False
         ask_id, question = taken

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from worker.pipe import ORDER, Ended, Stop, Train
+from worker.trainer import plugins
 from worker.trainer.assembly import Assembly
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
@@ -47,6 +48,7 @@ def take_part(order: Train, library: Path, wires: Wires) -> None:
     _live_and_die_with(wires.agent)
     logging.disable(logging.NOTSET)
     torch.set_num_threads(1)
+    plugins.install()  # once more where this process was not forked
     number = int(os.environ["RANK"])
     try:
         ranks = Ranks.join(order.devices[number], wires.words)
