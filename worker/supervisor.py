@@ -47,6 +47,7 @@ class Slot:
     lease_seconds: float
     leaving: int
     """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
+    price_per_device_hour: float | None = None
 
     @property
     def name(self) -> str:
@@ -95,7 +96,8 @@ async def _claim(slot: Slot) -> list[Claimed]:
 
 
 async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
-    await trainer.order(Train(device=slot.device, lanes=tuple(lane.order() for lane in lanes.values())))
+    orders = tuple(lane.order() for lane in lanes.values())
+    await trainer.order(Train(device=slot.device, price_per_device_hour=slot.price_per_device_hour, lanes=orders))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)

@@ -289,7 +289,6 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
             "/budget/tokens",
             f"{spec.task.value} has no tokens; give epochs or steps.",
         ),
-        (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
         (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
         (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
     )

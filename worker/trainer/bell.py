@@ -18,6 +18,10 @@ class Bell:
         self._stops[order.job] = order
         self.ring()
 
+    def wished(self, job: str) -> bool:
+        """Whether the end of a job's training is wished."""
+        return job in self._stops
+
     def answer(self) -> dict[str, Stop]:
         """What is wished, by job; the bell is silent again."""
         self.rung = False

@@ -24,8 +24,17 @@ class Exam:
     ) -> None:
         self._task, self._config, self._forward = task, config, forward
         self._inputs, self._targets = laid_out  # (K, N, …)
-        self._truth = examples.targets.cpu()
+        self._examples, self._truth = examples, examples.targets.cpu()
         self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
+
+    @property
+    def inputs(self) -> Tensor:
+        """(N, …), as lanes take them."""
+        return self._inputs[0]
+
+    def by(self, forward: Forward) -> "Exam":
+        """The same questions to somebody else, who is one lane."""
+        return Exam(self._task, self._config, forward, (self._inputs[:1], self._targets[:1]), self._examples)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:

@@ -1,22 +1,21 @@
 """Generation: a text continued, token by token.  T tokens, V vocabulary."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from unitscale.models.predictions import Sampling
+from worker.trainer.deployment.decoder import Cache, Decoder
 from worker.trainer.engine.batches import mix
-from worker.trainer.layers.decoder import Cache, Decoder
 
 
 class Writer:
     """A trained decoder that continues texts. Keys and values are kept, so that a token costs one pass over itself."""
 
-    def __init__(self, decoder: Decoder, weights: Mapping[str, Tensor], vocabulary: int) -> None:
-        self._decoder, self._vocabulary = decoder, vocabulary
-        self._weights = {name: weight.unsqueeze(0) for name, weight in weights.items()}
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
 
     def continued(self, prompts: Sequence[Tensor], sampling: Sampling) -> list[list[int]]:
         """What follows each prompt. The same seed says the same, wherever other prompts stand."""
@@ -28,10 +27,9 @@ class Writer:
     def _tokens(self, prompt: Tensor, sampling: Sampling, seed: int) -> Iterator[int]:
         """One token after the other; of the prompt the model sees as much as its context holds."""
         cache, generator = Cache(), torch.Generator().manual_seed(seed)
-        seen = prompt[-self._decoder.context :]
+        seen = prompt[-self.decoder.context :]
         while True:
-            logits = self._decoder.outputs(self._weights, seen.view(1, 1, -1), cache=cache)[0, 0, -1]
-            token = _chosen(logits[: self._vocabulary].float(), sampling, generator)
+            token = _chosen(self.decoder.next(seen.view(1, -1), cache)[0], sampling, generator)
             yield token
             seen = torch.tensor([token])
 

@@ -18,7 +18,7 @@ from worker.trainer.watch import Watch
 
 def train_group(order: Train, line: Line, bell: Bell, library: Path) -> None:
     """Train a group until each of its jobs has ended or stopped, whatever happens on the way."""
-    courses = [Course(lane, place) for place, lane in enumerate(order.lanes)]
+    courses = [Course(lane, place, order.price_per_device_hour) for place, lane in enumerate(order.lanes)]
     try:
         assembly = assemble([lane.spec for lane in order.lanes], order.device, library, order.lanes[0].dataset)
         step = snapshots.go_back(courses, assembly)

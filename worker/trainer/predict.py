@@ -8,20 +8,18 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from unitscale.errors import ServiceError, WrongInput
-from unitscale.models import specs
+from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import TaskName
-from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
-from worker.trainer.assembly import built, shapes_of, table_of
 from worker.trainer.catalog import TASKS
+from worker.trainer.deployment.decoder import Decoder
+from worker.trainer.deployment.serving import model_of
 from worker.trainer.generation import Writer
-from worker.trainer.models.transformer import Transformer
-from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
 
@@ -44,9 +42,9 @@ def answer(ask: Ask) -> Answered:
         return Answered(ask=ask.ask, problem="The model could not answer; the worker's log says why.")
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _outputs(ask: Ask) -> list[Any]:
-    model, config = _load(ask.folder)
+    model, config = _load(ask.folder, ask.format)
     task = TASKS[TaskName(config["task"])]
     if isinstance(model, Writer):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
@@ -56,23 +54,7 @@ def _outputs(ask: Ask) -> list[Any]:
 
 
 @lru_cache(KEPT)
-def _load(folder: str) -> Trained:
+def _load(folder: str, form: Format = Format.FP32) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
-    model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
-    layers = built(model, config)
-    if model.kind == "transformer":
-        return Trained(_writer(model, layers, weights, config), config)
-    layers.load_state_dict(weights, assign=True)
-    return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
-
-
-def _writer(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Writer:
-    units, kind = Units.model_validate(config["units"]), Transformer()
-    plan = Plan(
-        model,
-        kind.kinds(model, shapes_of(layers)),
-        table_of(units, model),
-        (units.alphas or Alphas(),),
-        weights["readout.weight"],
-    )
-    return Writer(kind.lanes(plan), weights, config["outputs"])
+    model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
+    return Trained(Writer(model) if isinstance(model, Decoder) else model, config)
