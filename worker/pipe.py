@@ -34,6 +34,8 @@ class Lane(Answer):
     folder: str
     """Absolute path of the folder that is this attempt's own: `checkpoints/` and `artifacts/` go below it."""
     resume: Resume | None = None
+    origin: str | None = None
+    """Absolute path of the folder with another job's weights that this one starts from."""
     dataset: str | None = None
     """Absolute path of the folder of an uploaded data set; null: the catalog's."""
 
@@ -42,7 +44,8 @@ class Train(Answer):
     """Train these jobs together, then exit."""
 
     do: Literal["train"] = "train"
-    device: str = "cpu"
+    devices: tuple[str, ...] = ("cpu",)
+    """As torch calls them. On several, one job trains data-parallel."""
     price_per_device_hour: float | None = None
     lanes: tuple[Lane, ...]
 

@@ -15,6 +15,7 @@ from typing import Any
 from worker.pipe import MESSAGE, Order
 
 LINE_BYTES = 64 * 2**20
+RANKS_SECONDS = 5.0
 SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL")
 
 
@@ -46,11 +47,16 @@ class Trainer:
             os.killpg(self.pid, number)
 
     async def gone(self) -> int:
-        """Kill it if it still lives; its status."""
+        """Kill it if it still lives; its status, once whatever it started is gone as well."""
         self.orders.close()
         if not self.status.done():
             self.signal(signal.SIGKILL)
-        return await self.status
+        status = await self.status
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RANKS_SECONDS):
+                while await self.messages.read(LINE_BYTES):  # its ranks hold this pipe open
+                    pass
+        return status
 
 
 class Nursery:

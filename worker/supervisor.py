@@ -55,9 +55,9 @@ class Slot:
         return ",".join(self.devices)
 
     @property
-    def device(self) -> str:
-        """The first device, as torch calls it."""
-        return "cpu" if self.devices[0].startswith("cpu") else self.devices[0]
+    def torch_devices(self) -> tuple[str, ...]:
+        """The devices, as torch calls them."""
+        return tuple("cpu" if device.startswith("cpu") else device for device in self.devices)
 
 
 async def supervise(slot: Slot) -> None:
@@ -97,7 +97,8 @@ async def _claim(slot: Slot) -> list[Claimed]:
 
 async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
     orders = tuple(lane.order() for lane in lanes.values())
-    await trainer.order(Train(device=slot.device, price_per_device_hour=slot.price_per_device_hour, lanes=orders))
+    price = slot.price_per_device_hour
+    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, lanes=orders))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)

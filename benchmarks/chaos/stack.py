@@ -24,8 +24,8 @@ LEASE_SECONDS = 3.0
 class Stack:
     """Starts the parts, restarts what was killed, ends them all."""
 
-    def __init__(self, folder: Path, nodes: int = 2) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, nodes: int = 2, slots: str = "1") -> None:
+        self.folder, self._slots = folder, slots
         self._log = (folder / "log").open("ab")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -77,7 +77,7 @@ class Stack:
             "DATA_DIR": str(self.folder),
             "API_KEY": KEY,
             "PORT": str(self.port),
-            "SLOTS": "1",
+            "SLOTS": self._slots,
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "MAX_UNFINISHED_JOBS": "1000000",
         }

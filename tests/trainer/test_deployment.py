@@ -11,8 +11,8 @@ from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Ask, Points, Train
-from worker.trainer.assembly import built, shapes_of, table_of
 from worker.trainer.bell import Bell
+from worker.trainer.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS
 from worker.trainer.deployment import layers
 from worker.trainer.deployment.decoder import Cache
@@ -34,7 +34,14 @@ TEXT = {
 }
 MLP = {"dataset": "diabetes", "model": {"kind": "mlp"}}
 DIGITS = {"task": "image-classification", "budget": {"epochs": 3}}
-KINDS = {"linear": {"dataset": "linear"}, "mlp": MLP, "convnet": DIGITS, "transformer": TEXT}
+REMEMBERING = TEXT | {"model": {**TEXT["model"], "memory_length": 16}, "units": {"parametrization": "u-mup"}}
+KINDS = {
+    "linear": {"dataset": "linear"},
+    "mlp": MLP,
+    "convnet": DIGITS,
+    "transformer": TEXT,
+    "transformer with memory": REMEMBERING,
+}
 ALPHAS = {"ffn_act": 0.7, "attn_softmax": 1.3, "res": 0.8, "res_attn_ratio": 1.4, "loss_softmax": 1.7}
 
 

@@ -50,10 +50,16 @@ class Model(Document):
     """convnet: channels of the first layer; each further one has twice as many."""
     head_size: Size | None = None
     context: Annotated[int, Field(ge=1, le=2**20)] | None = None
+    memory_length: Annotated[int, Field(ge=0, le=2**20)] | None = None
+    """transformer: hidden states of that many tokens before a window that it looks back at (Transformer-XL)."""
 
 
 class InitFrom(Document):
-    """Another job's weights to start from."""
+    """Another job's weights to start from: fine-tuning, or one trunk of many decays. Its optimizer starts anew.
+
+    Data set, model, parametrization and learning rate are the origin's where the spec names none. Text on
+    other characters starts with the rows of those that both texts have.
+    """
 
     job: JobId
     step: Steps | None = None
@@ -104,6 +110,9 @@ class Diagnostics(Document):
     """Steps between measurements of how large activations, weights and gradients are: curves `rms.KIND.LAYER`, and
     `lost.FORMAT.KIND.LAYER`, the share that lies outside the range of `fp8`, `bf16` or `fp16`."""
     noise_scale: bool = False
+    """Measure the noise scale of the gradients, in examples: curves `noise_scale` and, under AdamW,
+    `noise_scale_preconditioned`, each with `_low` and `_high`, about every tenth step or 200 times a run. A measurement
+    costs half a step, where `micro_batch_size` cuts batches into parts next to nothing."""
 
 
 class Checkpointing(Document):

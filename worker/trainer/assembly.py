@@ -1,45 +1,40 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
 from unitscale.errors import Impossible
-from unitscale.models import specs as words
 from unitscale.models.datasets import Volume
-from unitscale.models.growth import Growth, growth
+from unitscale.models.growth import growth
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
-from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
-from worker.trainer.catalog import MODELS, TASKS, Laned, Model
+from worker.trainer.blueprint import Blueprint, Losses
+from worker.trainer.catalog import MODELS, Laned
+from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
-from worker.trainer.engine.optimizer import optimizer
-from worker.trainer.engine.padding import pad_features
-from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.noise import Noise
+from worker.trainer.engine.optimizer import Optimizer, optimizer
+from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
-from worker.trainer.engine.weights import Shapes, Weights
-from worker.trainer.exam import Exam, Forward
-from worker.trainer.material import Material
-from worker.trainer.sources import Source
-from worker.trainer.units.plan import Plan
-from worker.trainer.units.tables import Kinds, Table
+from worker.trainer.engine.streams import StreamBatches
+from worker.trainer.exam import Exam, StreamedExam
+from worker.trainer.layers.memory import Memory
 
 
 class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches
+    batches: Batches | StreamBatches
     rates: Rates
     validation: Exam
     test: Exam
@@ -49,6 +44,8 @@ class Assembly(NamedTuple):
     folds: dict[str, float]
     """What a weight is multiplied by to be one of plain layers; 1 where it is not named."""
     scales: Scales | None = None
+    memory: Memory | None = None
+    """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
@@ -56,145 +53,99 @@ class Assembly(NamedTuple):
         return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
 
 
-def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
+def assemble(
+    specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None, ranks: Ranks | None = None
+) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
-    _check_alike(specs, source.volume)
-    spec, seeds = specs[0], [spec.seed for spec in specs]
-    task, material = TASKS[spec.task], _material(spec, source)
-    model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
-    kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
-    numbers = NUMBERS[spec.units.precision]
-    weights = _weights(model, kinds, table, seeds, Place(device, numbers.kept))
-    alike = model, layers, weights, specs, kinds, table
-    forward, folds = _forward(*alike)
-    training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
-    width, steps = material.config["outputs"], total_steps(spec, source.volume)
-    grows = growth(spec)
-    rates = _rates(specs, grows, steps, device)
-
-    def losses(batch: Batch, parts: float = 1) -> Tensor:
-        return task.losses(forward(batch[0], parts), batch[1], width)
-
-    learner = Learner(
-        weights,
-        losses,
-        optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
-        Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
+    _check_alike(specs, source.volume, ranks)
+    blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
+    memory = _memory(blueprint.spec)
+    losses, training = blueprint.losses(blueprint.forward(memory=memory)), blueprint.laid_out(blueprint.splits.training)
+    rates = _rates(specs, steps, device)
+    rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
+    parts = _accumulation(blueprint.spec, losses, ranks)
+    return Assembly(
+        learner=Learner(
+            blueprint.weights, losses, rule, parts, ranks, _noise(blueprint, losses, parts, rule, training, steps)
+        ),
+        batches=_batches(training, specs, memory),
+        rates=rates,
+        validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
+        test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
+        steps=steps,
+        config=_config(blueprint),
+        folds=blueprint.folds,
+        scales=_scales(blueprint),
+        memory=memory,
     )
-    validation, test = (
-        Exam(task, material.config, forward, laid_out, split)
-        for laid_out, split in zip(exams, material.splits[1:], strict=True)
-    )
-    sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
-    scales = None
-    if spec.diagnostics.scales_every is not None:
-        probed, _ = _forward(*alike, probe := Probe())
-        scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
-    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales)
 
 
-def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
+def _memory(spec: JobSpec) -> Memory | None:
+    return Memory(spec.model.memory_length) if spec.model.memory_length else None
+
+
+def _accumulation(spec: JobSpec, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
+    size = spec.units.micro_batch_size
+    return Accumulation(losses, size, ranks) if size or ranks else None
+
+
+def _noise(
+    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, training: Batch, steps: int
+) -> Noise | None:
+    if not blueprint.spec.diagnostics.noise_scale:
+        return None
+    weights, name = blueprint.weights, blueprint.spec.optimizer.name
+    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, training, name)
+    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
+
+
+def _batches(training: Batch, specs: Sequence[JobSpec], memory: Memory | None) -> Batches | StreamBatches:
+    size, seeds, grows = int(specs[0].units.batch_size), [spec.seed for spec in specs], growth(specs[0])
+    if memory is not None:
+        return StreamBatches(*training, size, memory)
+    return Batches(*training, seeds, size) if grows is None else GrowingBatches(*training, seeds, grows)
+
+
+def _exam(blueprint: Blueprint, split: Examples, together: tuple[Ranks | None, Word]) -> Exam:
+    memory, (ranks, word) = _memory(blueprint.spec), together
+    how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
+    if memory is not None:
+        return StreamedExam(memory, *how)
+    return Exam(*how, (ranks, word) if ranks else None)
+
+
+def _scales(blueprint: Blueprint) -> Scales | None:
+    if blueprint.spec.diagnostics.scales_every is None:
+        return None
+    return Scales(blueprint.weights, blueprint.losses(blueprint.forward(probe=(probe := Probe()))), probe)
+
+
+def _rates(specs: Sequence[JobSpec], steps: int, device: str) -> Rates:
     peaks, schedules = [float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs]
     power = {"root": 0.5, "linear": 1.0}.get(specs[0].batch_schedule.rate_follows or "keep")
+    grows = growth(specs[0])
     if grows is None or power is None:
         return Rates(peaks, schedules, steps, device)
     last = int(specs[0].units.batch_size)
     return Rates(peaks, schedules, steps, device, lambda step: (grows.size(step) / last) ** power)
 
 
-def _material(spec: JobSpec, source: Source) -> Material:
-    splits = source.row.splits(source.tensors, spec.data.fraction, spec.model)
-    return TASKS[spec.task].prepare(splits, source.row.facts(source.tensors))
-
-
-def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
-    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
-    with torch.device("meta"):
-        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
-
-
-def shapes_of(layers: nn.Module) -> Shapes:
-    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
-
-
-def table_of(units: Units, model: words.Model) -> Table:
-    """The table of a parametrization at the width of a model."""
-    return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
-
-
-class Place(NamedTuple):
-    """Where weights are kept, and in which numbers."""
-
-    device: str
-    dtype: torch.dtype
-
-
-def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], place: Place) -> Weights:
-    shapes = {name: kind.shape for name, kind in kinds.items()}
-    weights = Weights(shapes, len(seeds), isinstance(model, Laned), *place)
-    for lane, seed in enumerate(seeds):
-        weights.write(lane, model.start(kinds, table, torch.Generator().manual_seed(seed)))
-    return weights
-
-
-def _forward(
-    model: Model,
-    layers: nn.Module,
-    weights: Weights,
-    specs: Sequence[JobSpec],
-    kinds: Kinds,
-    table: Table,
-    probe: Probe | None = None,
-) -> tuple[Forward, dict[str, float]]:
-    """The function of the group in the numbers it asks for, and by what its weights become those of plain layers."""
-    numbers, folds = NUMBERS[specs[0].units.precision], dict[str, float]()
-    like = weights.values.new_empty((), dtype=numbers.computed)
-    if isinstance(model, Laned):
-        alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
-        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
-        outputs, folds = function.outputs, function.folds()
-    else:
-        outputs = partial(_of_layers, layers)
-    if numbers.computed is torch.float32:
-        return lambda inputs, parts=1: outputs(weights.named, inputs, parts), folds
-    return partial(_in_fewer_bits, outputs, weights, numbers.computed), folds
-
-
-def _of_layers(layers: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
-    return functional_call(layers, dict(weights), (inputs[0],)).unsqueeze(0)
-
-
-def _in_fewer_bits(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
-    cast = {name: weight.to(dtype) for name, weight in weights.named.items()}
-    return outputs(cast, inputs.to(dtype) if inputs.is_floating_point() else inputs, parts).float()
-
-
-def _laid_out(split: Examples, laned: bool, lanes: int, device: str) -> Batch:
-    """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
-    inputs, targets = split
-    if laned and inputs.is_floating_point():
-        inputs = pad_features(inputs.flatten(1))
-        targets = pad_features(targets) if targets.is_floating_point() else targets
-    return _shared(inputs.to(device), lanes), _shared(targets.to(device), lanes)
-
-
-def _shared(tensor: Tensor, lanes: int) -> Tensor:
-    return tensor.contiguous().expand(lanes, *tensor.shape)
-
-
-def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
+def _config(blueprint: Blueprint) -> dict[str, Any]:
+    spec = blueprint.spec
     return {
         "format": 1,
         "task": spec.task.value,
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **material.config,
+        **blueprint.config,
     }
 
 
-def _check_alike(specs: Sequence[JobSpec], volume: Volume | None) -> None:
+def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
+    if len(specs) > 1 and ranks is not None:
+        raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
         raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
     if any(_shape(spec, volume) != _shape(specs[0], volume) for spec in specs):
@@ -206,5 +157,5 @@ def _shape(spec: JobSpec, volume: Volume | None) -> tuple[Any, ...]:
     return (
         (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, volume)),
         (units.batch_size, units.micro_batch_size, units.precision, units.parametrization, units.base_width),
-        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics.scales_every),
+        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics),
     )

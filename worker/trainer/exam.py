@@ -1,6 +1,8 @@
 """The exam: what K lanes are worth on one split.  N examples, O outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
@@ -9,8 +11,12 @@ from torch import Tensor
 from worker.trainer.catalog import Task
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
+from worker.trainer.engine.ranks import Ranks, Word
+from worker.trainer.engine.streams import StreamBatches, Streams
+from worker.trainer.layers.memory import Memory
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
+TURNS = 64  # of an exam with memory, at least: the first one has nothing to remember
 
 Forward = Callable[..., Tensor]
 """(K, B, …), in how many parts a batch comes → (K, B, …, O)"""
@@ -20,9 +26,15 @@ class Exam:
     """Loss, metrics and documents of every lane on one split."""
 
     def __init__(
-        self, task: Task, config: dict[str, Any], forward: Forward, laid_out: Batch, examples: Examples
+        self,
+        task: Task,
+        config: dict[str, Any],
+        forward: Forward,
+        laid_out: Batch,
+        examples: Examples,
+        together: tuple[Ranks, Word] | None = None,
     ) -> None:
-        self._task, self._config, self._forward = task, config, forward
+        self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._examples, self._truth = examples, examples.targets.cpu()
         self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
@@ -33,16 +45,22 @@ class Exam:
         return self._inputs[0]
 
     def by(self, forward: Forward) -> "Exam":
-        """The same questions to somebody else, who is one lane."""
+        """The same questions to somebody else, who is one lane on one device."""
         return Exam(self._task, self._config, forward, (self._inputs[:1], self._targets[:1]), self._examples)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
         """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
-        width, parts = self._config["outputs"], (self._inputs.split(self._part, 1), self._targets.split(self._part, 1))
-        return torch.cat(
-            [self._task.kept(self._forward(part), truth, width) for part, truth in zip(*parts, strict=True)], 1
-        )
+        if self._together is None:
+            return torch.cat([self._kept(*part) for part in self._parts()], 1)
+        parts, (ranks, word) = list(self._parts()), self._together
+        return ranks.gathered(word, [truth.shape[1] for _, truth in parts], lambda place: self._kept(*parts[place]))
+
+    def _parts(self) -> Iterator[Batch]:
+        return zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True)
+
+    def _kept(self, inputs: Tensor, truth: Tensor) -> Tensor:
+        return self._task.kept(self._forward(inputs), truth, self._config["outputs"])
 
     def losses(self, outputs: Tensor) -> list[float]:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
@@ -55,3 +73,27 @@ class Exam:
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()
+
+
+class StreamedExam(Exam):
+    """The exam of a model with memory: a text is read on, in as many places at once as a pass holds."""
+
+    def __init__(self, memory: Memory, *exam: Any) -> None:
+        """`memory` is the one that the exam's forward looks back at."""
+        super().__init__(*exam)
+        self._memory = memory
+        windows = self._inputs.shape[1]
+        size = max(1, min(self._part, windows // TURNS))
+        self._streams, self._batches = Streams(windows, size), StreamBatches(self._inputs, self._targets, size, memory)
+        self._order = torch.cat([self._streams.rows(turn) for turn in range(self._streams.turns)]).argsort()
+
+    def by(self, forward: Forward) -> Exam:
+        memory, laid_out = self._memory.empty(), (self._inputs[:1], self._targets[:1])
+        remembering = partial(forward, memory=memory)
+        return StreamedExam(memory, self._task, self._config, remembering, laid_out, self._examples)
+
+    def outputs(self) -> Tensor:
+        return super().outputs()[:, self._order.to(self._inputs.device)]
+
+    def _parts(self) -> Iterator[Batch]:
+        return islice(self._batches.start(1), self._streams.turns)

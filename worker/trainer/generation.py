@@ -25,9 +25,9 @@ class Writer:
         ]
 
     def _tokens(self, prompt: Tensor, sampling: Sampling, seed: int) -> Iterator[int]:
-        """One token after the other; of the prompt the model sees as much as its context holds."""
+        """One token after the other; of the prompt the model sees as much as it can look back at."""
         cache, generator = Cache(), torch.Generator().manual_seed(seed)
-        seen = prompt[-self.decoder.context :]
+        seen = prompt[-self.decoder.reach :]
         while True:
             token = _chosen(self.decoder.next(seen.view(1, -1), cache)[0], sampling, generator)
             yield token

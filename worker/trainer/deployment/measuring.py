@@ -91,9 +91,9 @@ class _Bench:
     def grade(self, form: Format) -> None:
         """Metrics on the validation split, by this model."""
 
-        def answer(inputs: Tensor, _parts: float = 1) -> Tensor:
+        def answer(inputs: Tensor, **memory: Any) -> Tensor:
             self._look()
-            return self.models[form](_plain(inputs[0], self._config["inputs"])).unsqueeze(0)
+            return self.models[form](_plain(inputs[0], self._config["inputs"]), **memory).unsqueeze(0)
 
         exam = self._exam.by(answer)
         with torch.inference_mode():

@@ -45,7 +45,8 @@ def plain(weights: Mapping[str, Tensor], model: Model, units: Units, table: Tabl
 def _rules(model: Model, units: Units) -> Rules:
     size = int(model.head_size or 0)
     if Table(units.parametrization).unit_scaled:
-        return UnitScaled((units.alphas or Alphas(),), int(model.depth or 0), int(model.context or 0), size, ONE)
+        reach = int(model.context or 0) + int(model.memory_length or 0)
+        return UnitScaled((units.alphas or Alphas(),), int(model.depth or 0), reach, size, ONE)
     return Plain(units.parametrization, size)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from unitscale.models import specs
 from unitscale.models.formats import Format
 from unitscale.models.units import Units
-from worker.trainer.assembly import built, shapes_of, table_of
+from worker.trainer.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS
 from worker.trainer.deployment.decoder import Decoder, side_by_side
 from worker.trainer.deployment.formats import served, stored

@@ -1,29 +1,49 @@
 """Accumulation: the gradient of a batch from parts of it.  K lanes, B batch."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from worker.trainer.engine.ranks import Ranks
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (K, B, …) and targets (K, B, …)."""
 
 Gradients = tuple[Tensor, ...]
 
+Hear = Callable[[float, Gradients], None]
+"""Is told of each part: its share of the batch, and what it adds to the gradients."""
+
 
 class Accumulation:
     """Losses (K,) of a whole batch and their gradients, `size` examples at a time: the mean over parts is weighted by
-    what they hold, so the last may be smaller."""
+    what they hold, so the last may be smaller. Of several ranks, what this one adds to them."""
 
-    def __init__(self, losses: Callable[[Batch, float], Tensor], size: int) -> None:
-        self._losses, self._size = losses, size
+    def __init__(self, losses: Callable[[Batch, float], Tensor], size: int | None, ranks: Ranks | None = None) -> None:
+        self._losses, self._size, self._ranks = losses, size, ranks
 
-    def __call__(self, batch: Batch, leaves: list[Tensor], ones: Tensor) -> tuple[Tensor, Gradients]:
+    def parts(self, batch: Batch) -> int:
+        """How many parts a batch comes in."""
+        return math.ceil(batch[0].shape[1] / self._size)
+
+    def __call__(
+        self, batch: Batch, leaves: list[Tensor], ones: Tensor, hear: Hear | None = None
+    ) -> tuple[Tensor, Gradients]:
         whole, total, sums = batch[0].shape[1], torch.zeros_like(ones), None
-        for part in zip(*(tensor.split(self._size, 1) for tensor in batch), strict=True):
+        for part in self._parts(batch, whole):
             share = part[0].shape[1] / whole
             losses = self._losses(part, 1 / share) * share
             gradients = torch.autograd.grad(losses, leaves, ones)
             total += losses.detach()
+            if hear is not None:
+                hear(share, gradients)
             sums = gradients if sums is None else tuple(map(torch.add, sums, gradients))
-        return total, sums or ()
+        return total, sums or tuple(map(torch.zeros_like, leaves))
+
+    def _parts(self, batch: Batch, whole: int) -> Iterator[Batch]:
+        mine = self._ranks.part(whole) if self._ranks else slice(whole)
+        for first in range(mine.start or 0, mine.stop, self._size or whole):
+            last = min(first + (self._size or whole), mine.stop)
+            yield batch[0][:, first:last], batch[1][:, first:last]
