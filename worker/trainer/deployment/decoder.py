@@ -18,6 +18,8 @@ from worker.trainer.layers.attention import BASE, mask
 from worker.trainer.layers.decoder import EPS
 from worker.trainer.layers.memory import Memory
 
+AT_ONCE = 1024
+"""Tokens that a CPU reads at once: of more, the results leave its caches between layers."""
 LONGEST_WRITTEN_OUT = 1024
 """Tokens of a text up to which bf16 attention is written out on a CPU; it takes T² numbers a head."""
 
@@ -55,6 +57,9 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Tensor, memory: Memory | None = None) -> Tensor:
         """Logits of what follows each token, after what is in the memory.  (B, T) → (B, T, V)"""
+        at_once = max(1, AT_ONCE // tokens.shape[1])
+        if memory is None and not tokens.is_cuda and len(tokens) > at_once:
+            return torch.cat([self(part) for part in tokens.split(at_once)])
         return self._layers.readout(_normed(self._read(tokens, memory=memory)))
 
     def next(self, tokens: Tensor, cache: Cache) -> Tensor:
