@@ -1,5 +1,6 @@
 """Deployment: what a trained model costs in each number format, and what it still is."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Ask, Points, Train
+from worker.trainer.assembly import assemble
 from worker.trainer.bell import Bell
 from worker.trainer.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS
 from worker.trainer.deployment import layers
 from worker.trainer.deployment.decoder import Cache
+from worker.trainer.deployment.measuring import deployments
 from worker.trainer.deployment.memory import peak_bytes
 from worker.trainer.deployment.serving import file_of, model_of
 from worker.trainer.group import train_group
@@ -159,6 +162,32 @@ def test_lanes_are_measured_one_by_one(train):
         assert record.ended.result.deployment[0].metrics == pytest.approx(record.ended.result.metrics, rel=1e-4)
 
 
+def test_a_job_that_is_to_stop_is_measured_no_further(train):
+    spec = TEXT | {"budget": {"steps": 5}} | EVALUATION
+
+    def leave_at_the_end(message):
+        return "leave" if isinstance(message, Points) and message.step == 5 else None
+
+    result = train(spec, wish=leave_at_the_end)[0].ended.result
+
+    assert [form.format for form in result.deployment] == ALL
+    assert all(form.bytes and form.latency_ms is None and not form.metrics for form in result.deployment)
+
+
+def test_a_format_that_cannot_answer_leaves_the_others_measured(train_once, library, capfd):
+    record = train_once(MLP | EVALUATION)
+    config = json.loads((folder_of(record) / "config.json").read_text())
+    files = {form: load_file(folder_of(record) / weights_file(form)) for form in (Format.FP32, Format.INT8)}
+    del files[Format.INT8]["0.scale"]
+    exam = assemble([record.lane.spec], "cpu", library).validation
+
+    fp32, int8 = deployments(files, {weights_file(form): 1 for form in files}, exam, config, None, lambda: False)
+
+    assert fp32.metrics == pytest.approx(record.ended.result.metrics, rel=1e-4)
+    assert int8.latency_ms is None
+    assert "0.scale" in capfd.readouterr().err
+
+
 def a_transformer(units: dict, **sizes: int):
     config = {
         "model": {"kind": "transformer", "width": 64, "depth": 3, "head_size": 16, "context": 32, **sizes},
@@ -234,7 +263,8 @@ def test_layers_of_few_bits_are_near_the_exact_ones(rows, bias, size):
     few = layers.quantized(w)
     bf16 = layers.Bf16Linear(w.bfloat16(), None if b is None else b.bfloat16())
 
-    for layer in (layers.DynamicLinear(*few, b), layers.WeightOnlyLinear(*few, b), bf16):
+    in_int8 = (kind(*few, b) for kind in (layers.DynamicLinear, layers.RowwiseLinear, layers.WeightOnlyLinear))
+    for layer in (*in_int8, bf16):
         assert (layer(x) - exact).square().mean() < 4e-4 * exact.square().mean()
 
 

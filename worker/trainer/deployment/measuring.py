@@ -50,6 +50,8 @@ def _found(bench: "_Bench", files: Mapping[Format, Tensors]) -> dict[Format, dic
             bench.grade(form)
     except Abandoned:
         print("Not everything was measured: the job is to stop.")  # noqa: T201
+    except Exception as error:  # the job has succeeded, whatever happens here
+        traceback.print_exception(error)
     return bench.found
 
 
@@ -63,18 +65,22 @@ class _Bench:
         self.found: dict[Format, dict[str, Any]] = {}
         self._exam, self._config, self._price, self._wanted_back = exam, config, price_per_hour, wanted_back
         self._weights: dict[Format, int] = {}
+        self._examples = _plain(exam.inputs, config["inputs"])
 
     def open(self, form: Format, tensors: Tensors) -> None:
-        """Make the model of a format. One that cannot be made here fails nothing else."""
+        """Make the model of a format. One that cannot answer here is not measured, and the others are."""
         self.found[form] = {}
         self._weights[form] = sum(tensor.nbytes for tensor in tensors.values())
         try:
-            self.models[form] = model_of(tensors, self._config, form)
+            model = model_of(tensors, self._config, form)
+            with torch.inference_mode():
+                model(self._examples[:1])
+            self.models[form] = model
         except Exception as error:  # the job has succeeded; this format alone has not
             traceback.print_exception(error)
 
     def time(self) -> None:
-        timing = Timing(self.models, _plain(self._exam.inputs, self._config["inputs"]), self._look)
+        timing = Timing(self.models, self._examples, self._look)
         one = timing.one()
         for form, samples in one.items():
             self.found[form]["latency_ms"] = Latency(p50=_quantile(samples, 0.5), p95=_quantile(samples, 0.95))
