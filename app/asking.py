@@ -20,7 +20,7 @@ async def predictions(services: Services, project: str, job_id: str, wanted: Pre
         raise NoWeights(f"Job {job_id} has not succeeded, so there is no model to ask.")
     _check_format(wanted.format, files)
     folder = services.blobs.artifacts(job_id, attempt)
-    question = {"folder": str(folder), **wanted.model_dump(mode="json", include={"inputs", "sampling", "format"})}
+    question = {"folder": folder, **wanted.model_dump(mode="json", include={"inputs", "sampling", "format"})}
     seconds = services.settings.prediction_timeout_seconds
     return _read(await _answer(services.questions, services.live, question, seconds))
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from PIL import Image
 
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import ExitCode
@@ -96,6 +97,18 @@ def test_what_text_models_are_told_is_passed_on(unitscale, job_id, option):
 
     assert said.exit_code == ExitCode.REFUSED
     assert "/sampling" in said.stderr
+
+
+def test_a_file_is_an_input(unitscale, tmp_path):
+    short = ("-o", "task=image-classification", "-o", "budget.steps=3")
+    job = json.loads(unitscale("submit", *short, "--wait", "--json").stdout)["id"]
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    files = ("--file", str(tmp_path / "black.png")) * 2
+
+    said = unitscale("predict", job, *files)
+
+    assert said.exit_code == ExitCode.OK
+    assert len(said.stdout.splitlines()) == 2
 
 
 def test_a_refusal_says_what_is_wrong_and_where(unitscale):

@@ -44,6 +44,7 @@ KINDS = {
     "convnet": DIGITS,
     "transformer": TEXT,
     "transformer with memory": REMEMBERING,
+    "encoder": TEXT | {"task": "masked-language-modeling", "units": {"parametrization": "u-mup"}},
 }
 ALPHAS = {"ffn_act": 0.7, "attn_softmax": 1.3, "res": 0.8, "res_attn_ratio": 1.4, "loss_softmax": 1.7}
 

@@ -1,23 +1,25 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitscale.errors import Impossible
 from unitscale.models.datasets import Volume
-from unitscale.models.growth import growth
-from unitscale.models.resolution import total_steps
-from unitscale.models.specs import JobSpec
+from unitscale.models.growth import Sizes, growth
+from unitscale.models.resolution import examples_to_see, total_steps
+from unitscale.models.specs import JobSpec, Model
 from worker.trainer import sources
-from worker.trainer.blueprint import Blueprint, Losses
-from worker.trainer.catalog import MODELS, Laned
+from worker.trainer.blueprint import Blueprint, Losses, built
+from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven
 from worker.trainer.coordinates import coordinates
-from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.corruption import CorruptedBatches
+from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.noise import Noise
@@ -26,19 +28,26 @@ from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.streams import StreamBatches
+from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
+from worker.trainer.sequences import VOCABULARY
+
+AnyBatches = Batches | StreamBatches | CorruptedBatches
+
+POWERS = {"keep": 0.0, "root": 0.5, "linear": 1.0}
+"""Of the batch size over its last, by which the learning rate is multiplied."""
 
 
 class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches | StreamBatches
+    batches: AnyBatches
     rates: Rates
     validation: Exam
     test: Exam
-    steps: int
+    length: Callable[[], int]
     config: dict[str, Any]
     """What `config.json` says of the model."""
     folds: dict[str, float]
@@ -46,11 +55,32 @@ class Assembly(NamedTuple):
     scales: Scales | None = None
     memory: Memory | None = None
     """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
+    following: Following | None = None
+    """Batch sizes, where they grow with the noise scale."""
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run, as far as is known: batches that grow take fewer."""
+        return self.length()
+
+    def grow(self, step: int) -> None:
+        """Let batches follow what has been measured up to and with a step: of the noise that the optimizer sees."""
+        if self.following is None or self.learner.noise is None:
+            return
+        estimates = self.learner.noise.tracks[0].estimates()
+        if self.following.hear(step, estimates.get(PRECONDITIONED, estimates[PLAIN]).low):
+            self.rates.forget()
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
         read = self.learner.weights.read(lane)
         return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+
+    def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Plain layers with such weights, on the CPU."""
+        layers = built(Model.model_validate(self.config["model"]), self.config)
+        layers.load_state_dict({name: weight.cpu() for name, weight in weights.items()}, assign=True)
+        return layers
 
 
 def assemble(
@@ -62,32 +92,49 @@ def assemble(
     blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
     memory = _memory(blueprint.spec)
     losses, training = blueprint.losses(blueprint.forward(memory=memory)), blueprint.laid_out(blueprint.splits.training)
-    rates = _rates(specs, steps, device)
+    following = _following(blueprint.spec)
+    sizes = following or growth(blueprint.spec)
+    rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts = _accumulation(blueprint.spec, losses, ranks)
+    parts = _accumulation(blueprint, losses, ranks)
     return Assembly(
         learner=Learner(
-            blueprint.weights, losses, rule, parts, ranks, _noise(blueprint, losses, parts, rule, training, steps)
+            blueprint.weights, losses, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
         ),
-        batches=_batches(training, specs, memory),
+        batches=_batches(blueprint, training, memory, sizes),
         rates=rates,
-        validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
-        test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
-        steps=steps,
+        validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
+        test=_exam(blueprint, 1, (ranks, Word.TEST)),
+        length=_length(blueprint.spec, following, steps, source.volume),
         config=_config(blueprint),
         folds=blueprint.folds,
         scales=_scales(blueprint),
         memory=memory,
+        following=following,
     )
+
+
+def _following(spec: JobSpec) -> Following | None:
+    if spec.batch_schedule.name != "noise-scale":
+        return None
+    return Following(int(spec.batch_schedule.initial_batch_size or 1), int(spec.units.batch_size))
+
+
+def _length(spec: JobSpec, following: Following | None, steps: int, volume: Volume | None) -> Callable[[], int]:
+    """How many steps a run takes, asked anew whenever batches may have grown."""
+    if following is None or spec.budget.steps is not None:
+        return lambda: steps
+    return partial(following.steps, examples_to_see(spec, volume))
 
 
 def _memory(spec: JobSpec) -> Memory | None:
     return Memory(spec.model.memory_length) if spec.model.memory_length else None
 
 
-def _accumulation(spec: JobSpec, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
-    size = spec.units.micro_batch_size
-    return Accumulation(losses, size, ranks) if size or ranks else None
+def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
+    size, task = blueprint.spec.units.micro_batch_size, blueprint.task
+    terms = task.terms if isinstance(task, Uneven) else None
+    return Accumulation(losses, size, ranks, terms) if size or ranks else None
 
 
 def _noise(
@@ -100,19 +147,31 @@ def _noise(
     return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
 
 
-def _batches(training: Batch, specs: Sequence[JobSpec], memory: Memory | None) -> Batches | StreamBatches:
-    size, seeds, grows = int(specs[0].units.batch_size), [spec.seed for spec in specs], growth(specs[0])
+def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
+    seeds, task = [spec.seed for spec in blueprint.specs], blueprint.task
+    batches = _ordered(blueprint.spec, seeds, training, memory, sizes)
+    if not isinstance(task, Corrupting):
+        return batches
+    return CorruptedBatches(batches, seeds, partial(task.corrupted, config=blueprint.config))
+
+
+def _ordered(
+    spec: JobSpec, seeds: Sequence[int], training: Batch, memory: Memory | None, sizes: Sizes | None
+) -> Batches | StreamBatches:
+    size = int(spec.units.batch_size)
     if memory is not None:
         return StreamBatches(*training, size, memory)
-    return Batches(*training, seeds, size) if grows is None else GrowingBatches(*training, seeds, grows)
+    return Batches(*training, seeds, size) if sizes is None else GrowingBatches(*training, seeds, sizes)
 
 
-def _exam(blueprint: Blueprint, split: Examples, together: tuple[Ranks | None, Word]) -> Exam:
+def _exam(blueprint: Blueprint, number: int, together: tuple[Ranks | None, Word]) -> Exam:
+    """The validation exam or the test."""
+    split, asked = blueprint.splits[1 + number], blueprint.asked[number]
     memory, (ranks, word) = _memory(blueprint.spec), together
     how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
     if memory is not None:
         return StreamedExam(memory, *how)
-    return Exam(*how, (ranks, word) if ranks else None)
+    return Exam(*how, (ranks, word) if ranks else None, asked)
 
 
 def _scales(blueprint: Blueprint) -> Scales | None:
@@ -121,14 +180,16 @@ def _scales(blueprint: Blueprint) -> Scales | None:
     return Scales(blueprint.weights, blueprint.losses(blueprint.forward(probe=(probe := Probe()))), probe)
 
 
-def _rates(specs: Sequence[JobSpec], steps: int, device: str) -> Rates:
-    peaks, schedules = [float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs]
-    power = {"root": 0.5, "linear": 1.0}.get(specs[0].batch_schedule.rate_follows or "keep")
-    grows = growth(specs[0])
-    if grows is None or power is None:
-        return Rates(peaks, schedules, steps, device)
-    last = int(specs[0].units.batch_size)
-    return Rates(peaks, schedules, steps, device, lambda step: (grows.size(step) / last) ** power)
+def _rates(specs: Sequence[JobSpec], sizes: Sizes | None, steps: int, device: str) -> Rates:
+    spec, schedules = specs[0], [spec.schedule for spec in specs]
+    rates = Rates([float(spec.units.learning_rate) for spec in specs], schedules, steps, device)
+    power, last = POWERS[spec.batch_schedule.rate_follows or "keep"], int(spec.units.batch_size)
+    if sizes is not None and power:
+        rates.growing = lambda step: (sizes.size(step) / last) ** power
+    if isinstance(sizes, Following) and spec.budget.steps is None:
+        first = sizes.size(1)
+        rates.moment = lambda step: min(steps, sizes.examples(step) / first)
+    return rates
 
 
 def _config(blueprint: Blueprint) -> dict[str, Any]:
@@ -139,11 +200,13 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **blueprint.config,
+        **{name: value for name, value in blueprint.config.items() if name != VOCABULARY},
     }
 
 
 def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
+    if len(specs) > 1 and specs[0].batch_schedule.name == "noise-scale":
+        raise Impossible("Jobs whose batches follow the noise scale cannot be trained together.")
     if len(specs) > 1 and ranks is not None:
         raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):

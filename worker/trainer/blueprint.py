@@ -35,8 +35,9 @@ class Blueprint:
         self.specs, self.spec, self.device = specs, specs[0], device
         spec = self.spec
         self.task, self.model = TASKS[spec.task], MODELS[str(spec.model.kind)]
-        self.splits, self.config = self.task.prepare(
-            source.row.splits(source.tensors, spec.data.fraction, spec.model), source.row.facts(source.tensors)
+        tensors = source.row.ready(source.tensors, spec)
+        self.splits, self.config, self.asked = self.task.prepare(
+            source.row.splits(tensors, spec.data.fraction, spec.model), source.row.facts(tensors)
         )
         self.layers = built(spec.model, self.config)
         self.kinds = self.model.kinds(spec.model, shapes_of(self.layers))

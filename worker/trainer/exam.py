@@ -6,16 +6,20 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from worker.trainer.catalog import Task
+from unitscale.models.predictions import Sampling
+from worker.trainer.answers import Responder
+from worker.trainer.catalog import Task, Writing
 from worker.trainer.data.examples import Examples
+from worker.trainer.data.pairs import Asked
 from worker.trainer.engine.loop import Batch
 from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.streams import StreamBatches, Streams
 from worker.trainer.layers.memory import Memory
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
+NUMBERS = 2**22  # of inputs in one forward pass, where examples are large
 TURNS = 64  # of an exam with memory, at least: the first one has nothing to remember
 
 Forward = Callable[..., Tensor]
@@ -33,11 +37,14 @@ class Exam:
         laid_out: Batch,
         examples: Examples,
         together: tuple[Ranks, Word] | None = None,
+        asked: Asked | None = None,
     ) -> None:
+        self._asked = asked
         self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._examples, self._truth = examples, examples.targets.cpu()
-        self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
+        size = self._inputs[0, :1].numel()  # numbers, or tokens, of an example
+        self._part = max(1, min(PART, NUMBERS // size) if self._inputs.is_floating_point() else PART // size)
 
     @property
     def inputs(self) -> Tensor:
@@ -46,7 +53,8 @@ class Exam:
 
     def by(self, forward: Forward) -> "Exam":
         """The same questions to somebody else, who is one lane on one device."""
-        return Exam(self._task, self._config, forward, (self._inputs[:1], self._targets[:1]), self._examples)
+        laid_out = self._inputs[:1], self._targets[:1]
+        return Exam(self._task, self._config, forward, laid_out, self._examples, None, self._asked)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
@@ -70,6 +78,19 @@ class Exam:
 
     def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
         return self._task.documents(self._real(outputs, lane), self._truth, self._config)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is something to be written."""
+        return isinstance(self._task, Writing) and self._asked is not None
+
+    def written(self, layers: nn.Module) -> dict[str, float]:
+        """What it is worth what a model writes, by its likeliest tokens. It takes a while: once, at the end."""
+        if not isinstance(self._task, Writing) or self._asked is None:
+            return {}
+        sources = self._task.read(tuple(source for source, _ in self._asked), self._config)
+        outputs = Responder(layers).continued(sources, Sampling())
+        return self._task.graded(self._task.answers(outputs, self._config), self._asked)
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()

@@ -10,6 +10,9 @@ from unitscale.models.predictions import Sampling
 from worker.trainer.deployment.decoder import Cache, Decoder
 from worker.trainer.engine.batches import mix
 
+TEMPERATURE = 0.8
+"""Of continuations, unless one is asked for."""
+
 
 class Writer:
     """A trained decoder that continues texts. Keys and values are kept, so that a token costs one pass over itself."""
@@ -29,15 +32,28 @@ class Writer:
         cache, generator = Cache(), torch.Generator().manual_seed(seed)
         seen = prompt[-self.decoder.reach :]
         while True:
-            token = _chosen(self.decoder.next(seen.view(1, -1), cache)[0], sampling, generator)
+            token = chosen(self.decoder.next(seen.view(1, -1), cache)[0], sampling, generator)
             yield token
             seen = torch.tensor([token])
 
 
-def _chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
-    if sampling.temperature == 0:
+class Reader:
+    """A trained encoder that says what stands in each place of a text."""
+
+    def __init__(self, encoder: Decoder) -> None:
+        self._encoder = encoder
+
+    def __call__(self, texts: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Each text's tokens (T,), with logits (T, V)."""
+        return [(tokens, self._encoder(tokens.view(1, -1))[0]) for tokens in texts]
+
+
+def chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
+    """A token by its chances; the likeliest at temperature 0."""
+    temperature = TEMPERATURE if sampling.temperature is None else sampling.temperature
+    if temperature == 0:
         return int(logits.argmax())
     if sampling.top_k is not None and sampling.top_k < len(logits):
         logits = logits.masked_fill(logits < logits.topk(sampling.top_k).values[-1], float("-inf"))
-    chances = (logits / sampling.temperature).softmax(0)
+    chances = (logits / temperature).softmax(0)
     return int(torch.multinomial(chances, 1, generator=generator))

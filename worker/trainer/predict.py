@@ -16,10 +16,13 @@ from unitscale.models.predictions import Sampling
 from unitscale.models.specs import TaskName
 from worker.pipe import Answered, Ask
 from worker.trainer import results
+from worker.trainer.answers import Responder
 from worker.trainer.catalog import TASKS
 from worker.trainer.deployment.decoder import Decoder
 from worker.trainer.deployment.serving import model_of
-from worker.trainer.generation import Writer
+from worker.trainer.generation import Reader, Writer
+from worker.trainer.layers.encoder_decoder import EncoderDecoder
+from worker.trainer.sequences import TOKENIZER, VOCABULARY
 
 KEPT = 8  # models of the latest asks
 
@@ -27,7 +30,7 @@ KEPT = 8  # models of the latest asks
 class Trained(NamedTuple):
     """A model as it was left: its plain layers, or what continues texts with it."""
 
-    model: nn.Module | Writer
+    model: nn.Module | Writer | Reader | Responder
     config: dict[str, Any]
 
 
@@ -46,7 +49,7 @@ def answer(ask: Ask) -> Answered:
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder, ask.format)
     task = TASKS[TaskName(config["task"])]
-    if isinstance(model, Writer):
+    if isinstance(model, Writer | Responder):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
@@ -57,4 +60,8 @@ def _outputs(ask: Ask) -> list[Any]:
 def _load(folder: str, form: Format = Format.FP32) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
     model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
-    return Trained(Writer(model) if isinstance(model, Decoder) else model, config)
+    if (tokenizer := Path(folder) / TOKENIZER).exists():
+        config[VOCABULARY] = tokenizer.read_text()
+    if isinstance(model, Decoder):
+        return Trained(Writer(model) if model.causal else Reader(model), config)
+    return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)

@@ -38,7 +38,7 @@ class Watch:
     def __init__(self, courses: Sequence[Course], assembly: Assembly, line: Line, bell: Bell, step: int) -> None:
         self._courses, self._assembly, self._line, self._bell = courses, assembly, line, bell
         self._clock = Clock()
-        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly.batches.examples)
+        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly)
         self._saver = Saver(line)
         self._first = self._look_at = step + 1
         self._alarm = 0.0
@@ -71,7 +71,7 @@ class Watch:
         measured = self._measure(step, self._open() if due else list(ending))
         for place, values in measured.items() if due else ():
             self._assembly.rates.hear(place, values["val_loss"])
-        seen = _both(self._measure_scales(step), self._noise.points(step) if self._noise else {})
+        seen = _both(self._measure_scales(step), self._hear_noise(step))
         self._reporter.settle_measured(step, losses, _both(measured, seen))
         self._judge(step, measured)
         self._end(self._ending(step, measured, ending), measured)
@@ -141,6 +141,14 @@ class Watch:
             found = scales.measure(next(self._assembly.batches.start(step)))
             return {course.place: found[course.place] for course in self._open()}
 
+    def _hear_noise(self, step: int) -> Measured:
+        """What was measured of the noise at this step; batches that follow it may grow."""
+        points = self._noise.points(step) if self._noise else {}
+        if points and self._assembly.following is not None:
+            points[0]["batch_size"] = self._assembly.following.size(step)
+            self._assembly.grow(step)
+        return points
+
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""
         ending: dict[int, StoppedBy] = {course.place: "max_seconds" for course in out_of_time}
@@ -182,10 +190,11 @@ class Watch:
             )
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
+        written, written_last = self._written(weights)
         result = results.result(
             stopped_by,
             (course.train_loss, val_loss),
-            (metrics, exam.metrics(outputs, course.place)),
+            (metrics | written, exam.metrics(outputs, course.place) | written_last),
             self._assembly.learner.weights.parameters,
             price,
             deployment,
@@ -200,6 +209,15 @@ class Watch:
             return None
         hours = (course.training_before + self._clock.training()) / HOUR_SECONDS
         return course.price_per_hour * hours * course.lane.spec.resources.devices / len(self._courses)
+
+    def _written(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
+        """What a model that writes is worth on both exams."""
+        validation, test = self._assembly.validation, self._assembly.test
+        if not validation.writes:
+            return {}, {}
+        with self._clock.evaluating():
+            layers = self._assembly.restored(weights)
+            return validation.written(layers), test.written(layers)
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
         for course in self._open():

@@ -1,4 +1,4 @@
-"""The decoder as it is served: one lane, plain layers, keys and values kept.
+"""Decoder and encoder as they are served: one lane, plain layers, keys and values kept.
 
 B texts, T tokens, M tokens remembered, V vocabulary, D width, H heads, E head size.
 
@@ -44,7 +44,7 @@ def side_by_side(tensors: Mapping[str, Tensor], model: Model) -> dict[str, Tenso
 
 
 class Decoder(nn.Module):
-    """A decoder-only transformer that reads texts and continues them."""
+    """A transformer that reads texts and, where it is causal, continues them."""
 
     def __init__(self, layers: nn.Module, model: Model, attends_in: torch.dtype) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Decoder(nn.Module):
         self.reach = self.context + int(model.memory_length or 0)
         """Tokens that the last one of a window looks at."""
         self._heads, self._head_size = int(model.width or 0) // int(model.head_size or 1), int(model.head_size or 0)
-        self._attends_in = attends_in
+        self._attends_in, self.causal = attends_in, model.kind == "transformer"
         self._turns = torch.empty(0, self._head_size // 2, dtype=torch.complex64)
 
     def forward(self, tokens: Tensor, memory: Memory | None = None) -> Tensor:
@@ -119,14 +119,15 @@ class Decoder(nn.Module):
         return torch.bmm(scores.softmax(-1), values[:, :seen]).view(len(query), 1, -1)
 
     def _look(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Each token at itself and all before.  (B, H, T, E), (B, H, M + T, E), twice → (B, H, T, E)"""
+        """Each token at itself and all before, or at all.  (B, H, T, E), (B, H, M + T, E), twice → (B, H, T, E)"""
         query, key, value = (tensor.to(self._attends_in) for tensor in (query, key, value))
         alone = query.shape == key.shape
         if alone and (self._attends_in is torch.float32 or query.is_cuda or query.shape[2] > LONGEST_WRITTEN_OUT):
-            return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0).float()
+            return functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal, scale=1.0).float()
         batch, (count, seen) = len(query), (query.shape[2], key.shape[2])
         query, key, value = (tensor.flatten(0, 1) for tensor in (query, key, value))
-        scores = torch.baddbmm(mask(count, seen, query), query, key.mT).softmax(-1)
+        hidden = mask(count, seen, query) if self.causal else query.new_zeros(count, seen)
+        scores = torch.baddbmm(hidden, query, key.mT).softmax(-1)
         return torch.bmm(scores, value).unflatten(0, (batch, -1)).float()
 
 

@@ -16,8 +16,8 @@ from worker.trainer.deployment.layers import (
     quantized,
 )
 
-IN_BF16 = (nn.Embedding, _ConvNd)
-"""What else than linear layers computes in bf16 where the format is bf16."""
+IN_BF16 = _ConvNd
+"""What else than linear layers computes in bf16 where the format is bf16. The rest keeps bf16's numbers in fp32."""
 
 Tensors = Mapping[str, Tensor]
 

@@ -26,7 +26,14 @@ def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
     return (weight / scale.unsqueeze(1)).round().clamp(-LARGEST, LARGEST).to(torch.int8), scale
 
 
-class Bf16Linear(nn.Module):
+class FewBits(nn.Module):
+    """A layer that keeps its numbers in a form of its own."""
+
+    weight = torch.empty(0)
+    """Of this only the type means something: that of what goes in and comes out."""
+
+
+class Bf16Linear(FewBits):
     """Operands and results in bf16, sums in fp32."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -45,7 +52,7 @@ class Bf16Linear(nn.Module):
         return y.float()
 
 
-class DynamicLinear(nn.Module):
+class DynamicLinear(FewBits):
     """int8 times int8: the scale of what comes in is found while it is used. On a CPU."""
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
@@ -61,7 +68,7 @@ class DynamicLinear(nn.Module):
         return torch.ops.quantized.linear_dynamic(x, self._packed, self._seven_bits)
 
 
-class RowwiseLinear(nn.Module):
+class RowwiseLinear(FewBits):
     """int8 times int8, each row of what comes in by a scale of its own. On a GPU."""
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
@@ -81,7 +88,7 @@ class RowwiseLinear(nn.Module):
         return y.unflatten(0, x.shape[:-1])
 
 
-class WeightOnlyLinear(nn.Module):
+class WeightOnlyLinear(FewBits):
     """int8 weights, read as bf16 when they are used; operands in bf16."""
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:

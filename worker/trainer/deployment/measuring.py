@@ -103,7 +103,8 @@ class _Bench:
 
         exam = self._exam.by(answer)
         with torch.inference_mode():
-            self.found[form]["metrics"] = exam.metrics(exam.outputs(), 0)
+            metrics = exam.metrics(exam.outputs(), 0)
+            self.found[form]["metrics"] = metrics | exam.written(self.models[form])
 
     def _note(self, samples: Samples, name: str, amount: int) -> None:
         """A rate, and what a million of it costs."""
@@ -124,4 +125,6 @@ def _quantile(seconds: list[float], share: float) -> float:
 
 def _plain(inputs: Tensor, shape: list[int]) -> Tensor:
     """Examples (N, …) without the padding of lanes, as plain layers take them."""
-    return inputs if list(inputs.shape[1:]) == shape else inputs[:, : math.prod(shape)].unflatten(1, shape)
+    if not inputs.is_floating_point() or inputs.dim() != 2:
+        return inputs
+    return inputs[:, : math.prod(shape)].unflatten(1, shape)

@@ -46,7 +46,8 @@ def _rules(model: Model, units: Units) -> Rules:
     size = int(model.head_size or 0)
     if Table(units.parametrization).unit_scaled:
         reach = int(model.context or 0) + int(model.memory_length or 0)
-        return UnitScaled((units.alphas or Alphas(),), int(model.depth or 0), reach, size, ONE)
+        seen = reach, model.kind == "transformer"
+        return UnitScaled((units.alphas or Alphas(),), int(model.depth or 0), seen, size, ONE)
     return Plain(units.parametrization, size)
 
 

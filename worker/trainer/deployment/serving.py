@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models import specs
+from unitscale.models.catalog import TRANSFORMERS
 from unitscale.models.formats import Format
 from unitscale.models.units import Units
 from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS
+from worker.trainer.catalog import MODELS, Laned
 from worker.trainer.deployment.decoder import Decoder, side_by_side
 from worker.trainer.deployment.formats import served, stored
 from worker.trainer.deployment.plain import plain
@@ -32,16 +33,16 @@ def model_of(tensors: Tensors, config: dict[str, Any], form: Format) -> nn.Modul
     if form is Format.FP32:
         tensors = _plain(model, tensors, config)
     layers = built(model, config)
-    if model.kind == "transformer":
+    if model.kind in TRANSFORMERS:
         attends_in = torch.float32 if form is Format.FP32 else torch.bfloat16
         return Decoder(served(layers, side_by_side(tensors, model), form), model, attends_in)
     layers = served(layers, tensors, form)
-    return layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers)
+    return nn.Sequential(nn.Flatten(), layers) if isinstance(MODELS[str(model.kind)], Laned) else layers
 
 
 def _plain(model: specs.Model, weights: Tensors, config: dict[str, Any]) -> dict[str, Tensor]:
-    if model.kind != "transformer":
+    if model.kind not in TRANSFORMERS:
         return dict(weights)
     units = Units.model_validate(config["units"])
-    kinds = MODELS["transformer"].kinds(model, shapes_of(built(model, config)))
+    kinds = MODELS[str(model.kind)].kinds(model, shapes_of(built(model, config)))
     return plain(weights, model, units, table_of(units, model), kinds)

@@ -61,7 +61,7 @@ class Timing:
         return {form: [seconds / WRITTEN for seconds in samples] for form, samples in written.items()}
 
     def _decoders(self) -> dict[Format, Decoder]:
-        return {form: model for form, model in self._models.items() if isinstance(model, Decoder)}
+        return {form: model for form, model in self._models.items() if isinstance(model, Decoder) and model.causal}
 
     def _read(self, model: Decoder) -> tuple[Tensor, Cache]:
         cache = Cache()
