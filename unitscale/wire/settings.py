@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Largest upload of a data set."""
     prediction_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
     """How long a prediction may take before the answer is 503."""
+    price_per_device_hour: float | None = Field(default=None, ge=0, le=1e6)
+    """What an hour of one device costs, in any currency. Unset: results name no price."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """How much the service writes to stderr."""
 
