@@ -50,7 +50,12 @@ class JobLane:
             folder=str(folder),
             resume=self._resume(),
             dataset=self._dataset(),
+            origin=self._origin(),
         )
+
+    def _origin(self) -> str | None:
+        origin = self.job.origin
+        return str(self._blobs.attempt(origin.job, origin.attempt) / origin.folder) if origin else None
 
     def _dataset(self) -> str | None:
         name = self.job.spec.dataset

@@ -33,6 +33,8 @@ class Lane(Answer):
     folder: str
     """Absolute path of the folder that is this attempt's own: `checkpoints/` and `artifacts/` go below it."""
     resume: Resume | None = None
+    origin: str | None = None
+    """Absolute path of the folder with another job's weights that this one starts from."""
     dataset: str | None = None
     """Absolute path of the folder of an uploaded data set; null: the catalog's."""
 

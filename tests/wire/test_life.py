@@ -5,10 +5,18 @@ import itertools
 
 import pytest
 
-from unitscale.errors import IdempotencyMismatch, IllegalTransition, LeaseLost, NotEnded, NotFound, QuotaExceeded
-from unitscale.models.jobs import NEXT, Job, Reason, Result, State
+from unitscale.errors import (
+    IdempotencyMismatch,
+    IllegalTransition,
+    LeaseLost,
+    NotEnded,
+    NotFound,
+    QuotaExceeded,
+    Unsupported,
+)
+from unitscale.models.jobs import NEXT, Artifact, Job, Reason, Result, State
 from unitscale.models.specs import JobSpec
-from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
+from unitscale.wire.attempts import Advance, Attempts, Claimed, Origin, Stretch
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
@@ -347,3 +355,30 @@ async def test_a_spec_that_cannot_be_read_fails_its_job_and_no_other(intake, att
     assert await attempts.claim("cpu-1", "once", "node", "cpu") == []
     [state] = await store.read(("HGET", f"job:{job.id}", "state"))
     assert state == b"failed"
+
+
+async def test_a_claim_says_where_the_weights_lie_that_it_starts_from(intake, attempts):
+    trunk = await submitted(intake)
+    claim = await claimed(attempts)
+    files = [Artifact(name="model.safetensors", bytes=1, sha256="")]
+    await attempts.succeed(claim, Result(stopped_by="budget", parameters=2), files)
+    await submitted(intake, init_from={"job": trunk.id})
+
+    assert (await claimed(attempts)).origin == Origin(trunk.id, 1, "artifacts")
+
+
+async def test_a_claim_knows_of_no_weights_that_were_deleted(intake, attempts, jobs):
+    trunk = await submitted(intake)
+    await finished(attempts, await claimed(attempts))
+    await submitted(intake, init_from={"job": trunk.id})
+    await jobs.delete(LAB, trunk.id)
+
+    assert (await claimed(attempts)).origin is None
+
+
+async def test_another_projects_job_lends_no_weights(intake, attempts):
+    trunk = await submitted(intake, project="rivals")
+    await finished(attempts, await claimed(attempts))
+
+    with pytest.raises(Unsupported, match="There is no job"):
+        await submitted(intake, init_from={"job": trunk.id})

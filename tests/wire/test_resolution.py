@@ -33,6 +33,15 @@ def test_what_is_accepted_can_be_read_back(spec):
         assert JobSpec.model_validate_json(resolved.model_dump_json()) == resolved
 
 
+@pytest.mark.parametrize(("task", "kind"), [("regression", "mlp"), ("text-generation", "transformer")])
+@pytest.mark.parametrize("parametrization", ["sp", "mup", "u-mup"])
+def test_a_resolved_spec_can_be_sent_again(task, kind, parametrization):
+    sent = {"task": task, "model": {"kind": kind}, "units": {"parametrization": parametrization}}
+    resolved = resolve(JobSpec.model_validate(sent), "cpu")
+
+    assert resolve(resolved, "cpu") == resolved
+
+
 def test_a_run_has_a_longest_length():
     endless = JobSpec.model_validate({"task": "regression", "units": {"batch_size": 1}, "budget": {"epochs": 10**9}})
 

@@ -112,7 +112,8 @@ def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = MODELS[kind].sizes["width"]
-    if spec.units.parametrization is Parametrization.UMUP and spec.units.alphas is None:
+    has_alphas = spec.units.parametrization is Parametrization.UMUP and kind == "transformer"
+    if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
 
@@ -273,7 +274,6 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
     checks = (
         *_precision_checks(spec),
         *_parametrization_checks(spec),
-        (spec.init_from is not None, "/init_from", "A job cannot start from another one's weights yet."),
         (
             spec.batch_schedule.name == "noise-scale",
             "/batch_schedule/name",

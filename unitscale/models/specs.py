@@ -52,7 +52,11 @@ class Model(Document):
 
 
 class InitFrom(Document):
-    """Another job's weights to start from."""
+    """Another job's weights to start from: fine-tuning, or one trunk of many decays. Its optimizer starts anew.
+
+    Data set, model, parametrization and learning rate are the origin's where the spec names none. Text on
+    other characters starts with the rows of those that both texts have.
+    """
 
     job: JobId
     step: Steps | None = None

@@ -2,18 +2,29 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from unitscale.errors import Impossible, LeaseLost
 from unitscale.models.jobs import Artifact, Reason, Result, State, Wish
-from unitscale.models.specs import JobSpec
+from unitscale.models.specs import InitFrom, JobSpec
 from unitscale.wire import doorbell
+from unitscale.wire.keys import name
 from unitscale.wire.store import Store
 
 CHECKPOINTS_KEPT = 2
+ARTIFACTS = "artifacts"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Weights that another job left: its attempt, and the folder below it."""
+
+    job: str
+    attempt: int
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,8 @@ class Claimed:
     spec: JobSpec
     checkpoint: dict[str, Any] | None
     """The published checkpoint to start from: {step, attempt, folder, points, …}."""
+    origin: Origin | None = None
+    """Where the other job's weights lie that this one starts from; None, too, when they are gone."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +72,17 @@ class Attempts:
         """Take the best group there is; empty when there is none. The same ticket gets the same group."""
         group = json.loads(await self._store.run("claim", queue, ticket, worker, slot, self._lease))
         try:
-            return [_claimed(entry) for entry in group]
+            return [await self._with_origin(_claimed(entry)) for entry in group]
         except ValidationError as error:
             await self._refuse(group, f"This worker cannot read the spec: {error.errors()[0]['msg']}.")
             return []
+
+    async def _with_origin(self, job: Claimed) -> Claimed:
+        wanted = job.spec.init_from
+        if wanted is None or job.checkpoint is not None:
+            return job
+        [record] = await self._store.read(("HMGET", name("job", wanted.job), "attempt", "artifacts", "checkpoints"))
+        return replace(job, origin=_origin(wanted, *record))
 
     async def _refuse(self, group: list[dict[str, Any]], message: str) -> None:
         reason = Reason(code=Impossible.code, message=message).model_dump_json()
@@ -131,3 +151,12 @@ class Attempts:
 def _claimed(entry: dict[str, Any]) -> Claimed:
     checkpoint = json.loads(entry["checkpoint"]) if entry["checkpoint"] else None
     return Claimed(entry["id"], entry["attempt"], JobSpec.model_validate_json(entry["spec"]), checkpoint)
+
+
+def _origin(
+    wanted: InitFrom, attempt: bytes | None, artifacts: bytes | None, checkpoints: bytes | None
+) -> Origin | None:
+    if wanted.step is None:
+        return Origin(wanted.job, int(attempt), ARTIFACTS) if attempt and json.loads(artifacts or "[]") else None
+    known = [entry for entry in json.loads(checkpoints or "[]") if entry["step"] == wanted.step]
+    return Origin(wanted.job, known[-1]["attempt"], known[-1]["folder"]) if known else None

@@ -2,9 +2,10 @@
 
 import time
 
-from unitscale.errors import NotFound
+from unitscale.errors import NotFound, Unsupported
 from unitscale.models.datasets import Dataset, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
+from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Datasets
@@ -29,15 +30,13 @@ class Intake:
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
-        uploaded = await self._uploaded(spec, project)
-        resolved = resolve(spec, await self._device(spec), uploaded)
+        resolved, uploaded = await self._resolved(spec, project)
         steps = total_steps(resolved, volume_of(uploaded))
         return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
-        uploaded = await self._uploaded(spec, project)
-        resolved = resolve(spec, await self._device(spec), uploaded)
+        resolved, uploaded = await self._resolved(spec, project)
         place = await self._jobs.place_of_next(resolved)
         steps = total_steps(resolved, volume_of(uploaded))
         examples = training_examples(resolved, volume_of(uploaded))
@@ -54,6 +53,21 @@ class Intake:
     async def resume(self, job_id: str, project: str) -> Job:
         """Queue a paused job again. Raises NotFound, IllegalTransition."""
         return await self._jobs.resume(project, job_id)
+
+    async def _resolved(self, spec: JobSpec, project: str) -> tuple[JobSpec, Dataset | None]:
+        """The spec as it will run, and its data set where that was uploaded."""
+        if spec.init_from is not None:
+            spec = await self._inherited(spec, spec.init_from.job, project)
+        uploaded = await self._uploaded(spec, project)
+        return resolve(spec, await self._device(spec), uploaded), uploaded
+
+    async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
+        try:
+            job = await self._jobs.get(project, origin)
+            checkpoints = await self._jobs.checkpoints(project, origin)
+        except NotFound as error:
+            raise Unsupported(error.message, (("/init_from/job", error.message),)) from error
+        return inherited(spec, job, [checkpoint.step for checkpoint in checkpoints])
 
     async def _uploaded(self, spec: JobSpec, project: str) -> Dataset | None:
         """The data set of the project that the spec names; None for the catalog's, and for one that is not there."""

@@ -11,6 +11,7 @@ from unitscale.models import specs
 from unitscale.models.specs import TaskName
 from worker.trainer.data import diabetes, digits, grammar, linear, shakespeare
 from worker.trainer.data.examples import Splits, cut
+from worker.trainer.data.packages import absent
 from worker.trainer.data.text import cut_text
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
@@ -102,5 +103,5 @@ DATASETS: dict[str, Dataset] = {
     "diabetes": Dataset(diabetes.make, validation=66, test=66),
     "digits": Dataset(digits.make, validation=270, test=270),
     "grammar": Corpus(grammar.make, validation=20_000, test=20_000),
-    "shakespeare": Corpus(shakespeare.absent, validation=100_000, test=100_000, fetch=shakespeare.fetch),
+    "shakespeare": Corpus(absent("shakespeare"), validation=100_000, test=100_000, fetch=shakespeare.fetch),
 }

@@ -8,7 +8,7 @@ import torch
 from unitscale.errors import Internal, OutOfMemory, TrainingError
 from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Train
-from worker.trainer import snapshots
+from worker.trainer import origins, snapshots
 from worker.trainer.assembly import assemble
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
@@ -21,6 +21,7 @@ def train_group(order: Train, line: Line, bell: Bell, library: Path) -> None:
     courses = [Course(lane, place) for place, lane in enumerate(order.lanes)]
     try:
         assembly = assemble([lane.spec for lane in order.lanes], order.device, library, order.lanes[0].dataset)
+        origins.start(courses, assembly)
         step = snapshots.go_back(courses, assembly)
         Watch(courses, assembly, line, bell, step).train(step)
     except Exception as error:  # the end of a job must be told, whatever its reason

@@ -1,0 +1,76 @@
+"""Starting from another job's weights: which job can lend them, and what a spec takes over from it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from unitscale.errors import Unsupported
+from unitscale.models.jobs import Job, State
+from unitscale.models.specs import InitFrom, JobSpec
+from unitscale.models.units import Units
+
+SIZES = ("kind", "width", "depth", "channels", "head_size", "context")
+
+
+def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:
+    """The spec, with data set, model, parametrization and rate of its origin where it says nothing.
+
+    `steps` are those of the origin's checkpoints. Raises Unsupported, naming every field that does not fit the origin.
+    """
+    wanted: InitFrom = spec.init_from or InitFrom(job=origin.id)
+    filled = spec.model_copy(
+        update={
+            "dataset": spec.dataset or origin.spec.dataset,
+            "model": spec.model.model_copy(update=_missing(spec.model, origin.spec.model)),
+            "units": _units(spec.units, origin.spec.units),
+        }
+    )
+    fields = (*_unavailable(wanted, origin, steps), *_unlike(filled, origin.spec))
+    if fields:
+        raise Unsupported(f"The spec cannot start from {origin.id}: {fields[0][1]}", fields)
+    return filled
+
+
+def _missing(model: Any, origin: Any) -> dict[str, Any]:
+    return {size: getattr(origin, size) for size in SIZES if getattr(model, size) is None}
+
+
+def _units(units: Units, origin: Units) -> Units:
+    """A spec that chooses no parametrization goes on in that of its origin, at its rate where it chooses none."""
+    if "parametrization" in units.model_fields_set:
+        return units
+    words = ("learning_rate", "parametrization", "base_width", "alphas")
+    taken = {word: getattr(origin, word) for word in words if word not in units.model_fields_set}
+    return units.model_copy(update=taken)
+
+
+def _unavailable(wanted: InitFrom, origin: Job, steps: Sequence[int]) -> list[tuple[str, str]]:
+    if wanted.step is None and origin.state is not State.SUCCEEDED:
+        stands = f"{origin.id} is {origin.state.value} and has no final weights"
+        return [("/init_from/job", f"{stands}; name the step of one of its checkpoints, or wait until it succeeds.")]
+    if wanted.step is not None and wanted.step not in steps:
+        known = ", ".join(map(str, steps)) or "none"
+        return [("/init_from/step", f"{origin.id} keeps no checkpoint of step {wanted.step}; it keeps: {known}.")]
+    return []
+
+
+def _unlike(spec: JobSpec, origin: JobSpec) -> list[tuple[str, str]]:
+    step = spec.init_from.step if spec.init_from else None
+    checks = (
+        (spec.task is not origin.task, "/task", f"its task is {origin.task.value}."),
+        (
+            step is not None and spec.dataset != origin.dataset,
+            "/dataset",
+            f"a checkpoint's outputs have a meaning on {origin.dataset} alone; final weights fit other data sets.",
+        ),
+        (
+            spec.units.parametrization is not origin.units.parametrization,
+            "/units/parametrization",
+            f"its weights are those of {origin.units.parametrization.value}.",
+        ),
+    )
+    sizes = (
+        (f"/model/{size}", f"its {size} is {there}.")
+        for size in SIZES
+        if (there := getattr(origin.model, size)) != getattr(spec.model, size)
+    )
+    return [(pointer, detail) for wrong, pointer, detail in checks if wrong] + list(sizes)

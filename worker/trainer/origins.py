@@ -1,0 +1,54 @@
+"""Origins: another job's weights, which a job starts from.  V vocabulary."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from unitscale.errors import Impossible
+from worker.trainer import results
+from worker.trainer.assembly import Assembly
+from worker.trainer.course import Course
+
+BY_CHARACTER = ("embedding.weight", "readout.weight")
+"""Weights with a row for each character of the vocabulary."""
+
+
+def start(courses: Sequence[Course], assembly: Assembly) -> None:
+    """Put the weights of their origins into the lanes that have one and no checkpoint yet. Raises Impossible."""
+    for course in courses:
+        wanted = course.lane.spec.init_from
+        if wanted is not None and course.lane.resume is None:
+            if course.lane.origin is None or not Path(course.lane.origin).is_dir():
+                raise Impossible(f"The weights of {wanted.job} that this job starts from are gone.")
+            _inherit(course, Path(course.lane.origin), assembly)
+
+
+def _inherit(course: Course, folder: Path, assembly: Assembly) -> None:
+    own, there = assembly.learner.weights.read(course.place), load_file(folder / results.WEIGHTS)
+    config = folder / results.CONFIG
+    if config.exists():  # final weights, as plain layers have them; a checkpoint holds what the optimizer moves
+        there = {name: weight / assembly.folds.get(name, 1.0) for name, weight in there.items()}
+        there = _by_character(own, there, json.loads(config.read_text()), assembly.config)
+    if unlike := [name for name, weight in own.items() if name not in there or there[name].shape != weight.shape]:
+        name = unlike[0]
+        shapes = " and ".join(str(list(weights[name].shape)) if name in weights else "none" for weights in (there, own))
+        raise Impossible(f"The origin's weights do not fit this data set: of {name}, shapes are {shapes}.")
+    assembly.learner.weights.write(course.place, there)
+
+
+def _by_character(
+    own: Mapping[str, Tensor], there: dict[str, Tensor], origin: dict[str, Any], config: dict[str, Any]
+) -> dict[str, Tensor]:
+    """The origin's weights, the rows (V, …) of characters put where this alphabet has them; new ones keep their own."""
+    before, now = origin.get("alphabet"), config.get("alphabet")
+    if before == now or before is None or now is None:
+        return there
+    rows = [(now.index(character), place) for place, character in enumerate(before) if character in now]
+    to, of = torch.tensor(rows, dtype=torch.long).view(-1, 2).unbind(1)
+    moved = {name: own[name].clone().index_copy_(0, to, there[name][of]) for name in BY_CHARACTER}
+    return {**there, **moved}
