@@ -146,8 +146,7 @@ def _fit(said: DatasetForm, file_name: str) -> None:
 def _admit(file_name: str) -> None:
     """Refuse a file that no task takes, before it is read."""
     if _ending(file_name) not in ENDINGS:
-        hint = " Parquet is not read yet; send .csv." if _ending(file_name) == ".parquet" else ""
-        raise _unfit(f"A data set is one of {', '.join(sorted(ENDINGS))}, and this is {file_name}.{hint}")
+        raise _unfit(f"A data set is one of {', '.join(sorted(ENDINGS))}, and this is {file_name}.")
 
 
 def _ending(file_name: str) -> str:

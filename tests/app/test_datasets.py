@@ -111,7 +111,7 @@ def test_the_same_key_with_another_file_is_refused(api, settings):
         ({"task": "regression", "nmae": "x"}, "x.csv", "/nmae"),
         ({"task": "regression", "name": "a\nb"}, "x.csv", "/name"),
         ({"task": "regression"}, "x.zip", "/file"),
-        ({"task": "regression"}, "x.parquet", "/file"),
+        ({"task": "text-generation"}, "x.parquet", "/file"),
         ({"task": "regression"}, "x", "/file"),
         ({"task": "image-classification", "target": "x"}, "x.zip", "/target"),
     ],

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from benchmarks.chaos.stack import until
 from unitscale.errors import DatasetInUse
@@ -49,6 +51,18 @@ def test_a_table_is_uploaded_trained_on_and_asked(client, tmp_path):
     assert job.state is State.SUCCEEDED
     assert job.result.test_metrics["r2"] > 0.99
     assert client.predict(job.id, [[0.0, 0.0], [1.0, 1.0]]).outputs == pytest.approx([1, 2], abs=0.1)
+
+
+def test_a_parquet_table_is_trained_on(client, tmp_path):
+    numbers = np.random.default_rng(0).normal(size=(200, 2))
+    columns = {"größe": numbers[:, 0], "price": numbers @ [3, -2] + 1, "面積": numbers[:, 1]}
+    parquet.write_table(pa.table(columns), tmp_path / "häuser.parquet")
+    dataset = client.checked(client.upload(tmp_path / "häuser.parquet", "regression", target="price").id)
+    spec = {"task": "regression", "dataset": dataset.id, "units": {"learning_rate": 0.1}, "budget": {"epochs": 100}}
+    job = client.wait(client.submit(spec).id)
+
+    assert dataset.contents.columns == ("größe", "面積")
+    assert job.result.test_metrics["r2"] > 0.99
 
 
 def test_colour_images_with_named_classes_are_learned(client, tmp_path):

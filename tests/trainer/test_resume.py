@@ -48,6 +48,7 @@ def assert_same_run(undisturbed, resumed):
         {**TEXT, "units": {"precision": "bf16", "micro_batch_size": 12}},
         {**TEXT, "schedule": {"name": "cosine", "warmup_steps": 5}},
         {**TEXT, "units": {"parametrization": "u-mup"}, "optimizer": {"weight_decay": 1e-3}},
+        {**TEXT, "units": {"parametrization": "u-mup"}, "diagnostics": {"noise_scale": True}},
     ],
     ids=[
         "sgd-momentum",
@@ -60,6 +61,7 @@ def assert_same_run(undisturbed, resumed):
         "bf16",
         "decoder",
         "decoder-u-mup",
+        "noise",
     ],
 )
 def test_a_run_paused_twice_is_bitwise_the_undisturbed_run(train, spec):

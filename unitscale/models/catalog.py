@@ -133,7 +133,7 @@ CATALOG = Catalog(
         CatalogModel(
             kind="transformer",
             tasks=(_TEXT,),
-            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
+            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64, "memory_length": 0},
             laned=True,
             content="decoder of `depth` blocks: rotary positions, RMSNorm, causal attention, SwiGLU of 2 × `width`",
         ),

@@ -13,7 +13,7 @@ DatasetId = Annotated[str, id_field("ds")]
 _PREFIX = "ds_"
 
 FORMATS: dict[TaskName, tuple[str, ...]] = {
-    TaskName.REGRESSION: (".csv",),
+    TaskName.REGRESSION: (".csv", ".parquet"),
     TaskName.IMAGE_CLASSIFICATION: (".npz", ".zip"),
     TaskName.TEXT_GENERATION: (".txt", ".jsonl"),
 }

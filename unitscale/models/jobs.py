@@ -83,6 +83,23 @@ class Deployment(Answer):
     bytes: int
 
 
+class NoiseScale(Answer):
+    """The noise scale tr Σ / |G|² of the gradients, in examples: of the later half of the measurements. A bound, or a
+    value, that they do not give is null."""
+
+    value: Measure = None
+    low: Measure = None
+    """With `high`, the 95 % interval."""
+    high: Measure = None
+    preconditioned: Measure = None
+    """Of the gradients as AdamW sees them, each number over the root of its second moment."""
+    preconditioned_low: Measure = None
+    preconditioned_high: Measure = None
+    measurements: int = 0
+    share_of_training: Measure = None
+    """Of the seconds of training, what measuring took."""
+
+
 class Result(Answer):
     """What a run ended with. `metrics` are on the validation split, `test_metrics` on one that nothing else reads."""
 
@@ -92,6 +109,8 @@ class Result(Answer):
     metrics: Measures = {}
     test_metrics: Measures = {}
     noise_scale: Measure = None
+    """In examples; `noise` says how sure it is, and what it cost."""
+    noise: NoiseScale | None = None
     parameters: int
     peak_memory_bytes: int | None = None
     price: Measure = None

@@ -8,7 +8,7 @@ from unitscale.models.jobs import Job, State
 from unitscale.models.specs import InitFrom, JobSpec
 from unitscale.models.units import Units
 
-SIZES = ("kind", "width", "depth", "channels", "head_size", "context")
+SIZES = ("kind", "width", "depth", "channels", "head_size", "context", "memory_length")
 
 
 def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:

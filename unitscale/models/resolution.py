@@ -214,7 +214,7 @@ def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
 
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
-    sizes = ("width", "depth", "channels", "head_size", "context")
+    sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
     wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
@@ -270,9 +270,22 @@ def _last_batch(spec: JobSpec) -> float:
     return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
 
 
+def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    """A model with memory reads its text on from step to step, in as many places as its batch has examples."""
+    remembers, constant = bool(spec.model.memory_length), spec.batch_schedule.name == "constant"
+    cut, measured = spec.units.micro_batch_size is not None, spec.diagnostics.noise_scale
+    return [
+        (remembers and not constant, "/batch_schedule/name", "With memory_length the batch size is constant."),
+        (remembers and cut, "/units/micro_batch_size", "With memory_length a batch is one pass."),
+        (remembers and measured, "/diagnostics/noise_scale", "With memory_length no part of a batch stands alone."),
+        (remembers and spec.resources.devices > 1, "/resources/devices", "With memory_length a job has one device."),
+    ]
+
+
 def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
     checks = (
         *_precision_checks(spec),
+        *_memory_checks(spec),
         *_parametrization_checks(spec),
         (
             spec.batch_schedule.name == "noise-scale",
@@ -290,7 +303,6 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
             f"{spec.task.value} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
-        (spec.diagnostics.noise_scale, "/diagnostics/noise_scale", "The noise scale cannot be measured yet."),
         (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

@@ -49,6 +49,8 @@ class Model(Document):
     """convnet: channels of the first layer; each further one has twice as many."""
     head_size: Size | None = None
     context: Annotated[int, Field(ge=1, le=2**20)] | None = None
+    memory_length: Annotated[int, Field(ge=0, le=2**20)] | None = None
+    """transformer: hidden states of that many tokens before a window that it looks back at (Transformer-XL)."""
 
 
 class InitFrom(Document):
@@ -100,6 +102,9 @@ class Diagnostics(Document):
     """Steps between measurements of how large activations, weights and gradients are: curves `rms.KIND.LAYER`, and
     `lost.FORMAT.KIND.LAYER`, the share that lies outside the range of `fp8`, `bf16` or `fp16`."""
     noise_scale: bool = False
+    """Measure the noise scale of the gradients, in examples: curves `noise_scale` and, under AdamW,
+    `noise_scale_preconditioned`, each with `_low` and `_high`, about every tenth step or 200 times a run. A measurement
+    costs half a step, where `micro_batch_size` cuts batches into parts next to nothing."""
 
 
 class Checkpointing(Document):

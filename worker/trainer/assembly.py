@@ -18,17 +18,22 @@ from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
 from worker.trainer import sources
 from worker.trainer.catalog import MODELS, TASKS, Laned, Model
+from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
+from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
+from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.weights import Shapes, Weights
-from worker.trainer.exam import Exam, Forward
+from worker.trainer.exam import Exam, Forward, StreamedExam
+from worker.trainer.layers.memory import Memory
 from worker.trainer.material import Material
 from worker.trainer.sources import Source
 from worker.trainer.units.plan import Plan
@@ -39,7 +44,7 @@ class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches
+    batches: Batches | StreamBatches
     rates: Rates
     validation: Exam
     test: Exam
@@ -49,6 +54,8 @@ class Assembly(NamedTuple):
     folds: dict[str, float]
     """What a weight is multiplied by to be one of plain layers; 1 where it is not named."""
     scales: Scales | None = None
+    memory: Memory | None = None
+    """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
@@ -67,7 +74,9 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     numbers = NUMBERS[spec.units.precision]
     weights = _weights(model, kinds, table, seeds, Place(device, numbers.kept))
     alike = model, layers, weights, specs, kinds, table
-    forward, folds = _forward(*alike)
+    memory_length = spec.model.memory_length
+    memory = Memory(memory_length) if memory_length else None
+    forward, folds = _forward(*alike, memory=memory)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
     width, steps = material.config["outputs"], total_steps(spec, source.volume)
     grows = growth(spec)
@@ -76,22 +85,39 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     def losses(batch: Batch, parts: float = 1) -> Tensor:
         return task.losses(forward(batch[0], parts), batch[1], width)
 
-    learner = Learner(
-        weights,
-        losses,
-        optimizer(weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}),
-        Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None,
+    rule = optimizer(
+        weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}
     )
-    validation, test = (
-        Exam(task, material.config, forward, laid_out, split)
-        for laid_out, split in zip(exams, material.splits[1:], strict=True)
-    )
-    sized = GrowingBatches(*training, seeds, grows) if grows else Batches(*training, seeds, int(spec.units.batch_size))
+    parts = Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None
+    noise = None
+    if spec.diagnostics.noise_scale:
+        plain = coordinates(weights, losses, kinds, table, folds, training, spec.optimizer.name)
+        noise = Noise(weights, losses, parts, Lengths(weights, specs, rule, plain), steps)
+    learner = Learner(weights, losses, rule, parts, noise)
+
+    def exam(laid_out: Batch, split: Examples) -> Exam:
+        if not memory_length:
+            return Exam(task, material.config, forward, laid_out, split)
+        own = Memory(memory_length)
+        return StreamedExam(own, task, material.config, _forward(*alike, memory=own)[0], laid_out, split)
+
+    validation, test = map(exam, exams, material.splits[1:])
+    sized = _batches(training, spec, seeds, grows, memory)
     scales = None
     if spec.diagnostics.scales_every is not None:
-        probed, _ = _forward(*alike, probe := Probe())
+        probed, _ = _forward(*alike, probe=(probe := Probe()))
         scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
-    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales)
+    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales, memory)
+
+
+def _batches(
+    training: Batch, spec: JobSpec, seeds: Sequence[int], grows: Growth | None, memory: Memory | None
+) -> Batches | StreamBatches:
+    if memory is not None:
+        return StreamBatches(*training, int(spec.units.batch_size), memory)
+    if grows is not None:
+        return GrowingBatches(*training, seeds, grows)
+    return Batches(*training, seeds, int(spec.units.batch_size))
 
 
 def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
@@ -145,7 +171,9 @@ def _forward(
     specs: Sequence[JobSpec],
     kinds: Kinds,
     table: Table,
+    *,
     probe: Probe | None = None,
+    memory: Memory | None = None,
 ) -> tuple[Forward, dict[str, float]]:
     """The function of the group in the numbers it asks for, and by what its weights become those of plain layers."""
     numbers, folds = NUMBERS[specs[0].units.precision], dict[str, float]()
@@ -153,7 +181,7 @@ def _forward(
     if isinstance(model, Laned):
         alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
         function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
-        outputs, folds = function.outputs, function.folds()
+        outputs, folds = partial(function.outputs, **({"memory": memory} if memory else {})), function.folds()
     else:
         outputs = partial(_of_layers, layers)
     if numbers.computed is torch.float32:
@@ -206,5 +234,5 @@ def _shape(spec: JobSpec, volume: Volume | None) -> tuple[Any, ...]:
     return (
         (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, volume)),
         (units.batch_size, units.micro_batch_size, units.precision, units.parametrization, units.base_width),
-        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics.scales_every),
+        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics),
     )

@@ -1,6 +1,7 @@
 """The exam: what K lanes are worth on one split.  N examples, O outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -9,8 +10,11 @@ from torch import Tensor
 from worker.trainer.catalog import Task
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
+from worker.trainer.engine.streams import StreamBatches, Streams
+from worker.trainer.layers.memory import Memory
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
+TURNS = 64  # of an exam with memory, at least: the first one has nothing to remember
 
 Forward = Callable[..., Tensor]
 """(K, B, …), in how many parts a batch comes → (K, B, …, O)"""
@@ -30,10 +34,11 @@ class Exam:
     @torch.no_grad()
     def outputs(self) -> Tensor:
         """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
-        width, parts = self._config["outputs"], (self._inputs.split(self._part, 1), self._targets.split(self._part, 1))
-        return torch.cat(
-            [self._task.kept(self._forward(part), truth, width) for part, truth in zip(*parts, strict=True)], 1
-        )
+        width = self._config["outputs"]
+        return torch.cat([self._task.kept(self._forward(part), truth, width) for part, truth in self._all()], 1)
+
+    def _all(self) -> Iterator[Batch]:
+        return zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True)
 
     def losses(self, outputs: Tensor) -> list[float]:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
@@ -46,3 +51,21 @@ class Exam:
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()
+
+
+class StreamedExam(Exam):
+    """The exam of a model with memory: a text is read on, in as many places at once as a pass holds."""
+
+    def __init__(self, memory: Memory, *exam: Any) -> None:
+        """`memory` is the one that the exam's forward looks back at."""
+        super().__init__(*exam)
+        windows = self._inputs.shape[1]
+        size = max(1, min(self._part, windows // TURNS))
+        self._streams, self._batches = Streams(windows, size), StreamBatches(self._inputs, self._targets, size, memory)
+        self._order = torch.cat([self._streams.rows(turn) for turn in range(self._streams.turns)]).argsort()
+
+    def outputs(self) -> Tensor:
+        return super().outputs()[:, self._order.to(self._inputs.device)]
+
+    def _all(self) -> Iterator[Batch]:
+        return islice(self._batches.start(1), self._streams.turns)

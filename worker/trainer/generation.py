@@ -26,9 +26,9 @@ class Writer:
         ]
 
     def _tokens(self, prompt: Tensor, sampling: Sampling, seed: int) -> Iterator[int]:
-        """One token after the other; of the prompt the model sees as much as its context holds."""
+        """One token after the other; of the prompt the model sees as much as it can look back at."""
         cache, generator = Cache(), torch.Generator().manual_seed(seed)
-        seen = prompt[-self._decoder.context :]
+        seen = prompt[-self._decoder.reach :]
         while True:
             logits = self._decoder.outputs(self._weights, seen.view(1, 1, -1), cache=cache)[0, 0, -1]
             token = _chosen(logits[: self._vocabulary].float(), sampling, generator)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import resource
+from math import nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,13 +11,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unitscale.models.jobs import Artifact, Deployment, Result
+from unitscale.models.jobs import Artifact, Deployment, NoiseScale, Result
 from worker.trainer.durable import new_folder
+from worker.trainer.engine.ratios import Ratio
+from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED, Track
 
 StoppedBy = Literal["budget", "max_seconds", "target_loss"]
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 KIBIBYTE = 1024
+UNKNOWN = Ratio(nan, nan, nan)
 
 
 def leave(folder: Path, weights: dict[str, Tensor], documents: dict[str, Any]) -> tuple[Artifact, ...]:
@@ -34,6 +38,7 @@ def result(
     metrics: tuple[dict[str, float], dict[str, float]],
     parameters: int,
     artifacts: tuple[Artifact, ...],
+    noise: NoiseScale | None = None,
 ) -> Result:
     """What a run ended with. `losses` are of training and validation, `metrics` of validation and test."""
     size = next(artifact.bytes for artifact in artifacts if artifact.name == WEIGHTS)
@@ -43,9 +48,28 @@ def result(
         val_loss=losses[1],
         metrics=metrics[0],
         test_metrics=metrics[1],
+        noise_scale=noise.value if noise else None,
+        noise=noise,
         parameters=parameters,
         peak_memory_bytes=_peak_memory_bytes(),
         deployment=(Deployment(format="fp32", bytes=size),),
+    )
+
+
+def noise(track: Track, seconds: float) -> NoiseScale:
+    """What was measured of the gradients' noise in so many seconds of training."""
+    estimates = track.estimates()
+    value, low, high = estimates.get(PLAIN, UNKNOWN)
+    of_adamw = estimates.get(PRECONDITIONED, UNKNOWN)
+    return NoiseScale(
+        value=value,
+        low=low,
+        high=high,
+        preconditioned=of_adamw.value,
+        preconditioned_low=of_adamw.low,
+        preconditioned_high=of_adamw.high,
+        measurements=len(track.measurements),
+        share_of_training=track.seconds / seconds,
     )
 
 

@@ -24,8 +24,11 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         "evaluation_seconds": course.evaluation_before + clock.evaluation(),
         "examples": assembly.batches.examples(step),
         "plateau": assembly.rates.plateaus[course.place].state,
+        "noise": assembly.learner.noise.tracks[course.place].state if assembly.learner.noise else None,
         "kernels": checkpoints.kernels(),
     }
+    if assembly.memory is not None:
+        facts["memory"] = assembly.memory.read(course.place)
     return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
 
 
@@ -39,7 +42,10 @@ def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
         raise Impossible(f"Jobs that stand at different steps ({sorted(steps)}) cannot be trained together.")
     for course in courses:
         if course.lane.resume:
-            _restore(course, assembly, checkpoints.read(Path(course.lane.resume.folder)))
+            snapshot = checkpoints.read(Path(course.lane.resume.folder))
+            _restore(course, assembly, snapshot)
+            if assembly.memory is not None:
+                assembly.memory.write(course.place, len(courses), snapshot.facts["step"], snapshot.facts["memory"])
     return steps.pop()
 
 
@@ -49,6 +55,8 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     for name, tensor in learner.optimizer.state.items():
         tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
+    if learner.noise is not None and facts.get("noise") is not None:
+        learner.noise.tracks[course.place].state = facts["noise"]
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
     if facts["kernels"]["threads"] != torch.get_num_threads():

@@ -38,6 +38,7 @@ class Watch:
         self._saver = Saver(line)
         self._first = self._look_at = step + 1
         self._alarm = 0.0
+        self._noise = assembly.learner.noise
         self._scales_every = courses[0].lane.spec.diagnostics.scales_every
         self._every = int(courses[0].lane.spec.evaluation.every_steps or assembly.steps)
 
@@ -66,7 +67,8 @@ class Watch:
         measured = self._measure(step, self._open() if due else list(ending))
         for place, values in measured.items() if due else ():
             self._assembly.rates.hear(place, values["val_loss"])
-        self._reporter.settle_measured(step, losses, _both(measured, self._measure_scales(step)))
+        seen = _both(self._measure_scales(step), self._noise.points(step) if self._noise else {})
+        self._reporter.settle_measured(step, losses, _both(measured, seen))
         self._judge(step, measured)
         self._end(self._ending(step, measured, ending), measured)
         self._obey(step, self._bell.answer())
@@ -95,7 +97,11 @@ class Watch:
 
     def _seconds_left(self, course: Course) -> float:
         most = course.lane.spec.budget.max_seconds
-        return float("inf") if most is None else most - course.training_before - self._clock.training()
+        return float("inf") if most is None else most - self._trained(course)
+
+    def _trained(self, course: Course) -> float:
+        """Seconds of training, over all attempts."""
+        return course.training_before + self._clock.training()
 
     def _measure(self, step: int, courses: Sequence[Course]) -> Measured:
         """Evaluate these courses on the validation split."""
@@ -166,6 +172,7 @@ class Watch:
             (metrics, exam.metrics(outputs, course.place)),
             self._assembly.learner.weights.parameters,
             artifacts,
+            results.noise(self._noise.tracks[course.place], self._trained(course)) if self._noise else None,
         )
         course.open = False
         self._line.say(Ended(job=course.lane.job, result=result, artifacts=artifacts))
@@ -207,7 +214,11 @@ class Watch:
 
     def _look_ahead(self, step: int) -> None:
         """Set step and time of the next look."""
-        everies = (self._every, self._scales_every or self._every)
+        everies = (
+            self._every,
+            self._scales_every or self._every,
+            self._noise.every if self._noise else self._every,
+        )
         self._look_at = min(self._assembly.steps, *((step // every + 1) * every for every in everies))
         now, courses = time.perf_counter(), self._open()
         saves = min(max(course.next_save, now + BUSY_SECONDS * self._saver.busy) for course in courses)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from unitscale.client.sending import Progress as Told
     from unitscale.models.datasets import Dataset
 
-File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=".csv, .npz, .zip, .txt, …")]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=".csv, .parquet, .npz, .zip, .txt, …")
+]
 Task = Annotated[str, typer.Option("--task", "-t", help="What is to be learnt from it, such as regression.")]
 Name = Annotated[str | None, typer.Option(help="What to call it; the file's name by default.")]
 Target = Annotated[str | None, typer.Option(help="Regression: the column to be learnt; the last by default.")]

@@ -7,6 +7,7 @@ from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.pipe import Check, Checked
 from worker.trainer.checks.arrays import check_arrays
+from worker.trainer.checks.columns import check_columns
 from worker.trainer.checks.pictures import check_pictures
 from worker.trainer.checks.tables import check_table
 from worker.trainer.checks.texts import check_documents, check_text
@@ -45,6 +46,8 @@ def _read(order: Check, file: Path, unfinished: Path) -> Contents:
     match order.format:
         case ".csv":
             arrays, contents = check_table(file, order.target, order.sha256)
+        case ".parquet":
+            arrays, contents = check_columns(file, order.target, order.sha256)
         case ".npz":
             arrays, contents = check_arrays(file, order.sha256)
         case ".zip":

@@ -1,6 +1,7 @@
-"""Checks tables: CSV of numbers with a header.  R rows, F features."""
+"""Checks tables of numbers, and reads CSV with a header.  R rows, F features."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,8 @@ from worker.trainer.checks.splits import Arrays, divided
 
 CHUNK_ROWS = 4096
 LONGEST_LINE = 2**24
+LONGEST_NAME = 200
+MOST_COLUMNS = 100_000
 LARGEST = float(np.finfo(np.float32).max)
 
 Row = tuple[int, list[str]]
@@ -27,16 +30,17 @@ def check_table(file: Path, target: str | None, sha256: str) -> tuple[Arrays, Co
         try:
             rows = _rows(lines)
             columns = _header(next(rows, None))
-            wanted = _position(columns, target)
+            wanted = position(columns, target)
             table = _numbers(rows, columns)
         except UnicodeDecodeError as error:
             raise BadDataset(f"It is not UTF-8 text: byte {error.object[error.start]:#04x} cannot be read.") from error
         except csv.Error as error:
             raise BadDataset(f"It is no CSV: {error}.") from error
-    return _learnable(table, columns, wanted, sha256)
+    return learnable(table, columns, wanted, sha256)
 
 
-def _learnable(table: np.ndarray, columns: list[str], wanted: int, sha256: str) -> tuple[Arrays, Contents]:
+def learnable(table: np.ndarray, columns: list[str], wanted: int, sha256: str) -> tuple[Arrays, Contents]:
+    """Numbers (R, F + 1) divided into features and target, in their final order. Raises BadDataset."""
     targets = table[:, wanted : wanted + 1]
     if (targets == targets[0]).all():
         raise BadDataset(f"Column '{columns[wanted]}' is {targets[0, 0]:g} in every row: there is nothing to learn.")
@@ -71,18 +75,32 @@ def _header(first: Row | None) -> list[str]:
     columns = [name.strip() for name in first[1]]
     if all(_number(cell) is not None for cell in columns):
         raise BadDataset("Row 1 (line 1) holds numbers; it must be a header that names the columns.")
-    twice = next((name for name in columns if columns.count(name) > 1), None) if len(columns) < CHUNK_ROWS else None
+    check_names(columns)
+    return columns
+
+
+def check_names(columns: list[str]) -> None:
+    """Raises BadDataset for columns that cannot be told apart, and for one alone."""
+    if len(columns) > MOST_COLUMNS:
+        raise BadDataset(f"It has {len(columns):,} columns; {MOST_COLUMNS:,} are the most.")
+    long = next((name for name in columns if len(name) > LONGEST_NAME), None)
+    if long is not None:
+        raise BadDataset(f"The name of column '{long[:60]}…' is longer than {LONGEST_NAME} characters.")
+    counts = Counter(columns)
+    twice = next((name for name in columns if counts[name] > 1), None)
     if twice is not None:
         raise BadDataset(f"The header names column '{twice}' twice.")
     if len(columns) < 2:
         hint = next((f" Cells are divided by commas, not '{mark}'." for mark in ";\t|" if mark in columns[0]), "")
         raise BadDataset(f"There must be a feature and a target, and there is one column.{hint}")
-    return columns
 
 
-def _position(columns: list[str], target: str | None) -> int:
+def position(columns: list[str], target: str | None) -> int:
+    """Where the target stands. Raises BadDataset."""
     if target is None:
         return len(columns) - 1
+    if target in columns:
+        return columns.index(target)
     if target.strip() not in columns:
         raise BadDataset(f"There is no target column '{target}'; the columns are: {few(columns)}.")
     return columns.index(target.strip())
@@ -97,9 +115,14 @@ def _numbers(rows: Iterator[Row], columns: list[str]) -> np.ndarray:
         count += len(chunk)
         if count * len(columns) * 4 > MOST_BYTES:
             raise BadDataset(f"Its numbers need more than {MOST_BYTES:,} bytes; row {count:,} is beyond that.")
-    if count < FEWEST:
-        raise BadDataset(f"It has {count} rows below its header; at least {FEWEST} are needed.")
+    check_count(count)
     return np.concatenate(parts)
+
+
+def check_count(rows: int) -> None:
+    """Raises BadDataset for fewer rows than can be divided."""
+    if rows < FEWEST:
+        raise BadDataset(f"It has {rows} rows below its header; at least {FEWEST} are needed.")
 
 
 def _part(chunk: list[Row], columns: list[str], before: int) -> np.ndarray:

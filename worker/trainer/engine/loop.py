@@ -11,6 +11,7 @@ from torch import Tensor
 
 from worker.trainer.engine.accumulation import Accumulation, Batch
 from worker.trainer.engine.gradients import gradients
+from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import Optimizer
 from worker.trainer.engine.weights import Weights
 
@@ -26,6 +27,15 @@ class Learner:
     optimizer: Optimizer
     accumulation: Accumulation | None = None
     """How losses and gradients are found where a batch is too large for one pass."""
+
+    noise: Noise | None = None
+    """Where the noise of the gradients is measured."""
+
+    def gradients_at(self, step: int, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Losses (K,) of a batch, and the gradients of the leaves, measured where a step asks for it."""
+        if self.noise is not None and self.noise.is_due(step):
+            return self.noise.gradients(step, batch, ones, self.gradients)
+        return self.gradients(batch, ones)
 
     def gradients(self, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves."""
@@ -44,7 +54,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
     """
     weights, ones = learner.weights, torch.ones(len(learner.weights.values), device=learner.weights.values.device)
     for step in range(first, last + 1):
-        losses, slopes = learner.gradients(next(batches), ones)
+        losses, slopes = learner.gradients_at(step, next(batches), ones)
         weights.take(slopes)
         learner.optimizer.step(step)
         observe(step, losses)

@@ -1,6 +1,6 @@
 """What a decoder-only transformer computes.
 
-K lanes, B batch, T tokens, S tokens looked at, V vocabulary, D width, H heads, E head size.
+K lanes, B batch, T tokens, M tokens remembered, V vocabulary, D width, H heads, E head size.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from worker.trainer.layers.attention import angles, attention, mask, rotated
+from worker.trainer.layers.memory import Memory
 from worker.trainer.units.operations import embedding, linear
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.rules import Plain, Rules, UnitScaled
@@ -40,6 +41,7 @@ class Pass(NamedTuple):
     angles: Tensor
     hidden: Tensor
     cache: Cache | None
+    memory: Memory | None
 
 
 class Decoder:
@@ -48,19 +50,25 @@ class Decoder:
     def __init__(self, plan: Plan) -> None:
         model = plan.model
         self._plan, self._depth, self._head_size = plan, int(model.depth or 0), int(model.head_size or 0)
-        self.context = int(model.context or 0)
+        self.reach = int(model.context or 0) + int(model.memory_length or 0)
+        """Tokens that the last one of a window looks at."""
         self._rules: Rules = Plain(plan.table.parametrization, self._head_size)
         if plan.table.unit_scaled:
-            self._rules = UnitScaled(plan.alphas, self._depth, self.context, self._head_size, plan.like)
+            self._rules = UnitScaled(plan.alphas, self._depth, self.reach, self._head_size, plan.like)
 
     def outputs(
-        self, weights: Mapping[str, Tensor], tokens: Tensor, parts: float = 1, cache: Cache | None = None
+        self,
+        weights: Mapping[str, Tensor],
+        tokens: Tensor,
+        parts: float = 1,
+        cache: Cache | None = None,
+        memory: Memory | None = None,
     ) -> Tensor:
         """Logits of what follows each token.  (K, B, T) → (K, B, T, V)
 
-        The tokens are one of `parts` equal parts of a batch; they follow on what is in the cache.
+        The tokens are one of `parts` equal parts of a batch; they follow on what is in the cache, or the memory.
         """
-        run = self._begin(weights, tokens, parts, cache)
+        run = self._begin(weights, tokens, parts, cache, memory)
         logits = self._product(run, "readout", _normed(self._stack(run, tokens)))
         vocabulary = self._plan.kinds["readout.weight"].fan_out
         return self._rules.logits(logits, run.tokens, vocabulary).unflatten(1, tokens.shape[1:])
@@ -71,7 +79,7 @@ class Decoder:
 
     def features(self, weights: Mapping[str, Tensor], tokens: Tensor) -> Tensor:
         """The last residual, before it is normed and read out.  (K, B, T) → (K, B·T, D)"""
-        return self._stack(self._begin(weights, tokens, 1, None), tokens)
+        return self._stack(self._begin(weights, tokens, 1), tokens)
 
     def _stack(self, run: Pass, tokens: Tensor) -> Tensor:
         scale = self._plan.table.lookup_scale(self._plan.kinds["embedding.weight"], run.tokens)
@@ -81,30 +89,42 @@ class Decoder:
             x = self._rules.residual(2 * number + 1, x, partial(self._feed_forward, run, number))
         return x
 
-    def _begin(self, weights: Mapping[str, Tensor], tokens: Tensor, parts: float, cache: Cache | None) -> Pass:
+    def _begin(
+        self,
+        weights: Mapping[str, Tensor],
+        tokens: Tensor,
+        parts: float,
+        cache: Cache | None = None,
+        memory: Memory | None = None,
+    ) -> Pass:
         _, batch, count = tokens.shape
         first, like = cache.first if cache else 0, weights["readout.weight"]
-        seen = count + (min(first, self.context - count) if cache else 0)
-        turned = angles(first, count, self._head_size, like.device).to(like.dtype)
+        before = memory.tokens if memory else 0
+        seen = count + before + (min(first, self.reach - count) if cache else 0)
+        turned = angles(first, before + count, self._head_size, like.device).to(like.dtype)
         if cache is not None:
             cache.first += count
-        return Pass(weights, batch, round(batch * count * parts), turned, mask(count, seen, like), cache)
+        return Pass(weights, batch, round(batch * count * parts), turned, mask(count, seen, like), cache, memory)
 
-    def _product(self, run: Pass, name: str, x: Tensor) -> Tensor:
+    def _product(self, run: Pass, name: str, x: Tensor, share: float = 1) -> Tensor:
+        """What the layer makes of x, which is `share` times as many tokens as the pass is over."""
         kind = self._plan.kinds[f"{name}.weight"]
         casts = self._plan.casts if kind.kind is Kind.HIDDEN else None
-        y = linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, run.tokens), casts)
+        y = linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, round(run.tokens * share)), casts)
         return y if self._plan.probe is None else self._plan.probe(name, y)
 
     def _attend(self, run: Pass, number: int, x: Tensor) -> Tensor:
         """x (K, B·T, D) → (K, B·T, D)"""
         lanes, rows, width = x.shape
         heads, count = width // self._head_size, rows // run.batch
-        qkv = self._product(run, f"blocks.{number}.qkv", _normed(x))
-        # (K, B·T, 3D) → three of (K·B·H, T, E)
-        parts = qkv.view(lanes * run.batch, count, 3, heads, self._head_size).permute(2, 0, 3, 1, 4).flatten(1, 2)
+        if run.memory is not None:
+            x = run.memory.before(number, x.unflatten(1, (run.batch, count))).flatten(1, 2)
+        qkv = self._product(run, f"blocks.{number}.qkv", _normed(x), x.shape[1] / rows)
+        # (K, B·(M + T), 3D) → three of (K·B·H, M + T, E), of which the last T ask
+        parts = qkv.view(lanes * run.batch, -1, 3, heads, self._head_size).permute(2, 0, 3, 1, 4).flatten(1, 2)
         query, key, value = parts.unbind()
-        query, key = rotated(self._rules.query(query, lanes), run.angles), rotated(key, run.angles)
+        query = rotated(self._rules.query(query[:, -count:], lanes), run.angles[:, -count:])
+        key = rotated(key, run.angles)
         if run.cache is not None:
             key, value = self._remembered(run.cache, number, key, value)
         mixed = attention(query, key, value, run.hidden).unflatten(0, (-1, heads)).transpose(1, 2)
@@ -114,7 +134,7 @@ class Decoder:
         if number in cache.kept:
             old_key, old_value = cache.kept[number]
             key, value = torch.cat((old_key, key), 1), torch.cat((old_value, value), 1)
-        cache.kept[number] = key[:, -self.context :], value[:, -self.context :]
+        cache.kept[number] = key[:, -self.reach :], value[:, -self.reach :]
         return cache.kept[number]
 
     def _feed_forward(self, run: Pass, number: int, x: Tensor) -> Tensor:

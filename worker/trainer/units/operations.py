@@ -7,7 +7,8 @@ from an alpha, which is each lane's own.
 Source: unit scaling, arXiv:2303.11257.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,6 +23,22 @@ class Casts:
 
     def __init__(self, forward: Cast, backward: Cast) -> None:
         self.forward, self.backward = forward, backward
+
+
+_true = False
+"""Whether backward passes are the derivatives of forward ones."""
+
+
+@contextmanager
+def true_gradients() -> Iterator[None]:
+    """What is computed inside has the gradients of calculus: its backward passes have no scales of their own, and
+    nothing is rounded."""
+    global _true  # noqa: PLW0603  every operation is told at once, whichever model it is a part of
+    before, _true = _true, True
+    try:
+        yield
+    finally:
+        _true = before
 
 
 def product(a: Tensor, b: Tensor, scale: float) -> Tensor:
@@ -58,6 +75,8 @@ def linear(
 
     x  (K, N, I)      w  (K, O, I)      →  (K, N, O)
     """
+    if _true:
+        scales, casts = (scales[0], scales[0], scales[0]), None
     return _Linear.apply(x, w, *scales, casts)  # type: ignore[no-any-return]
 
 
@@ -80,7 +99,7 @@ class _Embedding(torch.autograd.Function):
 
 def embedding(tokens: Tensor, w: Tensor, w_scale: float = 1.0) -> Tensor:
     """Rows of w; ∂w = s_w · what falls on each row.  tokens (K, N), w (K, V, O) → (K, N, O)"""
-    return _Embedding.apply(tokens, w, w_scale)  # type: ignore[no-any-return]
+    return _Embedding.apply(tokens, w, 1.0 if _true else w_scale)  # type: ignore[no-any-return]
 
 
 class _Scaled(torch.autograd.Function):
@@ -96,6 +115,8 @@ class _Scaled(torch.autograd.Function):
 
 def scaled(x: Tensor, forward: Tensor | None = None, backward: Tensor | float = 1.0) -> Tensor:
     """y = f · x;  ∂x = b · ∂y."""
+    if _true:
+        backward = 1.0 if forward is None else forward
     return _Scaled.apply(x, forward, backward)  # type: ignore[no-any-return]
 
 
@@ -112,4 +133,6 @@ class _Joined(torch.autograd.Function):
 
 def joined(branch: Tensor, skip: Tensor, branch_scale: Tensor, skip_scale: Tensor) -> Tensor:
     """The end of a residual branch: a·f + b·x;  ∂f = ∂y, for a waits at the branch's start;  ∂x = b · ∂y."""
+    if _true:
+        branch, branch_scale = branch * branch_scale, torch.ones_like(branch_scale)
     return _Joined.apply(branch, skip, branch_scale, skip_scale)  # type: ignore[no-any-return]

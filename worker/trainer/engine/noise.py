@@ -1,0 +1,120 @@
+"""Noise: how far the gradient of a batch is from that of all the data.  K lanes, B examples in n parts of b.
+
+On average |G_b|² = |G|² + tr Σ / b and |G_B|² = |G|² + tr Σ / B, so with ⟨ ⟩ the mean over the parts of a batch
+
+    tr Σ = B (⟨|G_b|²⟩ − |G_B|²) / (n − 1)        |G|² = (n |G_B|² − ⟨|G_b|²⟩) / (n − 1)
+
+Weighted by what the parts hold, ⟨1/b⟩ is n / B whatever their sizes. The noise scale tr Σ / |G|² (arXiv:1812.06162) is
+the batch, in examples, whose noise is as large as what it follows.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from worker.trainer.engine.accumulation import Accumulation, Batch, Gradients
+from worker.trainer.engine.gradients import gradients
+from worker.trainer.engine.lengths import Lengths, Squares
+from worker.trainer.engine.tracks import Measurement, Track
+from worker.trainer.engine.weights import Weights
+
+MEASUREMENTS = 200
+"""Of a long run."""
+SPACING = 10
+"""Steps between measurements, at least, where a run is long enough for ten: each costs about half a step."""
+
+Part = tuple[float, Squares]
+"""Its share of the batch, and the squared norms of its own gradient."""
+
+
+def spacing(steps: int) -> int:
+    """Steps between two measurements of a run."""
+    return max(steps // MEASUREMENTS, min(SPACING, max(1, steps // SPACING)))
+
+
+Find = Callable[[Batch, Tensor], tuple[Tensor, Gradients]]
+
+
+class Noise:
+    """Measures the noise of every lane at some steps, from the gradient of the step's batch and that of its first half.
+
+    Where a batch comes in parts, theirs are used, and only norms are paid for. Training stays what it is, to the bit.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        losses: Callable[[Batch, float], Tensor],
+        accumulation: Accumulation | None,
+        lengths: Lengths,
+        steps: int,
+    ) -> None:
+        self._leaves, self._on_cuda = weights.leaves, weights.values.is_cuda
+        self._losses, self._accumulation, self._lengths = losses, accumulation, lengths
+        self.every = spacing(steps)
+        self.tracks = [Track() for _ in weights.values]
+
+    def is_due(self, step: int) -> bool:
+        return step % self.every == 0
+
+    def gradients(self, step: int, batch: Batch, ones: Tensor, find: Find) -> tuple[Tensor, Gradients]:
+        """What `find` finds, losses (K,) and gradients of the leaves, after measuring its noise."""
+        if self._accumulation is not None and self._accumulation.parts(batch) > 1:
+            return self._of_parts(step, batch, ones, self._accumulation)
+        losses, slopes = find(batch, ones)
+        if batch[0].shape[1] > 1:
+            with self._taking_time():
+                self._keep(step, batch, self._halves(step, batch, ones, slopes), slopes)
+        return losses, slopes
+
+    def points(self, step: int) -> dict[int, dict[str, float]]:
+        """Lane → curve → value of a step; none where nothing was measured."""
+        return {place: track.points() for place, track in enumerate(self.tracks)} if self.is_due(step) else {}
+
+    def _of_parts(self, step: int, batch: Batch, ones: Tensor, accumulation: Accumulation) -> tuple[Tensor, Gradients]:
+        parts: list[Part] = []
+
+        def hear(share: float, slopes: Gradients) -> None:
+            with self._taking_time():
+                plain, preconditioned = self._lengths.squares(step, batch[0].shape[1], slopes)
+                parts.append((share, Squares(plain / share**2, preconditioned / share**2)))
+
+        losses, slopes = accumulation(batch, self._leaves, ones, hear)
+        with self._taking_time():
+            self._keep(step, batch, parts, slopes)
+        return losses, slopes
+
+    def _halves(self, step: int, batch: Batch, ones: Tensor, slopes: Gradients) -> list[Part]:
+        """The gradient of the second half is what that of the first leaves of the whole."""
+        whole = batch[0].shape[1]
+        share = whole // 2 / whole
+        losses = self._losses((batch[0][:, : whole // 2], batch[1][:, : whole // 2]), 1 / share)
+        first = gradients(losses, self._leaves, ones)
+        second = tuple((both - one * share) / (1 - share) for both, one in zip(slopes, first, strict=True))
+        return [(part, self._lengths.squares(step, whole, of)) for part, of in ((share, first), (1 - share, second))]
+
+    def _keep(self, step: int, batch: Batch, parts: Sequence[Part], slopes: Gradients) -> None:
+        size, more = batch[0].shape[1], len(parts) - 1
+        of_whole = torch.stack(self._lengths.squares(step, size, slopes))
+        of_parts = sum(share * torch.stack(squares) for share, squares in parts)
+        noise = (of_parts - of_whole) * size / more
+        signal = ((more + 1) * of_whole - of_parts) / more
+        lanes = torch.stack((noise, signal)).permute(2, 1, 0).tolist()
+        for track, (plain, preconditioned) in zip(self.tracks, lanes, strict=True):
+            track.measurements.append(Measurement(*plain, *preconditioned))
+
+    @contextmanager
+    def _taking_time(self) -> Iterator[None]:
+        """What happens inside is what measuring costs."""
+        began = self._now()
+        yield
+        for track in self.tracks:
+            track.seconds += self._now() - began
+
+    def _now(self) -> float:
+        if self._on_cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter()

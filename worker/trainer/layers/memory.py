@@ -1,0 +1,45 @@
+"""Memory: the hidden states of the tokens before a window, as in Transformer-XL (arXiv:1901.02860).
+
+K lanes, L blocks, B streams of text, T tokens of a window, M tokens remembered, D width.
+"""
+
+import torch
+from torch import Tensor
+
+
+class Memory:
+    """What each block was given for the M tokens before. No gradient flows into it, and it is never computed again."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._step = 0
+        self._kept: dict[int, Tensor] = {}
+        self._next: dict[int, Tensor] = {}
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens are remembered at this step."""
+        return self._kept[0].shape[2] if self._kept else 0
+
+    def turn(self, step: int, fresh: bool) -> None:
+        """Go on to a step: what the step before left is remembered, unless the text begins afresh."""
+        if step != self._step:
+            self._kept = {} if fresh else self._next
+            self._next, self._step = {}, step
+
+    def before(self, number: int, x: Tensor) -> Tensor:
+        """What block `number` is given, after what it remembers.  (K, B, T, D) → (K, B, M + T, D)"""
+        if number in self._kept:  # streams that have ended are the last ones
+            x = torch.cat((self._kept[number][:, : x.shape[1]], x), 2)
+        self._next[number] = x[:, :, -self._length :].detach()
+        return x
+
+    def read(self, lane: int) -> Tensor:
+        """A copy of what one lane hands to the next step.  (L, B, M, D)"""
+        return torch.stack([self._next[number][lane] for number in sorted(self._next)])
+
+    def write(self, lane: int, lanes: int, step: int, kept: Tensor) -> None:
+        """Put back what one of `lanes` lanes had handed on after `step`."""
+        self._step = step
+        for number, states in enumerate(kept):
+            self._next.setdefault(number, states.new_zeros(lanes, *states.shape))[lane] = states
