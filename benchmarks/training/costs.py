@@ -65,7 +65,7 @@ class Given:
 def watched(spec: JobSpec, assembly: Assembly, ear: Ear, seen: Callable[[Iterator[Batch]], Iterable[Batch]]) -> None:
     """Train under a watch, as a worker does, until `seen` has enough."""
     given: Any = assembly._replace(batches=Given(assembly, seen))  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         course = Course(Lane(job="bench", attempt=1, spec=spec, folder=folder), 0)
         try:
             Watch([course], given, ear, Bell(), 0).train(0)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from worker.trainer import sources
 from worker.trainer.catalog import MODELS, TASKS, Laned, Model
 from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
+from worker.trainer.engine import kernels
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
 from worker.trainer.engine.lengths import Lengths
@@ -78,6 +79,7 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
     memory = Memory(memory_length) if memory_length else None
     forward, folds = _forward(*alike, memory=memory)
     training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
+    kernels.settle(kernels.suited(device, _multiplications(spec, training[0], kinds)))
     width, steps = material.config["outputs"], total_steps(spec, source.volume)
     grows = growth(spec)
     rates = _rates(specs, grows, steps, device)
@@ -108,6 +110,13 @@ def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str
         probed, _ = _forward(*alike, probe=(probe := Probe()))
         scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
     return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales, memory)
+
+
+def _multiplications(spec: JobSpec, inputs: Tensor, kinds: Kinds) -> int:
+    """In the largest product of a pass."""
+    examples = spec.units.micro_batch_size or int(spec.units.batch_size)
+    rows = examples if inputs.is_floating_point() else examples * inputs[0, 0].numel()
+    return rows * max(torch.Size(kind.shape).numel() for kind in kinds.values())
 
 
 def _batches(

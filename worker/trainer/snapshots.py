@@ -1,6 +1,6 @@
 """Snapshots of a course: taken on the way, and gone back to by a later attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -8,14 +8,13 @@ import torch
 from unitscale.errors import Impossible
 from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
-from worker.trainer.engine import checkpoints
+from worker.trainer.engine import checkpoints, kernels
 from worker.trainer.engine.checkpoints import Snapshot
 from worker.trainer.engine.timing import Clock
 
 
-def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapshot:
-    """A copy of one lane as it stands after `step`, whose points have been sent."""
-    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.learner.optimizer.state.items()}
+def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Callable[[], Snapshot]:
+    """What copies one lane as it stands after `step`, whose points have been sent: due before weights change again."""
     facts = {
         "step": step,
         "points": dict(course.points),
@@ -29,7 +28,13 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
     }
     if assembly.memory is not None:
         facts["memory"] = assembly.memory.read(course.place)
-    return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
+    learner, place = assembly.learner, course.place
+
+    def copied() -> Snapshot:
+        optimizer = {name: tensor[place].clone() for name, tensor in learner.optimizer.state.items()}
+        return Snapshot(learner.weights.read(place), optimizer, facts)
+
+    return copied
 
 
 def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
@@ -59,5 +64,6 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
         learner.noise.tracks[course.place].state = facts["noise"]
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
+    kernels.settle(kernels.again(facts["kernels"].get("products", kernels.DEFAULT)))
     if facts["kernels"]["threads"] != torch.get_num_threads():
         torch.set_num_threads(facts["kernels"]["threads"])
