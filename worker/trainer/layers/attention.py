@@ -87,8 +87,8 @@ class _Heads(torch.autograd.Function):
         if query.shape != key.shape:
             found[:, :, :, 0].zero_()  # of those that do not ask
         for place, gradient, turned in zip((query, key), gradients, ctx.saved_tensors, strict=False):
-            _turn(gradient.view(place.shape), turned.conj(), place)
-        value.copy_(gradients[2].view(value.shape))
+            _turn(gradient.contiguous().view(place.shape), turned.conj(), place)
+        value.copy_(gradients[2].reshape(value.shape))
         return found, None, None, None
 
 
