@@ -24,11 +24,13 @@ AIMS = {
     "cnn": 0.7,
     "gpt-4x128": 0.58,
     "gpt-4x128-bf16": 0.35,
+    "gpt-4x128-compiled": 0.5,
+    "gpt-4x128-bf16-compiled": 0.31,
     "gpt-6x384": 0.47,
     "gpt-6x384-bf16": 0.24,
 }
 WITH_PEERS = ("mlp", "gpt-4x128")
-FEWER_BITS = "-bf16"
+FEWER_BITS, COMPILED = "-bf16", "-compiled"
 COMPARED = 20
 """Steps of which the losses are compared: a difference in the last bit grows from step to step."""
 MILLION, MICROSECONDS = 1e6, 1e6
@@ -47,10 +49,11 @@ def measure(ledger: Ledger) -> None:
 
 
 def _measure_one(ledger: Ledger, work: str, aim: float) -> None:
-    whole = work.removesuffix(FEWER_BITS)
+    in_bits = work.removesuffix(COMPILED)
+    whole = in_bits.removesuffix(FEWER_BITS)
     commands: dict[str, tuple[str, ...]] = {"ours": (OURS, work), "bare loop": (BARE, whole)}
-    if whole != work:
-        commands["bare loop, autocast"] = (BARE, work)
+    if whole != in_bits:
+        commands["bare loop, autocast"] = (BARE, in_bits)
     if work in WITH_PEERS:
         commands |= {peers.NAMES[name]: (PEERS, name, work) for name in peers.PACKAGES if peers.installed(name)}
     with runners(commands) as loops:
@@ -61,7 +64,7 @@ def _measure_one(ledger: Ledger, work: str, aim: float) -> None:
         ledger.note(Figure(f"{work}: ours / {other}", ratio, at_most=aim if other == "bare loop" else None))
     for name, seconds in each.items():
         ledger.note(Figure(f"{work}: {name}, CPU a step", median(seconds) * MILLISECONDS, "ms"))
-    if whole == work:
+    if whole == in_bits:
         apart = _apart(turns["ours"], turns["bare loop"]) * MILLION
         ledger.note(Figure(f"{work}: losses of ours and the bare loop apart, relative", apart, "× 10⁻⁶", at_most=1))
 

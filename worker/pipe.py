@@ -13,7 +13,10 @@ from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
-from unitscale.models.specs import JobSpec
+from unitscale.models.specs import JobSpec, TaskName
+
+PREPARED = "prepared-1"
+"""The folder, in a data set's own, of what its check prepared. A change of content or order takes the next number."""
 
 
 class Resume(Answer):
@@ -43,7 +46,8 @@ class Train(Answer):
     """Train these jobs together, then exit."""
 
     do: Literal["train"] = "train"
-    device: str = "cpu"
+    devices: tuple[str, ...] = ("cpu",)
+    """As torch calls them. On several, one job trains data-parallel."""
     lanes: tuple[Lane, ...]
 
 
@@ -73,6 +77,8 @@ class Check(Answer):
     dataset: str
     folder: str
     """Absolute path of the data set's folder: the file `upload` lies in it."""
+    task: TaskName | None = None
+    """Tells apart what comes in files of the same ending; null: what came first."""
     format: str
     """The ending of the file's name: `.csv`."""
     target: str | None = None
@@ -113,6 +119,8 @@ class Points(Answer):
     say: Literal["points"] = "points"
     job: str
     step: int
+    steps: int
+    """Of the whole run, as far as is known: fewer, where batches have grown."""
     curves: dict[str, Stretch]
     training_seconds: float
     """Over all attempts, evaluation not counted."""

@@ -6,6 +6,7 @@ A worker does the same when it starts; after this, it finds them there.
 """
 
 import sys
+from collections.abc import Mapping, Sized
 
 from unitscale.errors import BadDataset
 from unitscale.wire.settings import Settings
@@ -20,15 +21,16 @@ def main() -> None:
         try:
             tensors = cache.load(folder, name, dataset.fetch or dataset.make)
         except BadDataset as error:
-            sys.stdout.write(f"{name:<12} is missing: {error.message}\n")
+            sys.stdout.write(f"{name:<16} is missing: {error.message}\n")
         else:
-            size = (
-                f"{len(tensors['tokens']):,} characters"
-                if "tokens" in tensors
-                else f"{len(tensors['targets']):,} examples"
-            )
-            sys.stdout.write(f"{name:<12} {size:>22}\n")
+            sys.stdout.write(f"{name:<16} {_size(tensors):>22}\n")
     sys.stdout.write(f"All that is here is in {folder}.\n")
+
+
+def _size(tensors: Mapping[str, Sized]) -> str:
+    if "tokens" in tensors:
+        return f"{len(tensors['tokens']):,} characters"
+    return f"{len(tensors['ends' if 'ends' in tensors else 'targets']):,} examples"
 
 
 if __name__ == "__main__":

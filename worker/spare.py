@@ -15,7 +15,9 @@ from typing import Any
 from worker.pipe import MESSAGE, Order
 
 LINE_BYTES = 64 * 2**20
-SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL")
+RANKS_SECONDS = 5.0
+SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL", "AWS_")
+"""Beginnings of names that trainers do not see: they run what teams bring, and read and write local folders alone."""
 
 
 @dataclass
@@ -46,11 +48,16 @@ class Trainer:
             os.killpg(self.pid, number)
 
     async def gone(self) -> int:
-        """Kill it if it still lives; its status."""
+        """Kill it if it still lives; its status, once whatever it started is gone as well."""
         self.orders.close()
         if not self.status.done():
             self.signal(signal.SIGKILL)
-        return await self.status
+        status = await self.status
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RANKS_SECONDS):
+                while await self.messages.read(LINE_BYTES):  # its ranks hold this pipe open
+                    pass
+        return status
 
 
 class Nursery:
@@ -110,7 +117,7 @@ class Nursery:
 
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
         environment["UNITSCALE_CACHE_DIR"] = str(self._cache_folder)
         command = [sys.executable, "-m", "worker.trainer.nursery", str(theirs.fileno())]
         self._process = subprocess.Popen(  # noqa: S603  our own module

@@ -24,8 +24,8 @@ LEASE_SECONDS = 3.0
 class Stack:
     """Starts the parts, restarts what was killed, ends them all."""
 
-    def __init__(self, folder: Path, nodes: int = 2) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, nodes: int = 2, slots: str = "1") -> None:
+        self.folder, self._slots = folder, slots
         self._log = (folder / "log").open("ab")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -36,16 +36,20 @@ class Stack:
         self.redis = redis.Redis(unix_socket_path=str(folder / "valkey" / "valkey.sock"))
 
     def __enter__(self) -> Self:
-        for name in self._names:
-            self.start(name)
-            if name == "valkey":
-                until(self.valkey_answers)
-        until(lambda: self.ready() and self.spares() >= len(self.nodes))
+        try:
+            for name in self._names:
+                self.start(name)
+                if name == "valkey":
+                    until(self.valkey_answers)
+            until(lambda: self.ready() and self.spares() >= len(self.nodes))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.redis.close()
-        for name in reversed(self._names):
+        for name in reversed(self.parts):
             tree = _tree(self.parts[name].pid)
             self.parts[name].send_signal(signal.SIGCONT)
             self.parts[name].terminate()
@@ -77,7 +81,7 @@ class Stack:
             "DATA_DIR": str(self.folder),
             "API_KEY": KEY,
             "PORT": str(self.port),
-            "SLOTS": "1",
+            "SLOTS": self._slots,
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "MAX_UNFINISHED_JOBS": "1000000",
         }

@@ -38,12 +38,16 @@ def _text(width: int, depth: int, head_size: int, context: int, batch: int) -> d
 
 SMALL, LARGE = _text(128, 4, 32, 128, 16), _text(384, 6, 64, 256, 8)
 
+COMPILED = {"resources": {"compile": True}}
+
 WORKS: dict[str, Work] = {
     "linear": Work({"task": "regression", "dataset": "diabetes"}, 4000),
     "mlp": Work({"task": "image-classification", "dataset": "digits", "model": {"kind": "mlp"}}, 1500),
     "cnn": Work({"task": "image-classification", "dataset": "digits"}, 300),
     "gpt-4x128": Work(SMALL, 3),
     "gpt-4x128-bf16": Work(SMALL, 5, "bf16-mixed"),
+    "gpt-4x128-compiled": Work(SMALL, 3, extra=COMPILED),
+    "gpt-4x128-bf16-compiled": Work(SMALL, 5, "bf16-mixed", COMPILED),
     "gpt-6x384": Work(LARGE, 1),
     "gpt-6x384-bf16": Work(LARGE, 1, "bf16-mixed"),
 }

@@ -120,6 +120,10 @@ class Process:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         assert self.hear().say == "ready"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def tell(self, order) -> None:
         self._process.stdin.write(order.model_dump_json().encode() + b"\n")
         self._process.stdin.flush()

@@ -2,8 +2,17 @@
 
 import math
 from itertools import accumulate, count, takewhile
+from typing import Protocol
 
 from unitscale.models.specs import JobSpec
+
+
+class Sizes(Protocol):
+    """How large batches are, and what that comes to."""
+
+    def size(self, step: int) -> int: ...
+    def examples(self, step: int) -> int: ...
+    def steps(self, examples: int) -> int: ...
 
 
 class Growth:
@@ -34,7 +43,7 @@ class Growth:
 
 
 def growth(spec: JobSpec) -> Growth | None:
-    """How the batches of a resolved spec grow; None where they do not."""
+    """How the batches of a resolved spec grow; None where they do not, or not by a plan."""
     schedule = spec.batch_schedule
     if schedule.name != "ramp":
         return None

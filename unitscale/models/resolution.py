@@ -5,22 +5,25 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, CatalogDataset
+from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, OF_TEXT, TASKS, TRANSFORMERS, CatalogDataset
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.growth import growth
-from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model, TaskName
+from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
 Word = TypeVar("Word", bound=Document)
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
+FEWEST_HALVED = 2
+"""Examples of a batch that has halves."""
 NEEDS_GPU = {
     Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later; fp32 and bf16 run here.",
     Precision.FP16_MIXED: "fp16-mixed needs a GPU (a CPU is 14 times slower in it); bf16-mixed runs here.",
     Precision.FP8: "fp8 needs an NVIDIA GPU of the Hopper generation or later; fp8-simulated runs here.",
 }
+COMPILED = ("transformer", "encoder")
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -40,15 +43,16 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
     filled = spec.model_copy(
         update={
             "dataset": dataset,
+            "data": _data(spec.data, task.defaults),
             "model": model,
             "units": units,
-            "optimizer": _optimizer(spec.optimizer),
-            "schedule": _schedule(spec.schedule),
+            "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
+            "schedule": _schedule(_under(spec.schedule, task.defaults.get("schedule", {}))),
             "budget": budget,
             "resources": spec.resources.model_copy(update={"device": device}),
         }
     )
-    filled = _with_evaluations(_with_ramp(filled, volume), volume)
+    filled = _with_evaluations(_with_growth(filled, volume), volume)
     _refuse_too_long(filled, volume)
     return JobSpec.model_validate(filled.model_dump())
 
@@ -64,18 +68,24 @@ def training_examples(spec: JobSpec, volume: Volume | None = None) -> int:
 
 
 def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
-    """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step."""
+    """Optimizer steps of a resolved spec. The last batch of an epoch is the smaller rest, and counts as a step.
+
+    Of batches that follow the noise scale, where the budget is no number of steps: the most that they may take.
+    """
     if spec.budget.steps is not None:
         return spec.budget.steps
     grows = growth(spec)
     if grows is not None:
-        return grows.steps(_examples_to_see(spec, volume))
+        return grows.steps(examples_to_see(spec, volume))
+    if spec.batch_schedule.name == "noise-scale":
+        return math.ceil(examples_to_see(spec, volume) / int(spec.batch_schedule.initial_batch_size or 1))
     if spec.budget.tokens is not None:
-        return math.ceil(_examples_to_see(spec, volume) / int(spec.units.batch_size))
+        return math.ceil(examples_to_see(spec, volume) / int(spec.units.batch_size))
     return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size))
 
 
-def _examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
+def examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
+    """Examples of a resolved spec whose budget is epochs or tokens."""
     if spec.budget.tokens is not None:
         return math.ceil(spec.budget.tokens / int(spec.model.context or 1))
     return int(spec.budget.epochs or 1) * training_examples(spec, volume)
@@ -105,22 +115,41 @@ def _model(model: Model, kind: str) -> Model:
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    batch = {"full": used, "auto": _auto_batch(spec)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
         rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
     filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = MODELS[kind].sizes["width"]
-    has_alphas = spec.units.parametrization is Parametrization.UMUP and kind == "transformer"
+    has_alphas = spec.units.parametrization is Parametrization.UMUP and kind in TRANSFORMERS
     if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
 
 
+def _auto_batch(spec: JobSpec) -> int:
+    return TASKS[spec.task].defaults.get("batch_size", AUTO_BATCH)
+
+
+def _data(data: Data, defaults: Mapping[str, Any]) -> Data:
+    if "tokenizer" not in defaults:
+        return data
+    tokenizer = data.tokenizer or defaults["tokenizer"]
+    vocabulary = data.vocabulary or (defaults["vocabulary"] if tokenizer == "bpe" else None)
+    return data.model_copy(update={"tokenizer": tokenizer, "vocabulary": vocabulary})
+
+
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
+
+
+def _under(word: Word, defaults: Mapping[str, Any]) -> Word:
+    """A document with a task's own defaults under what its caller said; who names another kind gets none of them."""
+    said = {field: getattr(word, field) for field in word.model_fields_set}
+    alike = "name" not in said or said["name"] == defaults.get("name", said["name"])
+    return type(word).model_validate({**defaults, **said}) if alike else word
 
 
 def _filled(word: Word, defaults: Mapping[str, Any]) -> Word:
@@ -143,17 +172,30 @@ def _budget(budget: Budget, defaults: Mapping[str, Any]) -> Budget:
     return budget.model_copy(update={length: defaults[length] for length in ("epochs", "steps") if length in defaults})
 
 
-def _with_ramp(spec: JobSpec, volume: Volume | None) -> JobSpec:
-    if spec.batch_schedule.name != "ramp":
+def _with_growth(spec: JobSpec, volume: Volume | None) -> JobSpec:
+    """With the defaults of a batch that grows; where it follows the noise scale, that is measured."""
+    name, last = spec.batch_schedule.name, int(spec.units.batch_size)
+    if name == "constant":
         return spec
-    at_last = total_steps(spec.model_copy(update={"batch_schedule": BatchSchedule()}), volume)
-    defaults: dict[str, Any] = {"initial_batch_size": max(1, int(spec.units.batch_size) // 8), "rate_follows": "keep"}
-    defaults["ramp_steps"] = max(1, at_last // 5)
-    return spec.model_copy(update={"batch_schedule": _filled(spec.batch_schedule, defaults)})
+    defaults: dict[str, Any] = {"initial_batch_size": max(1, last // 8), "rate_follows": "keep"}
+    if name == "ramp":
+        defaults["ramp_steps"] = max(1, _steps_at_last(spec, volume) // 5)
+        return spec.model_copy(update={"batch_schedule": _filled(spec.batch_schedule, defaults)})
+    defaults["initial_batch_size"] = min(last, max(FEWEST_HALVED, last // 8))
+    diagnostics = spec.diagnostics.model_copy(update={"noise_scale": True})
+    return spec.model_copy(
+        update={"batch_schedule": _filled(spec.batch_schedule, defaults), "diagnostics": diagnostics}
+    )
+
+
+def _steps_at_last(spec: JobSpec, volume: Volume | None) -> int:
+    """Steps of a run whose batches have their last size from the first."""
+    return total_steps(spec.model_copy(update={"batch_schedule": BatchSchedule()}), volume)
 
 
 def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
-    every = spec.evaluation.every_steps or max(1, math.ceil(total_steps(spec, volume) / EVALUATIONS_A_RUN))
+    steps = _steps_at_last(spec, volume) if spec.batch_schedule.name == "noise-scale" else total_steps(spec, volume)
+    every = spec.evaluation.every_steps or max(1, math.ceil(steps / EVALUATIONS_A_RUN))
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
 
 
@@ -161,7 +203,7 @@ def _refuse(spec: JobSpec, uploaded: Dataset | None) -> None:
     fields = tuple(
         _unsupported_task(spec)
         or _unsupported_dataset(spec, uploaded)
-        or (*_unsupported_model(spec), *_unsupported_units(spec))
+        or (*_unsupported_data(spec), *_unsupported_model(spec), *_unsupported_units(spec))
     )
     if fields:
         raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
@@ -179,9 +221,9 @@ def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
 
 def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
     if uploaded is not None:
-        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded)
+        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded) or _in_context(uploaded)
         return [("/dataset", why)] if why else []
-    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
+    if spec.dataset is not None and spec.dataset not in TASKS[spec.task].datasets:
         known = ", ".join(TASKS[spec.task].datasets)
         return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
     return []
@@ -196,9 +238,15 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
-    if uploaded.task is spec.task:
+    if uploaded.task is spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
     return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
+
+
+def _in_context(uploaded: Dataset) -> str | None:
+    if uploaded.contents is None or not uploaded.contents.with_context:
+        return None
+    return f"{uploaded.id} has answers in contexts, which cannot be learnt yet; leave out 'context' to learn by heart."
 
 
 def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
@@ -212,10 +260,24 @@ def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
     return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
 
 
+def _unsupported_data(spec: JobSpec) -> list[tuple[str, str]]:
+    """A vocabulary where there are no texts, or of another size than there are characters."""
+    default = TASKS[spec.task].defaults.get("tokenizer")
+    if default is None:
+        return [
+            (f"/data/{field}", f"{spec.task.value} has no choice of tokens.")
+            for field in ("tokenizer", "vocabulary")
+            if getattr(spec.data, field) is not None
+        ]
+    if spec.data.vocabulary is not None and (spec.data.tokenizer or default) != "bpe":
+        return [("/data/vocabulary", "vocabulary belongs to bpe; there are as many characters as the texts have.")]
+    return []
+
+
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
     sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
-    wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
+    wrong = _unfit_sizes(_model(spec.model, kind)) if "head_size" in MODELS[kind].sizes else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
@@ -258,16 +320,16 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
 
 def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
-    hidden = "fp8-simulated rounds hidden layers, which only transformer and mlp have"
+    hidden = "fp8-simulated rounds hidden layers, which only transformer, encoder and mlp have"
     return [
         (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
-        (precision is Precision.FP8_SIMULATED and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}."),
+        (precision is Precision.FP8_SIMULATED and kind not in {*TRANSFORMERS, "mlp"}, "/units/precision", f"{hidden}."),
     ]
 
 
 def _last_batch(spec: JobSpec) -> float:
     size = spec.units.batch_size
-    return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
+    return size if isinstance(size, int) else _auto_batch(spec) if size == "auto" else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
@@ -282,27 +344,49 @@ def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     ]
 
 
+def _growth_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    first, name, last = spec.batch_schedule.initial_batch_size, spec.batch_schedule.name, _last_batch(spec)
+    pointer, follows = "/batch_schedule/initial_batch_size", name == "noise-scale"
+    halved = f"Noise is measured from halves of a batch: give at least {FEWEST_HALVED}."
+    return [
+        (name != "constant" and (first or 1) > last, pointer, "A batch grows: its first is no larger than its last."),
+        (follows and first is not None and first < FEWEST_HALVED, pointer, halved),
+        (follows and last < FEWEST_HALVED, "/units/batch_size", halved),
+        (
+            (follows or spec.diagnostics.noise_scale) and spec.resources.devices > 1,
+            "/batch_schedule/name" if follows else "/diagnostics/noise_scale",
+            "The noise scale is measured on one device.",
+        ),
+    ]
+
+
+def _compile_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
+    field, kind = "/resources/compile", spec.model.kind or TASKS[spec.task].defaults["model"]
+    several = bool(spec.units.micro_batch_size) or spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
+    remembers = bool(spec.model.memory_length)
+    return [
+        (spec.resources.compile and wrong, field, detail)
+        for wrong, detail in (
+            (kind not in COMPILED, f"A {kind} gains nothing from being compiled; leave compile out."),
+            (several, "Only batches of one size, in one piece, on one device can be compiled; leave compile out."),
+            (remembers, "With memory_length nothing can be compiled; leave compile out."),
+        )
+    ]
+
+
 def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
     checks = (
         *_precision_checks(spec),
         *_memory_checks(spec),
         *_parametrization_checks(spec),
+        *_growth_checks(spec),
+        *_compile_checks(spec),
         (
-            spec.batch_schedule.name == "noise-scale",
-            "/batch_schedule/name",
-            "The batch size cannot follow the noise scale yet; ramp grows it by a plan.",
-        ),
-        (
-            spec.batch_schedule.name == "ramp" and (spec.batch_schedule.initial_batch_size or 1) > _last_batch(spec),
-            "/batch_schedule/initial_batch_size",
-            "A ramp rises: its first batch is no larger than its last.",
-        ),
-        (
-            spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
+            spec.budget.tokens is not None and spec.task not in OF_TEXT,
             "/budget/tokens",
             f"{spec.task.value} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
-        (spec.resources.devices > 1, "/resources/devices", "A job trains on one device yet."),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

@@ -114,18 +114,20 @@ class BatchSchedule(Document):
     """How the batch size changes over the steps of a run."""
 
     name: Literal["constant", "ramp", "noise-scale"] = "constant"
-    """`ramp` rises linearly from `initial_batch_size` to the units' batch size."""
+    """`ramp` rises linearly from `initial_batch_size` to the units' batch size; `noise-scale` grows from the one
+    towards the other, as large as the measured noise scale surely is."""
     initial_batch_size: Annotated[int, Field(ge=1, le=2**24)] | None = None
-    """`ramp` only: examples of the first batch; an eighth of the last by default."""
+    """Not for `constant`: examples of the first batch; an eighth of the last by default."""
     ramp_steps: Annotated[int, Field(ge=1, le=10**6)] | None = None
     """`ramp` only: steps over which the batch grows; by default a fifth of what the run would take at its last size."""
     rate_follows: Literal["keep", "root", "linear"] | None = None
-    """`ramp` only: what the learning rate does meanwhile. `keep` (default): nothing. `root`, `linear`: it is the units'
-    rate times the root, or the whole, of the present batch size over the last."""
+    """Not for `constant`: what the learning rate does meanwhile. `keep` (default): nothing. `root`, `linear`: it is the
+    units' rate times the root, or the whole, of the present batch size over the units'."""
 
     @model_validator(mode="after")
     def _fields_of_the_name(self) -> Self:
-        given = (self.initial_batch_size, self.ramp_steps, self.rate_follows)
-        if self.name != "ramp" and any(field is not None for field in given):
-            raise ValueError("initial_batch_size, ramp_steps and rate_follows belong to ramp")
+        if self.name == "constant" and (self.initial_batch_size is not None or self.rate_follows is not None):
+            raise ValueError("initial_batch_size and rate_follows belong to ramp and noise-scale")
+        if self.name != "ramp" and self.ramp_steps is not None:
+            raise ValueError("ramp_steps belongs to ramp")
         return self

@@ -1,55 +1,56 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from unitscale.errors import Impossible
-from unitscale.models import specs as words
 from unitscale.models.datasets import Volume
-from unitscale.models.growth import Growth, growth
-from unitscale.models.resolution import total_steps
-from unitscale.models.specs import JobSpec
-from unitscale.models.units import Alphas, Units
+from unitscale.models.growth import Sizes, growth
+from unitscale.models.resolution import examples_to_see, total_steps
+from unitscale.models.specs import JobSpec, Model
 from worker.trainer import sources
-from worker.trainer.catalog import MODELS, TASKS, Laned, Model
+from worker.trainer.blueprint import Blueprint, Losses, built
+from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven
 from worker.trainer.coordinates import coordinates
-from worker.trainer.data.examples import Examples
 from worker.trainer.engine import kernels
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.compiling import compiled
+from worker.trainer.engine.corruption import CorruptedBatches
+from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
 from worker.trainer.engine.noise import Noise
-from worker.trainer.engine.optimizer import optimizer
-from worker.trainer.engine.padding import pad_features
-from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.optimizer import Optimizer, optimizer
+from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.streams import StreamBatches
-from worker.trainer.engine.weights import Shapes, Weights
-from worker.trainer.exam import Exam, Forward, StreamedExam
+from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
+from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
-from worker.trainer.material import Material
-from worker.trainer.sources import Source
-from worker.trainer.units.plan import Plan
-from worker.trainer.units.tables import Kinds, Table
+from worker.trainer.sequences import VOCABULARY
+
+AnyBatches = Batches | StreamBatches | CorruptedBatches
+
+POWERS = {"keep": 0.0, "root": 0.5, "linear": 1.0}
+"""Of the batch size over its last, by which the learning rate is multiplied."""
 
 
 class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches | StreamBatches
+    batches: AnyBatches
     rates: Rates
     validation: Exam
     test: Exam
-    steps: int
+    length: Callable[[], int]
     config: dict[str, Any]
     """What `config.json` says of the model."""
     folds: dict[str, float]
@@ -57,181 +58,172 @@ class Assembly(NamedTuple):
     scales: Scales | None = None
     memory: Memory | None = None
     """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
+    following: Following | None = None
+    """Batch sizes, where they grow with the noise scale."""
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run, as far as is known: batches that grow take fewer."""
+        return self.length()
+
+    def grow(self, step: int) -> None:
+        """Let batches follow what has been measured up to and with a step: of the noise that the optimizer sees."""
+        if self.following is None or self.learner.noise is None:
+            return
+        estimates = self.learner.noise.tracks[0].estimates()
+        if self.following.hear(step, estimates.get(PRECONDITIONED, estimates[PLAIN]).low):
+            self.rates.forget()
 
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
         read = self.learner.weights.read(lane)
         return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
 
+    def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Plain layers with such weights, on the CPU."""
+        layers = built(Model.model_validate(self.config["model"]), self.config)
+        layers.load_state_dict({name: weight.cpu() for name, weight in weights.items()}, assign=True)
+        return layers
 
-def assemble(specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None) -> Assembly:
+
+def assemble(
+    specs: Sequence[JobSpec], device: str, library: Path, uploaded: str | None = None, ranks: Ranks | None = None
+) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
-    _check_alike(specs, source.volume)
-    spec, seeds = specs[0], [spec.seed for spec in specs]
-    task, material = TASKS[spec.task], _material(spec, source)
-    model, layers = MODELS[str(spec.model.kind)], built(spec.model, material.config)
-    kinds, table = model.kinds(spec.model, shapes_of(layers)), table_of(spec.units, spec.model)
-    numbers = NUMBERS[spec.units.precision]
-    weights = _weights(model, kinds, table, seeds, Place(device, numbers.kept))
-    alike = model, layers, weights, specs, kinds, table
-    memory_length = spec.model.memory_length
-    memory = Memory(memory_length) if memory_length else None
-    forward, folds = _forward(*alike, memory=memory)
-    training, *exams = [_laid_out(split, isinstance(model, Laned), len(specs), device) for split in material.splits]
-    kernels.settle(kernels.suited(device, _multiplications(spec, training[0], kinds)))
-    width, steps = material.config["outputs"], total_steps(spec, source.volume)
-    grows = growth(spec)
-    rates = _rates(specs, grows, steps, device)
-
-    def losses(batch: Batch, parts: float = 1) -> Tensor:
-        return task.losses(forward(batch[0], parts), batch[1], width)
-
-    rule = optimizer(
-        weights, specs, rates, {name: table.rate(kind, spec.optimizer.name) for name, kind in kinds.items()}
+    _check_alike(specs, source.volume, ranks)
+    blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
+    memory = _memory(blueprint.spec)
+    losses, training = blueprint.losses(blueprint.forward(memory=memory)), blueprint.laid_out(blueprint.splits.training)
+    kernels.settle(kernels.suited(device, _multiplications(blueprint, training[0])))
+    following = _following(blueprint.spec)
+    sizes = following or growth(blueprint.spec)
+    rates = _rates(specs, sizes, steps, device)
+    rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
+    parts = _accumulation(blueprint, losses, ranks)
+    of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
+    return Assembly(
+        learner=Learner(
+            blueprint.weights, of_steps, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
+        ),
+        batches=_batches(blueprint, training, memory, sizes),
+        rates=rates,
+        validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
+        test=_exam(blueprint, 1, (ranks, Word.TEST)),
+        length=_length(blueprint.spec, following, steps, source.volume),
+        config=_config(blueprint),
+        folds=blueprint.folds,
+        scales=_scales(blueprint),
+        memory=memory,
+        following=following,
     )
-    parts = Accumulation(losses, spec.units.micro_batch_size) if spec.units.micro_batch_size else None
-    noise = None
-    if spec.diagnostics.noise_scale:
-        plain = coordinates(weights, losses, kinds, table, folds, training, spec.optimizer.name)
-        noise = Noise(weights, losses, parts, Lengths(weights, specs, rule, plain), steps)
-    learner = Learner(weights, losses, rule, parts, noise)
-
-    def exam(laid_out: Batch, split: Examples) -> Exam:
-        if not memory_length:
-            return Exam(task, material.config, forward, laid_out, split)
-        own = Memory(memory_length)
-        return StreamedExam(own, task, material.config, _forward(*alike, memory=own)[0], laid_out, split)
-
-    validation, test = map(exam, exams, material.splits[1:])
-    sized = _batches(training, spec, seeds, grows, memory)
-    scales = None
-    if spec.diagnostics.scales_every is not None:
-        probed, _ = _forward(*alike, probe=(probe := Probe()))
-        scales = Scales(weights, lambda batch: task.losses(probed(batch[0]), batch[1], width), probe)
-    return Assembly(learner, sized, rates, validation, test, steps, _config(spec, material), folds, scales, memory)
 
 
-def _multiplications(spec: JobSpec, inputs: Tensor, kinds: Kinds) -> int:
-    """In the largest product of a pass."""
+def _following(spec: JobSpec) -> Following | None:
+    if spec.batch_schedule.name != "noise-scale":
+        return None
+    return Following(int(spec.batch_schedule.initial_batch_size or 1), int(spec.units.batch_size))
+
+
+def _length(spec: JobSpec, following: Following | None, steps: int, volume: Volume | None) -> Callable[[], int]:
+    """How many steps a run takes, asked anew whenever batches may have grown."""
+    if following is None or spec.budget.steps is not None:
+        return lambda: steps
+    return partial(following.steps, examples_to_see(spec, volume))
+
+
+def _memory(spec: JobSpec) -> Memory | None:
+    return Memory(spec.model.memory_length) if spec.model.memory_length else None
+
+
+def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
+    size, task = blueprint.spec.units.micro_batch_size, blueprint.task
+    terms = task.terms if isinstance(task, Uneven) else None
+    return Accumulation(losses, size, ranks, terms) if size or ranks else None
+
+
+def _noise(
+    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, training: Batch, steps: int
+) -> Noise | None:
+    if not blueprint.spec.diagnostics.noise_scale:
+        return None
+    weights, name = blueprint.weights, blueprint.spec.optimizer.name
+    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, training, name)
+    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
+
+
+def _multiplications(blueprint: Blueprint, inputs: Tensor) -> int:
+    """In the largest product of a pass.  Inputs are features (K, N, I), sequences (K, N, T, I) or tokens (K, N, T)."""
+    spec = blueprint.spec
     examples = spec.units.micro_batch_size or int(spec.units.batch_size)
-    rows = examples if inputs.is_floating_point() else examples * inputs[0, 0].numel()
-    return rows * max(torch.Size(kind.shape).numel() for kind in kinds.values())
+    rows = inputs.shape[2] if inputs.dim() == 4 or not inputs.is_floating_point() else 1
+    return examples * rows * max(math.prod(kind.shape) for kind in blueprint.kinds.values())
 
 
-def _batches(
-    training: Batch, spec: JobSpec, seeds: Sequence[int], grows: Growth | None, memory: Memory | None
+def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
+    seeds, task = [spec.seed for spec in blueprint.specs], blueprint.task
+    batches = _ordered(blueprint.spec, seeds, training, memory, sizes)
+    if not isinstance(task, Corrupting):
+        return batches
+    return CorruptedBatches(batches, seeds, partial(task.corrupted, config=blueprint.config))
+
+
+def _ordered(
+    spec: JobSpec, seeds: Sequence[int], training: Batch, memory: Memory | None, sizes: Sizes | None
 ) -> Batches | StreamBatches:
+    size = int(spec.units.batch_size)
     if memory is not None:
-        return StreamBatches(*training, int(spec.units.batch_size), memory)
-    if grows is not None:
-        return GrowingBatches(*training, seeds, grows)
-    return Batches(*training, seeds, int(spec.units.batch_size))
+        return StreamBatches(*training, size, memory)
+    return Batches(*training, seeds, size) if sizes is None else GrowingBatches(*training, seeds, sizes)
 
 
-def _rates(specs: Sequence[JobSpec], grows: Growth | None, steps: int, device: str) -> Rates:
-    peaks, schedules = [float(spec.units.learning_rate) for spec in specs], [spec.schedule for spec in specs]
-    power = {"root": 0.5, "linear": 1.0}.get(specs[0].batch_schedule.rate_follows or "keep")
-    if grows is None or power is None:
-        return Rates(peaks, schedules, steps, device)
-    last = int(specs[0].units.batch_size)
-    return Rates(peaks, schedules, steps, device, lambda step: (grows.size(step) / last) ** power)
+def _exam(blueprint: Blueprint, number: int, together: tuple[Ranks | None, Word]) -> Exam:
+    """The validation exam or the test."""
+    split, asked = blueprint.splits[1 + number], blueprint.asked[number]
+    memory, (ranks, word) = _memory(blueprint.spec), together
+    how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
+    if memory is not None:
+        return StreamedExam(memory, *how)
+    return Exam(*how, (ranks, word) if ranks else None, asked)
 
 
-def _material(spec: JobSpec, source: Source) -> Material:
-    splits = source.row.splits(source.tensors, spec.data.fraction, spec.model)
-    return TASKS[spec.task].prepare(splits, source.row.facts(source.tensors))
+def _scales(blueprint: Blueprint) -> Scales | None:
+    if blueprint.spec.diagnostics.scales_every is None:
+        return None
+    return Scales(blueprint.weights, blueprint.losses(blueprint.forward(probe=(probe := Probe()))), probe)
 
 
-def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
-    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
-    with torch.device("meta"):
-        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
+def _rates(specs: Sequence[JobSpec], sizes: Sizes | None, steps: int, device: str) -> Rates:
+    spec, schedules = specs[0], [spec.schedule for spec in specs]
+    rates = Rates([float(spec.units.learning_rate) for spec in specs], schedules, steps, device)
+    power, last = POWERS[spec.batch_schedule.rate_follows or "keep"], int(spec.units.batch_size)
+    if sizes is not None and power:
+        rates.growing = lambda step: (sizes.size(step) / last) ** power
+    if isinstance(sizes, Following) and spec.budget.steps is None:
+        first = sizes.size(1)
+        rates.moment = lambda step: min(steps, sizes.examples(step) / first)
+    return rates
 
 
-def shapes_of(layers: nn.Module) -> Shapes:
-    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
-
-
-def table_of(units: Units, model: words.Model) -> Table:
-    """The table of a parametrization at the width of a model."""
-    return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
-
-
-class Place(NamedTuple):
-    """Where weights are kept, and in which numbers."""
-
-    device: str
-    dtype: torch.dtype
-
-
-def _weights(model: Model, kinds: Kinds, table: Table, seeds: Sequence[int], place: Place) -> Weights:
-    shapes = {name: kind.shape for name, kind in kinds.items()}
-    weights = Weights(shapes, len(seeds), isinstance(model, Laned), *place)
-    for lane, seed in enumerate(seeds):
-        weights.write(lane, model.start(kinds, table, torch.Generator().manual_seed(seed)))
-    return weights
-
-
-def _forward(
-    model: Model,
-    layers: nn.Module,
-    weights: Weights,
-    specs: Sequence[JobSpec],
-    kinds: Kinds,
-    table: Table,
-    *,
-    probe: Probe | None = None,
-    memory: Memory | None = None,
-) -> tuple[Forward, dict[str, float]]:
-    """The function of the group in the numbers it asks for, and by what its weights become those of plain layers."""
-    numbers, folds = NUMBERS[specs[0].units.precision], dict[str, float]()
-    like = weights.values.new_empty((), dtype=numbers.computed)
-    if isinstance(model, Laned):
-        alphas = tuple(spec.units.alphas or Alphas() for spec in specs)
-        function = model.lanes(Plan(specs[0].model, kinds, table, alphas, like, numbers.casts, probe))
-        outputs, folds = partial(function.outputs, **({"memory": memory} if memory else {})), function.folds()
-    else:
-        outputs = partial(_of_layers, layers)
-    if numbers.computed is torch.float32:
-        return lambda inputs, parts=1: outputs(weights.named, inputs, parts), folds
-    return partial(_in_fewer_bits, outputs, weights, numbers.computed), folds
-
-
-def _of_layers(layers: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
-    return functional_call(layers, dict(weights), (inputs[0],)).unsqueeze(0)
-
-
-def _in_fewer_bits(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
-    cast = {name: weight.to(dtype) for name, weight in weights.named.items()}
-    return outputs(cast, inputs.to(dtype) if inputs.is_floating_point() else inputs, parts).float()
-
-
-def _laid_out(split: Examples, laned: bool, lanes: int, device: str) -> Batch:
-    """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
-    inputs, targets = split
-    if laned and inputs.is_floating_point():
-        inputs = pad_features(inputs.flatten(1))
-        targets = pad_features(targets) if targets.is_floating_point() else targets
-    return _shared(inputs.to(device), lanes), _shared(targets.to(device), lanes)
-
-
-def _shared(tensor: Tensor, lanes: int) -> Tensor:
-    return tensor.contiguous().expand(lanes, *tensor.shape)
-
-
-def _config(spec: JobSpec, material: Material) -> dict[str, Any]:
+def _config(blueprint: Blueprint) -> dict[str, Any]:
+    spec = blueprint.spec
     return {
         "format": 1,
         "task": spec.task.value,
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **material.config,
+        **{name: value for name, value in blueprint.config.items() if name != VOCABULARY},
     }
 
 
-def _check_alike(specs: Sequence[JobSpec], volume: Volume | None) -> None:
+def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
+    if len(specs) > 1 and specs[0].batch_schedule.name == "noise-scale":
+        raise Impossible("Jobs whose batches follow the noise scale cannot be trained together.")
+    if len(specs) > 1 and any(spec.resources.compile for spec in specs):
+        raise Impossible("Jobs that are compiled are trained one by one, not together.")
+    if len(specs) > 1 and ranks is not None:
+        raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
         raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
     if any(_shape(spec, volume) != _shape(specs[0], volume) for spec in specs):

@@ -1,5 +1,8 @@
 """The bell: how other threads get the training loop's attention, at the price of one attribute a step."""
 
+import threading
+from collections.abc import Callable
+
 from worker.pipe import Stop
 
 
@@ -9,14 +12,25 @@ class Bell:
     def __init__(self) -> None:
         self.rung = False
         self._stops: dict[str, Stop] = {}
+        self._turn = threading.Lock()
+        self._also: Callable[[Stop], None] = lambda _order: None
 
     def ring(self) -> None:
         self.rung = True
 
     def stop(self, order: Stop) -> None:
         """Wish for the end of a job's training. The later of two wishes counts."""
-        self._stops[order.job] = order
+        with self._turn:
+            self._stops[order.job] = order
+            self._also(order)
         self.ring()
+
+    def pass_on(self, tell: Callable[[Stop], None]) -> None:
+        """Tell someone else as well of every stop: of those so far, and of each that comes."""
+        with self._turn:
+            self._also = tell
+            for order in self._stops.values():
+                tell(order)
 
     def answer(self) -> dict[str, Stop]:
         """What is wished, by job; the bell is silent again."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -9,19 +10,27 @@ from torch import Tensor, nn
 
 from unitscale.models import specs
 from unitscale.models.specs import TaskName
-from worker.trainer.data import diabetes, digits, grammar, linear, shakespeare
-from worker.trainer.data.examples import Splits, cut
+from worker.trainer.data import diabetes, digits, grammar, kjv, linear, pairs, prompts, shakespeare, trivia, ui_en_zh
+from worker.trainer.data.examples import Examples, Splits, cut
 from worker.trainer.data.packages import absent
+from worker.trainer.data.pairs import Asked
 from worker.trainer.data.text import cut_text
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
+from worker.trainer.models.encoder import Encoder
+from worker.trainer.models.encoder_decoder import EncoderDecoder
 from worker.trainer.models.linear import Linear
 from worker.trainer.models.mlp import Mlp
+from worker.trainer.models.speech_encoder import SpeechEncoder
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.image_classification import ImageClassification
+from worker.trainer.tasks.masked_language_modeling import MaskedLanguageModeling
+from worker.trainer.tasks.question_answering import QuestionAnswering
 from worker.trainer.tasks.regression import Regression
+from worker.trainer.tasks.speech_recognition import SpeechRecognition
 from worker.trainer.tasks.text_generation import TextGeneration
+from worker.trainer.tasks.translation import Translation
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kinds, Table, Weight
 
@@ -55,10 +64,33 @@ class Function(Protocol):
 
 
 @runtime_checkable
+class Uneven(Protocol):
+    """A task whose loss is a mean over terms of which examples have more or fewer."""
+
+    def terms(self, targets: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Writing(Protocol):
+    """A task whose model writes texts, which are graded once, at the end."""
+
+    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor: ...
+    def answers(self, outputs: Any, config: dict[str, Any]) -> list[Any]: ...
+    def graded(self, written: list[str], asked: Asked) -> dict[str, float]: ...
+
+
+@runtime_checkable
 class Laned(Protocol):
     """A model that computes K lanes at once."""
 
     def lanes(self, plan: Plan) -> Function: ...
+
+
+@runtime_checkable
+class Corrupting(Protocol):
+    """A task whose training examples are spoilt, each step anew."""
+
+    def corrupted(self, examples: Examples, generator: torch.Generator, config: dict[str, Any]) -> Examples: ...
 
 
 @dataclass(frozen=True)
@@ -71,6 +103,10 @@ class Dataset:
     standardized: bool = True
     fetch: Callable[[], dict[str, Tensor]] | None = None
     """How `make data` brings it, where it has to be brought."""
+
+    def ready(self, tensors: dict[str, Tensor], _spec: specs.JobSpec) -> dict[str, Tensor]:
+        """The data set as a job needs it."""
+        return tensors
 
     def splits(self, tensors: dict[str, Tensor], fraction: float, _model: specs.Model) -> Splits:
         return cut(tensors["inputs"], tensors["targets"], self.validation, self.test, fraction)
@@ -90,13 +126,60 @@ class Corpus(Dataset):
         return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist()))}
 
 
+@dataclass(frozen=True)
+class Recordings(Dataset):
+    """Recordings, and what was said in them."""
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist())), "rate": int(tensors["rate"])}
+
+
+@dataclass(frozen=True)
+class Pairs(Dataset):
+    """Rows of texts: a source, and what belongs to it."""
+
+    def ready(self, tensors: dict[str, Tensor], spec: specs.JobSpec) -> dict[str, Tensor]:
+        return pairs.tokenized(tensors, spec, len(tensors["ends"]) - self.validation - self.test)
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        last = len(tensors["ends"])
+        ends = last - self.test - self.validation, last - self.test, last
+        asked = tuple(pairs.asked(tensors, *stretch) for stretch in pairwise(ends))
+        return {"vocabulary": pairs.words_of(tensors), "asked": asked}
+
+
+@dataclass(frozen=True)
+class ByHeart(Pairs):
+    """Pairs none of which follows from others: what is examined is what was learnt."""
+
+    def splits(self, tensors: dict[str, Tensor], fraction: float, model: specs.Model) -> Splits:
+        learnt, *_ = super().splits(tensors, fraction, model)
+        return Splits(learnt, learnt, learnt)
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        asked = pairs.asked(tensors, 0, len(tensors["ends"]))
+        return {"vocabulary": pairs.words_of(tensors), "asked": (asked, asked)}
+
+
 TASKS: dict[TaskName, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
     TaskName.TEXT_GENERATION: TextGeneration(),
+    TaskName.MASKED_LANGUAGE_MODELING: MaskedLanguageModeling(),
+    TaskName.SPEECH_RECOGNITION: SpeechRecognition(),
+    TaskName.TRANSLATION: Translation(),
+    TaskName.QUESTION_ANSWERING: QuestionAnswering(),
 }
 
-MODELS: dict[str, Model] = {"linear": Linear(), "mlp": Mlp(), "convnet": Convnet(), "transformer": Transformer()}
+MODELS: dict[str, Model] = {
+    "linear": Linear(),
+    "mlp": Mlp(),
+    "convnet": Convnet(),
+    "transformer": Transformer(),
+    "encoder": Encoder(),
+    "speech-encoder": SpeechEncoder(),
+    "encoder-decoder": EncoderDecoder(),
+}
 
 DATASETS: dict[str, Dataset] = {
     "linear": Dataset(linear.make, validation=25, test=25, standardized=False),
@@ -104,4 +187,9 @@ DATASETS: dict[str, Dataset] = {
     "digits": Dataset(digits.make, validation=270, test=270),
     "grammar": Corpus(grammar.make, validation=20_000, test=20_000),
     "shakespeare": Corpus(absent("shakespeare"), validation=100_000, test=100_000, fetch=shakespeare.fetch),
+    "prompts": Recordings(absent("prompts"), validation=60, test=60, fetch=prompts.fetch),
+    "kjv": Corpus(absent("kjv"), validation=100_000, test=100_000, fetch=kjv.fetch),
+    "kjv-reina-valera": Pairs(absent("kjv-reina-valera"), validation=500, test=500, fetch=kjv.fetch_pairs),
+    "ui-en-zh": Pairs(absent("ui-en-zh"), validation=500, test=500, fetch=ui_en_zh.fetch),
+    "trivia": ByHeart(absent("trivia"), validation=0, test=0, fetch=trivia.fetch),
 }

@@ -5,15 +5,20 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from worker.trainer.catalog import Task
+from unitscale.models.predictions import Sampling
+from worker.trainer.answers import Responder
+from worker.trainer.catalog import Task, Writing
 from worker.trainer.data.examples import Examples
+from worker.trainer.data.pairs import Asked
 from worker.trainer.engine.loop import Batch
+from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.streams import StreamBatches, Streams
 from worker.trainer.layers.memory import Memory
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
+NUMBERS = 2**22  # of inputs in one forward pass, where examples are large
 TURNS = 64  # of an exam with memory, at least: the first one has nothing to remember
 
 Forward = Callable[..., Tensor]
@@ -24,21 +29,35 @@ class Exam:
     """Loss, metrics and documents of every lane on one split."""
 
     def __init__(
-        self, task: Task, config: dict[str, Any], forward: Forward, laid_out: Batch, examples: Examples
+        self,
+        task: Task,
+        config: dict[str, Any],
+        forward: Forward,
+        laid_out: Batch,
+        examples: Examples,
+        together: tuple[Ranks, Word] | None = None,
+        asked: Asked | None = None,
     ) -> None:
-        self._task, self._config, self._forward = task, config, forward
+        self._asked = asked
+        self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
-        self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
+        size = self._inputs[0, :1].numel()  # numbers, or tokens, of an example
+        self._part = max(1, min(PART, NUMBERS // size) if self._inputs.is_floating_point() else PART // size)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
         """(K, N, …): what the task keeps of its model's outputs, padded where the model pads."""
-        width = self._config["outputs"]
-        return torch.cat([self._task.kept(self._forward(part), truth, width) for part, truth in self._all()], 1)
+        if self._together is None:
+            return torch.cat([self._kept(*part) for part in self._parts()], 1)
+        parts, (ranks, word) = list(self._parts()), self._together
+        return ranks.gathered(word, [truth.shape[1] for _, truth in parts], lambda place: self._kept(*parts[place]))
 
-    def _all(self) -> Iterator[Batch]:
+    def _parts(self) -> Iterator[Batch]:
         return zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True)
+
+    def _kept(self, inputs: Tensor, truth: Tensor) -> Tensor:
+        return self._task.kept(self._forward(inputs), truth, self._config["outputs"])
 
     def losses(self, outputs: Tensor) -> list[float]:
         return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
@@ -48,6 +67,19 @@ class Exam:
 
     def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
         return self._task.documents(self._real(outputs, lane), self._truth, self._config)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is something to be written."""
+        return isinstance(self._task, Writing) and self._asked is not None
+
+    def written(self, layers: nn.Module) -> dict[str, float]:
+        """What it is worth what a model writes, by its likeliest tokens. It takes a while: once, at the end."""
+        if not isinstance(self._task, Writing) or self._asked is None:
+            return {}
+        sources = self._task.read(tuple(source for source, _ in self._asked), self._config)
+        outputs = Responder(layers).continued(sources, Sampling())
+        return self._task.graded(self._task.answers(outputs, self._config), self._asked)
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()
@@ -67,5 +99,5 @@ class StreamedExam(Exam):
     def outputs(self) -> Tensor:
         return super().outputs()[:, self._order.to(self._inputs.device)]
 
-    def _all(self) -> Iterator[Batch]:
+    def _parts(self) -> Iterator[Batch]:
         return islice(self._batches.start(1), self._streams.turns)

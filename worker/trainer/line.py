@@ -10,11 +10,11 @@ class Line:
     """Writes messages to a file descriptor."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._turn = threading.Lock()
 
     def say(self, message: BaseModel) -> None:
         rest = memoryview(message.model_dump_json().encode() + b"\n")
         with self._turn:
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[os.write(self.descriptor, rest) :]

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unitscale.errors import Diverged
 from worker.pipe import Points, Stretch
+from worker.trainer.assembly import Assembly
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
 from worker.trainer.engine.timing import Clock
@@ -32,10 +33,10 @@ class Reporter:
     """
 
     def __init__(
-        self, line: Line, bell: Bell, clock: Clock, courses: Sequence[Course], step: int, examples: Callable[[int], int]
+        self, line: Line, bell: Bell, clock: Clock, courses: Sequence[Course], step: int, assembly: Assembly
     ) -> None:
         self._line, self._bell, self._clock, self._courses = line, bell, clock, courses
-        self._settled, self._examples = step, examples
+        self._settled, self._assembly = step, assembly
         self._losses: list[Tensor] = []
         self._measured: dict[int, Measured] = {}
         self._turn, self._over = threading.Lock(), threading.Event()
@@ -86,10 +87,11 @@ class Reporter:
             Points(
                 job=course.lane.job,
                 step=last,
+                steps=self._assembly.steps,
                 curves={key: _stretch(course, key, *points) for key, points in curves.items()},
                 training_seconds=course.training_before + self._clock.training(),
                 evaluation_seconds=course.evaluation_before + self._clock.evaluation(),
-                examples=self._examples(last),
+                examples=self._assembly.batches.examples(last),
             )
         )
         course.train_loss = float(losses[-1])

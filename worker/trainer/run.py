@@ -48,7 +48,12 @@ def serve() -> None:
     line.say(Ready())
     while not isinstance(order := orders.get(), Train):
         line.say(answer(order) if isinstance(order, Ask) else check(order))
-    train_group(order, line, bell, _library())
+    if len(order.devices) == 1:
+        train_group(order, line, bell, _library())
+        return
+    from worker.trainer.agent import conduct  # noqa: PLC0415  torchrun is for the few jobs that need it
+
+    conduct(order, line, bell, _library())
 
 
 def _library() -> Path:
@@ -64,12 +69,13 @@ def _take_stdout() -> int:
 
 def _listen(orders: "queue.SimpleQueue[Train | Ask | Check]", bell: Bell) -> None:
     """Read orders until stdin ends: then the supervisor is gone, and so is this process, whatever it is doing."""
-    for line in sys.stdin.buffer:
-        order = ORDER.validate_json(line)
-        if isinstance(order, Stop):
-            bell.stop(order)
-        else:
-            orders.put(order)
+    with open(sys.stdin.fileno(), "rb", closefd=False) as lines:  # ranks close the other one
+        for line in lines:
+            order = ORDER.validate_json(line)
+            if isinstance(order, Stop):
+                bell.stop(order)
+            else:
+                orders.put(order)
     os._exit(0)
 
 

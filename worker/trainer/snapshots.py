@@ -24,6 +24,7 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Callabl
         "examples": assembly.batches.examples(step),
         "plateau": assembly.rates.plateaus[course.place].state,
         "noise": assembly.learner.noise.tracks[course.place].state if assembly.learner.noise else None,
+        "batch_sizes": list(assembly.following.changes) if assembly.following else None,
         "kernels": checkpoints.kernels(),
     }
     if assembly.memory is not None:
@@ -62,6 +63,8 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
     if learner.noise is not None and facts.get("noise") is not None:
         learner.noise.tracks[course.place].state = facts["noise"]
+    if assembly.following is not None and facts.get("batch_sizes") is not None:
+        assembly.following.changes = facts["batch_sizes"]
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
     kernels.settle(kernels.again(facts["kernels"].get("products", kernels.DEFAULT)))

@@ -34,7 +34,7 @@ class Watch:
     def __init__(self, courses: Sequence[Course], assembly: Assembly, line: Line, bell: Bell, step: int) -> None:
         self._courses, self._assembly, self._line, self._bell = courses, assembly, line, bell
         self._clock = Clock()
-        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly.batches.examples)
+        self._reporter = Reporter(line, bell, self._clock, courses, step, assembly)
         self._saver = Saver(line)
         self._first = self._look_at = step + 1
         self._alarm = 0.0
@@ -67,7 +67,7 @@ class Watch:
         measured = self._measure(step, self._open() if due else list(ending))
         for place, values in measured.items() if due else ():
             self._assembly.rates.hear(place, values["val_loss"])
-        seen = _both(self._measure_scales(step), self._noise.points(step) if self._noise else {})
+        seen = _both(self._measure_scales(step), self._hear_noise(step))
         self._reporter.settle_measured(step, losses, _both(measured, seen))
         self._judge(step, measured)
         self._end(self._ending(step, measured, ending), measured)
@@ -137,6 +137,14 @@ class Watch:
             found = scales.measure(next(self._assembly.batches.start(step)))
             return {course.place: found[course.place] for course in self._open()}
 
+    def _hear_noise(self, step: int) -> Measured:
+        """What was measured of the noise at this step; batches that follow it may grow."""
+        points = self._noise.points(step) if self._noise else {}
+        if points and self._assembly.following is not None:
+            points[0]["batch_size"] = self._assembly.following.size(step)
+            self._assembly.grow(step)
+        return points
+
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Course]) -> dict[int, StoppedBy]:
         """Which lanes end at this step, and why: what is the same on every machine goes first."""
         ending: dict[int, StoppedBy] = {course.place: "max_seconds" for course in out_of_time}
@@ -162,20 +170,31 @@ class Watch:
 
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
         exam = self._assembly.test
+        weights = self._assembly.finished(course.place)
         documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
-        artifacts = results.leave(course.folder / "artifacts", self._assembly.finished(course.place), documents)
+        artifacts = results.leave(course.folder / "artifacts", weights, documents)
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
+        written, written_last = self._written(weights)
         result = results.result(
             stopped_by,
             (course.train_loss, val_loss),
-            (metrics, exam.metrics(outputs, course.place)),
+            (metrics | written, exam.metrics(outputs, course.place) | written_last),
             self._assembly.learner.weights.parameters,
             artifacts,
             results.noise(self._noise.tracks[course.place], self._trained(course)) if self._noise else None,
         )
         course.open = False
         self._line.say(Ended(job=course.lane.job, result=result, artifacts=artifacts))
+
+    def _written(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
+        """What a model that writes is worth on both exams."""
+        validation, test = self._assembly.validation, self._assembly.test
+        if not validation.writes:
+            return {}, {}
+        with self._clock.evaluating():
+            layers = self._assembly.restored(weights)
+            return validation.written(layers), test.written(layers)
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
         for course in self._open():

@@ -1,10 +1,12 @@
 """Accumulation: the gradient of a batch from parts of it.  K lanes, B batch."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from worker.trainer.engine.ranks import Ranks
 
 Batch = tuple[Tensor, Tensor]
 """Inputs (K, B, …) and targets (K, B, …)."""
@@ -17,25 +19,41 @@ Hear = Callable[[float, Gradients], None]
 
 class Accumulation:
     """Losses (K,) of a whole batch and their gradients, `size` examples at a time: the mean over parts is weighted by
-    what they hold, so the last may be smaller."""
+    what they hold, so the last may be smaller. Of several ranks, what this one adds to them. `terms` says, by its
+    targets, of how many terms a part's loss is the mean, where that is not the number of examples."""
 
-    def __init__(self, losses: Callable[[Batch, float], Tensor], size: int) -> None:
-        self._losses, self._size = losses, size
+    def __init__(
+        self,
+        losses: Callable[[Batch, float], Tensor],
+        size: int | None,
+        ranks: Ranks | None = None,
+        terms: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self._losses, self._size, self._ranks, self._terms = losses, size, ranks, terms
 
     def parts(self, batch: Batch) -> int:
         """How many parts a batch comes in."""
-        return math.ceil(batch[0].shape[1] / self._size)
+        return math.ceil(batch[0].shape[1] / self._size) if self._size else 1
 
     def __call__(
         self, batch: Batch, leaves: list[Tensor], ones: Tensor, hear: Hear | None = None
     ) -> tuple[Tensor, Gradients]:
         whole, total, sums = batch[0].shape[1], torch.zeros_like(ones), None
-        for part in zip(*(tensor.split(self._size, 1) for tensor in batch), strict=True):
+        for part in self._parts(batch, whole):
             share = part[0].shape[1] / whole
-            losses = self._losses(part, 1 / share) * share
+            losses = self._losses(part, 1 / share) * self._weight(part[1], batch[1], share)
             gradients = torch.autograd.grad(losses, leaves, ones)
             total += losses.detach()
             if hear is not None:
                 hear(share, gradients)
             sums = gradients if sums is None else tuple(map(torch.add, sums, gradients))
-        return total, sums or ()
+        return total, sums or tuple(map(torch.zeros_like, leaves))
+
+    def _weight(self, part: Tensor, whole: Tensor, share: float) -> Tensor | float:
+        return share if self._terms is None else self._terms(part) / self._terms(whole)
+
+    def _parts(self, batch: Batch, whole: int) -> Iterator[Batch]:
+        mine = self._ranks.part(whole) if self._ranks else slice(whole)
+        for first in range(mine.start or 0, mine.stop, self._size or whole):
+            last = min(first + (self._size or whole), mine.stop)
+            yield batch[0][:, first:last], batch[1][:, first:last]

@@ -9,7 +9,7 @@ from itertools import chain, count, islice, repeat
 import torch
 from torch import Tensor
 
-from unitscale.models.growth import Growth
+from unitscale.models.growth import Sizes
 from worker.trainer.engine.loop import Batch
 
 PIECE_BYTES = 2**28
@@ -80,14 +80,14 @@ class Batches:
 class GrowingBatches(Batches):
     """Batches that grow. Each takes up where the one before it ended, if need be across the end of an epoch."""
 
-    def __init__(self, inputs: Tensor, targets: Tensor, seeds: Sequence[int], growth: Growth) -> None:
+    def __init__(self, inputs: Tensor, targets: Tensor, seeds: Sequence[int], sizes: Sizes) -> None:
         super().__init__(inputs, targets, seeds, size=1)
-        self._growth = growth
+        self._sizes = sizes
 
     def start(self, step: int) -> Iterator[Batch]:
-        epoch, place = divmod(self._growth.examples(step - 1), self._count)
+        epoch, place = divmod(self._sizes.examples(step - 1), self._count)
         shuffled = self._shuffled(epoch)
-        for size in map(self._growth.size, count(step)):
+        for size in map(self._sizes.size, count(step)):
             parts, missing = [], size
             while missing:
                 parts.append(tuple(tensor[:, place : place + missing] for tensor in shuffled))
@@ -100,4 +100,4 @@ class GrowingBatches(Batches):
             yield inputs, targets
 
     def examples(self, step: int) -> int:
-        return self._growth.examples(step)
+        return self._sizes.examples(step)

@@ -13,6 +13,7 @@ from worker.trainer.engine.accumulation import Accumulation, Batch
 from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import Optimizer
+from worker.trainer.engine.ranks import Ranks
 from worker.trainer.engine.weights import Weights
 
 Observer = Callable[[int, Tensor], None]
@@ -26,10 +27,11 @@ class Learner:
     losses: Callable[[Batch], Tensor]
     optimizer: Optimizer
     accumulation: Accumulation | None = None
-    """How losses and gradients are found where a batch is too large for one pass."""
-
+    """How losses and gradients are found where a batch is too large for one pass, or shared by several ranks."""
     noise: Noise | None = None
     """Where the noise of the gradients is measured."""
+    ranks: Ranks | None = None
+    """Where a job has several devices."""
 
     def gradients_at(self, step: int, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves, measured where a step asks for it."""
@@ -56,5 +58,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
     for step in range(first, last + 1):
         losses, slopes = learner.gradients_at(step, next(batches), ones)
         weights.take(slopes)
+        if learner.ranks is not None:
+            learner.ranks.step(losses, weights.gradients)
         learner.optimizer.step(step)
         observe(step, losses)

@@ -12,7 +12,7 @@ from worker.trainer.engine.plateaus import Plateau
 STRETCH = 1024  # steps whose rates are worked out at once: a step then costs a list look-up
 
 
-def factor(schedule: Schedule, step: int, steps: int) -> float:
+def factor(schedule: Schedule, step: float, steps: int) -> float:
     """Rate at `step` (from 1) over the rate of the plateau, in a run of `steps`.
 
     Warmup rises linearly and reaches 1 at its last step; what follows it falls from 1 to `final_fraction` at the last
@@ -53,27 +53,18 @@ SHAPES: dict[str, Callable[[Schedule, float], float]] = {
 }
 
 
-Growing = Callable[[int], float]
-
-
 class Rates:
-    """The learning rates of K lanes at each step.
+    """The learning rates of K lanes at each step; plateaus are each lane's own."""
 
-    `growing` is the part of the rate that the batch size of a step leaves; plateaus are each lane's own.
-    """
+    growing: Callable[[int], float] = staticmethod(lambda _step: 1.0)
+    """The part of the rate that the batch size of a step leaves."""
+    moment: Callable[[int], float] = staticmethod(lambda step: step)
+    """Where a step stands on the schedule, in steps: elsewhere, where it is examples that a run counts."""
 
-    def __init__(
-        self,
-        peaks: Sequence[float],
-        schedules: Sequence[Schedule],
-        steps: int,
-        device: str,
-        growing: Growing = lambda _step: 1.0,
-    ) -> None:
+    def __init__(self, peaks: Sequence[float], schedules: Sequence[Schedule], steps: int, device: str) -> None:
         self.plateaus = [Plateau(schedule) for schedule in schedules]
         self._lanes = list(zip(peaks, schedules, self.plateaus, strict=True))
-        self._steps, self._growing = steps, growing
-        self._device = device
+        self._steps, self._device = steps, device
         self._first, self._floats, self._columns = 1, [], []  # of the current stretch
 
     def floats(self, step: int) -> list[float]:
@@ -89,7 +80,11 @@ class Rates:
     def hear(self, lane: int, loss: float) -> None:
         """Take in a lane's validation loss, on which its further rates may depend."""
         if self.plateaus[lane].hear(loss):
-            self._floats = []
+            self.forget()
+
+    def forget(self) -> None:
+        """Rates that were worked out are no longer what they will be."""
+        self._floats = []
 
     def _place(self, step: int) -> int:
         """Where `step` stands in the current stretch, which is worked out anew when it does not."""
@@ -104,8 +99,8 @@ class Rates:
         self._columns = list(torch.tensor(self._floats, device=self._device).unsqueeze(-1).unbind())
 
     def _at(self, step: int) -> list[float]:
-        of_batch = self._growing(step)
+        of_batch, moment = self.growing(step), self.moment(step)
         return [
-            peak * factor(schedule, step, self._steps) * plateau.part * of_batch
+            peak * factor(schedule, moment, self._steps) * plateau.part * of_batch
             for peak, schedule, plateau in self._lanes
         ]

@@ -1,0 +1,119 @@
+"""The blueprint of a group: what its jobs have in common, and the weights of each.  K lanes, N examples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from unitscale.models import specs as words
+from unitscale.models.specs import JobSpec
+from unitscale.models.units import Alphas, Units
+from worker.trainer.catalog import MODELS, TASKS, Function, Laned
+from worker.trainer.data.examples import Examples
+from worker.trainer.engine.loop import Batch
+from worker.trainer.engine.padding import pad_features
+from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.scales import Probe
+from worker.trainer.engine.weights import Shapes, Weights
+from worker.trainer.exam import Forward
+from worker.trainer.layers.memory import Memory
+from worker.trainer.sources import Source
+from worker.trainer.units.plan import Plan
+from worker.trainer.units.tables import Table
+
+Losses = Callable[..., Tensor]
+"""A batch, in how many parts it comes → (K,)"""
+
+
+class Blueprint:
+    """Task, data, model and parametrization of a group, and its weights as they start."""
+
+    def __init__(self, specs: Sequence[JobSpec], device: str, source: Source) -> None:
+        self.specs, self.spec, self.device = specs, specs[0], device
+        spec = self.spec
+        self.task, self.model = TASKS[spec.task], MODELS[str(spec.model.kind)]
+        tensors = source.row.ready(source.tensors, spec)
+        self.splits, self.config, self.asked = self.task.prepare(
+            source.row.splits(tensors, spec.data.fraction, spec.model), source.row.facts(tensors)
+        )
+        self.layers = built(spec.model, self.config)
+        self.kinds = self.model.kinds(spec.model, shapes_of(self.layers))
+        self.table = table_of(spec.units, spec.model)
+        self.numbers = NUMBERS[spec.units.precision]
+        self.weights = self._started()
+        function = self._function()
+        self.folds: dict[str, float] = function.folds() if function else {}
+
+    def forward(self, probe: Probe | None = None, memory: Memory | None = None) -> Forward:
+        """What the group computes, in the numbers it asks for."""
+        function = self._function(probe)
+        outputs = function.outputs if function else partial(_of_layers, self.layers)
+        if memory is not None:
+            outputs = partial(outputs, memory=memory)
+        if self.numbers.computed is torch.float32:
+            return lambda inputs, parts=1: outputs(self.weights.named, inputs, parts)
+        return partial(_in_fewer_bits, outputs, self.weights, self.numbers.computed)
+
+    def losses(self, forward: Forward) -> Losses:
+        """What the task makes of it."""
+        width = self.config["outputs"]
+        return lambda batch, parts=1: self.task.losses(forward(batch[0], parts), batch[1], width)
+
+    def laid_out(self, split: Examples) -> Batch:
+        """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
+        inputs, targets = split
+        if isinstance(self.model, Laned) and inputs.is_floating_point():
+            inputs = pad_features(inputs.flatten(1))
+            targets = pad_features(targets) if targets.is_floating_point() else targets
+        return self._shared(inputs), self._shared(targets)
+
+    def shares(self) -> dict[str, float]:
+        """Weight → its learning rate over the job's."""
+        return {name: self.table.rate(kind, self.spec.optimizer.name) for name, kind in self.kinds.items()}
+
+    def _started(self) -> Weights:
+        shapes = {name: kind.shape for name, kind in self.kinds.items()}
+        laned = isinstance(self.model, Laned)
+        weights = Weights(shapes, len(self.specs), laned, self.device, self.numbers.kept)
+        for lane, spec in enumerate(self.specs):
+            generator = torch.Generator().manual_seed(spec.seed)
+            weights.write(lane, self.model.start(self.kinds, self.table, generator))
+        return weights
+
+    def _function(self, probe: Probe | None = None) -> Function | None:
+        """None for a model that is a lane of one."""
+        if not isinstance(self.model, Laned):
+            return None
+        alphas = tuple(spec.units.alphas or Alphas() for spec in self.specs)
+        like = self.weights.values.new_empty((), dtype=self.numbers.computed)
+        return self.model.lanes(Plan(self.spec.model, self.kinds, self.table, alphas, like, self.numbers.casts, probe))
+
+    def _shared(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device).contiguous().expand(len(self.specs), *tensor.shape)
+
+
+def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
+    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
+    with torch.device("meta"):
+        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
+
+
+def shapes_of(layers: nn.Module) -> Shapes:
+    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+
+
+def table_of(units: Units, model: words.Model) -> Table:
+    """The table of a parametrization at the width of a model."""
+    return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
+
+
+def _of_layers(layers: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
+    return functional_call(layers, dict(weights), (inputs[0],)).unsqueeze(0)
+
+
+def _in_fewer_bits(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
+    cast = {name: weight.to(dtype) for name, weight in weights.named.items()}
+    return outputs(cast, inputs.to(dtype) if inputs.is_floating_point() else inputs, parts).float()
