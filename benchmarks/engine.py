@@ -33,22 +33,27 @@ WITH_PEERS = ("mlp", "gpt-4x128")
 FEWER_BITS, COMPILED = "-bf16", "-compiled"
 COMPARED = 20
 """Steps of which the losses are compared: a difference in the last bit grows from step to step."""
-MILLION, MICROSECONDS = 1e6, 1e6
+LARGE_IN_FEWER_BITS = "gpt-6x384-bf16"
+MILLION, MICROSECONDS, GIGA = 1e6, 1e6, 1e9
 
 
 def measure(ledger: Ledger) -> None:
     """Every work, in turns with a bare loop of it in fp32."""
-    describe(ledger)
+    rates = describe(ledger)
     for trainer in peers.PACKAGES:
         if not peers.installed(trainer):
             name = peers.NAMES[trainer]
             ledger.console.print(f"  {name} is skipped: benchmarks/requirements.txt is not installed here")
     for work, aim in AIMS.items():
-        _measure_one(ledger, work, aim)
+        seconds = _measure_one(ledger, work, aim)
+        if work == LARGE_IN_FEWER_BITS:
+            share = WORKS[work].flops / seconds / (rates["bf16"] * GIGA)
+            ledger.note(Figure(f"{work}: share of the bf16 products' rate", share * 100, "%", at_least=65))
     _measure_costs(ledger)
 
 
-def _measure_one(ledger: Ledger, work: str, aim: float) -> None:
+def _measure_one(ledger: Ledger, work: str, aim: float) -> float:
+    """Note one work's figures; our CPU seconds a step."""
     in_bits = work.removesuffix(COMPILED)
     whole = in_bits.removesuffix(FEWER_BITS)
     commands: dict[str, tuple[str, ...]] = {"ours": (OURS, work), "bare loop": (BARE, whole)}
@@ -67,6 +72,7 @@ def _measure_one(ledger: Ledger, work: str, aim: float) -> None:
     if whole == in_bits:
         apart = _apart(turns["ours"], turns["bare loop"]) * MILLION
         ledger.note(Figure(f"{work}: losses of ours and the bare loop apart, relative", apart, "× 10⁻⁶", at_most=1))
+    return median(each["ours"])
 
 
 def _measure_costs(ledger: Ledger) -> None:

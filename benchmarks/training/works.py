@@ -29,6 +29,13 @@ class Work:
         units = {**self.spec.get("units", {}), "precision": self.precision}
         return resolve(JobSpec.model_validate({**self.spec, **never, **self.extra, "units": units}), "cpu")
 
+    @property
+    def flops(self) -> float:
+        """Of a step of a decoder: three passes of two for each weight (10 D² a block) and for attention (2 T D)."""
+        model, batch = self.resolved.model, int(self.resolved.units.batch_size)
+        width, depth, context = int(model.width or 0), int(model.depth or 0), int(model.context or 0)
+        return 6 * batch * context * depth * (10 * width**2 + 2 * context * width)
+
 
 def _text(width: int, depth: int, head_size: int, context: int, batch: int) -> dict[str, Any]:
     sizes = {"width": width, "depth": depth, "head_size": head_size, "context": context}
