@@ -243,7 +243,8 @@ class Watch:
         """Have a checkpoint of this step written, after all its points."""
         self._reporter.flush()
         if course.failure is None:
-            self._saver.save(course, snapshots.take(step, course, self._assembly, self._clock))
+            copying = self._saver.save(course, snapshots.take(step, course, self._assembly, self._clock))
+            self._assembly.learner.weights.lend(copying)
 
     def _fail(self) -> None:
         """Tell the end of courses whose loss is no longer a number."""
