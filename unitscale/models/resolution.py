@@ -8,6 +8,7 @@ from unitscale.errors import Unsupported
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
+from unitscale.models.formats import Format
 from unitscale.models.growth import growth
 from unitscale.models.offers import BUILT_IN, Offer
 from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
@@ -355,6 +356,11 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
     pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
+        (
+            own and set(spec.evaluation.formats) != {Format.FP32},
+            "/evaluation/formats",
+            "A plug-in's model is served in fp32.",
+        ),
         (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
         (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
     ]
@@ -388,6 +394,5 @@ def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
             "/budget/tokens",
             f"{spec.task} has no tokens; give epochs or steps.",
         ),
-        (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 
+from unitscale.errors import Internal
 from worker.pipe import ORDER, Ended, Stop, Train
 from worker.trainer import plugins
 from worker.trainer.assembly import Assembly
@@ -58,9 +59,11 @@ def take_part(order: Train, library: Path, wires: Wires) -> None:
             _follow(order, library, ranks)
         dist.destroy_process_group()
     except BaseException as error:
-        traceback.print_exception(error)
+        reason = reason_for(error)
+        if reason.code == Internal.code:
+            traceback.print_exception(error)
         if number:
-            fault = Ended(job=order.lanes[0].job, reason=reason_for(error))
+            fault = Ended(job=order.lanes[0].job, reason=reason)
             wires.faults.send_bytes(fault.model_dump_json().encode())
         os._exit(1)
 
