@@ -16,7 +16,7 @@ async def predictions(services: Services, project: str, job_id: str, wanted: Pre
     if not files:
         raise NoWeights(f"Job {job_id} has not succeeded, so there is no model to ask.")
     folder = services.blobs.artifacts(job_id, attempt)
-    question = {"folder": str(folder), **wanted.model_dump(mode="json", include={"inputs", "sampling"})}
+    question = {"folder": folder, **wanted.model_dump(mode="json", include={"inputs", "sampling"})}
     seconds = services.settings.prediction_timeout_seconds
     return _read(await _answer(services.questions, services.live, question, seconds))
 

@@ -16,6 +16,7 @@ from unitscale.wire.keyring import Keyring
 from unitscale.wire.news import News
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
+from unitscale.wire.shelves import shelf_of
 from unitscale.wire.store import Store, connect
 from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
@@ -37,13 +38,14 @@ class Services:
         self.workers = Workers(self.store)
         self.jobs = Jobs(self.store, self.workers)
         self.datasets = Datasets(self.store)
-        self.uploads = Uploads(settings.data_folder)
+        shelf = shelf_of(settings)
+        self.uploads = Uploads(settings.data_folder, shelf)
         self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs)
         self.curves = PackedCurves(self.store)
         self.events = Events(self.store)
         self.keyring = Keyring(self.store)
         self.questions = Questions(self.store)
-        self.blobs = Blobs(settings.data_folder)
+        self.blobs = Blobs(settings.data_folder, shelf)
         self.live = Live(self.store.redis)
         self.feed = Feed(News(self.store), self.live)
         self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)

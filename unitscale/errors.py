@@ -17,6 +17,7 @@
   x QuotaExceeded
   x Away                 (503: try again)
     + StoreAway
+      + FilesAway
     + NoAnswer
   x LeaseLost            (told to a supervisor: a newer attempt holds the job)
   x TrainingError        (raised while training, kept as the job's `reason`)
@@ -124,6 +125,11 @@ class Away(ServiceError):
 class StoreAway(Away):
     code = "store_away"
     title = "The record cannot be reached"
+
+
+class FilesAway(StoreAway):
+    code = "files_away"
+    title = "The object store cannot be reached"
 
 
 class NoAnswer(Away):

@@ -71,12 +71,13 @@ class Checker:
                 held = await self._checks.hold(check)
 
     async def _see_through(self, check: Check) -> None:
+        folder = await persist(partial(to_thread, self._uploads.bring, check.dataset))
         trainer = await self._trainer()
         try:
-            await trainer.order(_order(check, self._uploads.folder(check.dataset)))
+            await trainer.order(_order(check, folder))
             async for message in trainer.said():
                 if isinstance(message, pipe.Checked):
-                    await self._put_down(check, message)
+                    await self._put_down(check, message, folder)
                     return
             log.warning("a check's process died; it is tried again", dataset=check.dataset, trial=check.token)
         finally:
@@ -91,9 +92,10 @@ class Checker:
             birth.add_done_callback(_send_off)
             raise
 
-    async def _put_down(self, check: Check, found: pipe.Checked) -> None:
+    async def _put_down(self, check: Check, found: pipe.Checked, folder: Path) -> None:
         """Record what was found. Nothing is kept of what is invalid, or was deleted meanwhile."""
         if found.contents is not None:
+            await persist(partial(to_thread, self._uploads.keep_prepared, check.dataset, folder, pipe.PREPARED))
             outcome = await persist(partial(self._checks.ready, check, found.contents))
         else:
             reason = Reason(code="bad_dataset", message=str(found.problem))
@@ -104,7 +106,12 @@ class Checker:
 
 def _order(check: Check, folder: Path) -> pipe.Check:
     return pipe.Check(
-        dataset=check.dataset, folder=str(folder), format=check.format, target=check.target, sha256=check.sha256
+        dataset=check.dataset,
+        folder=str(folder),
+        format=check.format,
+        target=check.target,
+        sha256=check.sha256,
+        task=check.task,
     )
 
 

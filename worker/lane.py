@@ -3,17 +3,20 @@
 import asyncio
 import base64
 import time
+from asyncio import to_thread
 from functools import partial
 from typing import Any
 
 import structlog
 
+from unitscale.errors import StoreAway
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.jobs import Reason, Result, Wish
 from unitscale.wire.attempts import CHECKPOINTS_KEPT, Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
-from worker.outbox import Outbox
-from worker.pipe import Ended, Lane, Points, Resume, Saved, Started, Stop, Stopped
+from worker.outbox import RETRY_SECONDS, Outbox
+from worker.pipe import PREPARED, Ended, Lane, Points, Resume, Saved, Started, Stop, Stopped
+from worker.shipping import Shipping
 
 OUT_OF_MEMORY_TRIES = 2
 
@@ -38,10 +41,29 @@ class JobLane:
         self._news = news
         self.over = False
         self._outbox = Outbox(self.wish, self.lose_lease)
+        self._shipping = Shipping(blobs, self._outbox)
+
+    @property
+    def held(self) -> bool:
+        """Whether the lease is needed: until the last file is sent."""
+        return not self.over or self._shipping.busy
+
+    async def bring(self) -> bool:
+        """Have on this machine what the attempt starts from; an outage is waited out. False when it is called off."""
+        while not self.over and self.stop is None:
+            if not self._blobs.shelf.elsewhere:
+                return True
+            try:
+                await to_thread(self.order)
+            except StoreAway:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return not self.over and self.stop is None
+        return False
 
     def order(self) -> Lane:
-        """What the trainer needs to know of this job."""
-        folder = self._blobs.attempt(self.job.id, self.job.attempt)
+        """What the trainer needs to know of this job. Raises FilesAway."""
+        folder = self._blobs.working(self._name())
         folder.mkdir(parents=True, exist_ok=True)
         return Lane(
             job=self.job.id,
@@ -55,18 +77,26 @@ class JobLane:
 
     def _origin(self) -> str | None:
         origin = self.job.origin
-        return str(self._blobs.attempt(origin.job, origin.attempt) / origin.folder) if origin else None
+        return self._brought(self._blobs.attempt(origin.job, origin.attempt), origin.folder) if origin else None
+
+    def _brought(self, attempt: str, folder: str) -> str:
+        return str(self._blobs.shelf.bring(f"{attempt}/{folder}"))
+
+    def _name(self) -> str:
+        return self._blobs.attempt(self.job.id, self.job.attempt)
 
     def _dataset(self) -> str | None:
         name = self.job.spec.dataset
-        return str(self._blobs.dataset(str(name))) if is_uploaded(name) else None
+        if not is_uploaded(name):
+            return None
+        return str(self._blobs.shelf.bring(f"datasets/{name}/{PREPARED}").parent)
 
     def _resume(self) -> Resume | None:
         pointer = self.job.checkpoint
         if pointer is None:
             return None
-        folder = self._blobs.attempt(self.job.id, pointer["attempt"]) / pointer["folder"]
-        return Resume(step=pointer["step"], folder=str(folder))
+        folder = self._brought(self._blobs.attempt(self.job.id, pointer["attempt"]), pointer["folder"])
+        return Resume(step=pointer["step"], folder=folder)
 
     def wish(self, wish: str | None) -> None:
         """Do as the caller, or the leaving worker, asks; to cancel outdoes the others."""
@@ -88,17 +118,19 @@ class JobLane:
             case Points():
                 self._outbox.put(partial(self._attempts.advance, self.job, self._advance(message), _stretches(message)))
             case Saved():
-                self._outbox.put(partial(self._publish, self._pointer(message)))
+                name = f"{self._name()}/{message.folder}"
+                self._shipping.checkpoint(name, partial(self._publish, self._pointer(message)))
             case Ended():
                 self._take_end(message)
             case Stopped(why="pause" | "leave"):
-                self._end(partial(self._attempts.release, self.job))
+                self._end_shipped(partial(self._attempts.release, self.job))
             case _:  # a cancelled job has ended once its process is gone: only then is it really off the device
                 pass
 
     def _take_end(self, ended: Ended) -> None:
         if ended.result is not None:
-            self._end(partial(self._succeed, ended, ended.result))
+            artifacts = self._blobs.artifacts(self.job.id, self.job.attempt)
+            self._end_shipped(partial(self._succeed, ended, ended.result), artifacts)
         elif ended.reason is not None and ended.reason.code == "out_of_memory":
             self._end(partial(self._attempts.lose, self.job, ended.reason, OUT_OF_MEMORY_TRIES))
         elif ended.reason is not None:
@@ -115,44 +147,56 @@ class JobLane:
         if self.stop is not None and self.stop.why == "cancel":
             self._end(partial(self._attempts.cancelled, self.job))
         elif self.stop is not None:
-            self._end(partial(self._attempts.release, self.job))
+            self._end_shipped(partial(self._attempts.release, self.job))
         else:
-            self._end(partial(self._attempts.lose, self.job, reason))
+            self._end_shipped(partial(self._attempts.lose, self.job, reason))
 
     async def close(self) -> None:
         """Wait until the record has everything this lane wrote, or its lease is lost."""
+        await self._shipping.sent()
         await self._outbox.sent()
         await self._outbox.close()
+        if self._blobs.shelf.elsewhere:
+            await to_thread(self._blobs.shelf.clear, self._name())
 
     async def _publish(self, pointer: dict[str, Any]) -> Wish | None:
         wish = await self._attempts.publish(self.job, pointer)
         self._published.append(pointer["folder"])
         if len(self._published) > CHECKPOINTS_KEPT:
-            self._blobs.drop_checkpoint(self.job.id, self.job.attempt, self._published.pop(0))
-        self._drop_old_attempts()
+            old = self._published.pop(0)
+            await to_thread(self._blobs.drop_checkpoint, self.job.id, self.job.attempt, old)
+        await self._drop_old_attempts()
         return wish
 
     async def _succeed(self, ended: Ended, result: Result) -> None:
         await self._attempts.succeed(self.job, result, ended.artifacts)
-        self._drop_old_attempts()
+        await self._drop_old_attempts()
 
-    def _drop_old_attempts(self) -> None:
+    async def _drop_old_attempts(self) -> None:
         """Attempts that no published checkpoint lies in have nothing left to give."""
         needed = {self.job.attempt}
         if self.job.checkpoint is not None and len(self._published) < CHECKPOINTS_KEPT:
             needed.add(self.job.checkpoint["attempt"])
-        self._blobs.keep_only(self.job.id, needed)
+        await to_thread(self._blobs.keep_only, self.job.id, needed)
 
     def _end(self, write: Any) -> None:
+        """What ends the job without its files does not wait for them."""
         self.over = True
+        self._shipping.stop()
         self._outbox.put(write)
+        self._news.set()
+
+    def _end_shipped(self, write: Any, files: str | None = None) -> None:
+        self.over = True
+        self._shipping.last(files, write)
         self._news.set()
 
     def lose_lease(self) -> None:
         """A newer attempt holds the job: nothing more of this one counts."""
-        if not self.over:
+        if self.held:
             log.warning("a newer attempt holds the job; this one's writes are refused", job=self.job.id)
         self.over = True
+        self._shipping.stop()
         self._news.set()
 
     def _start(self) -> Advance:

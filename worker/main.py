@@ -22,6 +22,7 @@ from unitscale.wire.blobs import Blobs
 from unitscale.wire.checks import Checks
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
+from unitscale.wire.shelves import shelf_of
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.uploads import Uploads
@@ -67,20 +68,21 @@ def open_slot(**_: Any) -> None:
     nursery = Nursery(settings.data_folder / "cache")
     Process.slot = _slot(store, nursery)
     checks = Checks(store, settings.lease_seconds)
-    checker = Checker(checks, Uploads(settings.data_folder), nursery, settings.lease_seconds)
-    Process.side = Side(Questions(store), checker, nursery, Process.leaving[0])
+    uploads = Uploads(settings.data_folder, Process.slot.blobs.shelf)
+    checker = Checker(checks, uploads, nursery, settings.lease_seconds)
+    Process.side = Side(Questions(store), Process.slot.blobs.shelf, checker, nursery, Process.leaving[0])
     Process.runner.run(Process.slot.spare.begin())
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:
-    slots = cut(settings.slots)
+    slots, shelf = cut(settings.slots), shelf_of(settings)
     place = slots[getattr(current_process(), "index", 0) % len(slots)]
     return Slot(
         worker=node_id,
         devices=place.devices,
         queue=place.queue,
         attempts=Attempts(store, settings.lease_seconds, settings.max_losses),
-        blobs=Blobs(settings.data_folder),
+        blobs=Blobs(settings.data_folder, shelf),
         spare=Spare(nursery),
         lease_seconds=settings.lease_seconds,
         leaving=Process.leaving[0],

@@ -33,9 +33,13 @@ class Outbox:
         await asyncio.wait({joined, self._task}, return_when=asyncio.FIRST_COMPLETED)
         joined.cancel()
 
-    async def close(self) -> None:
+    def stop(self) -> None:
         """Send nothing more."""
         self._task.cancel()
+
+    async def close(self) -> None:
+        """Send nothing more, and be done."""
+        self.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 

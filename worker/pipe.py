@@ -13,7 +13,10 @@ from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
-from unitscale.models.specs import JobSpec
+from unitscale.models.specs import JobSpec, TaskName
+
+PREPARED = "prepared-1"
+"""The folder, in a data set's own, of what its check prepared. A change of content or order takes the next number."""
 
 
 class Resume(Answer):
@@ -78,6 +81,8 @@ class Check(Answer):
     """The ending of the file's name: `.csv`."""
     target: str | None = None
     sha256: str
+    task: TaskName | None = None
+    """Tells apart what comes in files of the same ending; null: what came first."""
 
 
 Order = Annotated[Train | Stop | Ask | Check, Field(discriminator="do")]

@@ -1,12 +1,14 @@
 """The side queue: predictions and checks of data sets, by processes of their own while every slot trains."""
 
 import asyncio
+from asyncio import to_thread
 from typing import Any
 
 import structlog
 
 from unitscale.errors import StoreAway
 from unitscale.wire.questions import Questions
+from unitscale.wire.shelves import Shelf
 from worker import leave
 from worker.checking import Checker
 from worker.pipe import Answered, Ask
@@ -20,8 +22,9 @@ log = structlog.get_logger()
 class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
-    def __init__(self, questions: Questions, checker: Checker, nursery: Nursery, leaving: int) -> None:
+    def __init__(self, questions: Questions, shelf: Shelf, checker: Checker, nursery: Nursery, leaving: int) -> None:
         self.questions = questions
+        self._shelf = shelf
         self.checker = checker
         self.leaving = leaving
         """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
@@ -29,14 +32,21 @@ class Side:
         self._trainer: Trainer | None = None
 
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to one question; None when the process died over it."""
+        """The answer to one question; None when the process died over it. Raises FilesAway."""
         trainer = await self._living()
-        await trainer.order(Ask.model_validate({"ask": ask_id, **question}))
+        folder = await self._brought(question["folder"])
+        await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
         async for message in trainer.said():
             if isinstance(message, Answered) and message.ask == ask_id:
                 return message.model_dump(mode="json", include={"outputs", "problem", "fields"}, exclude_none=True)
         self._trainer = None
         return None
+
+    async def _brought(self, name: str) -> str:
+        """A model's files, on this machine."""
+        if self._shelf.elsewhere:
+            return str(await to_thread(self._shelf.bring, name))
+        return str(self._shelf.bring(name))
 
     async def _living(self) -> Trainer:
         if self._trainer is None or self._trainer.status.done():

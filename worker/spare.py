@@ -16,7 +16,8 @@ from worker.pipe import MESSAGE, Order
 
 LINE_BYTES = 64 * 2**20
 RANKS_SECONDS = 5.0
-SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL")
+SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL", "AWS_")
+"""Beginnings of names that trainers do not see: they run what teams bring, and read and write local folders alone."""
 
 
 @dataclass
@@ -116,7 +117,7 @@ class Nursery:
 
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
         environment["UNITSCALE_CACHE_DIR"] = str(self._cache_folder)
         command = [sys.executable, "-m", "worker.trainer.nursery", str(theirs.fileno())]
         self._process = subprocess.Popen(  # noqa: S603  our own module

@@ -95,7 +95,11 @@ async def _claim(slot: Slot) -> list[Claimed]:
 
 
 async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
-    await trainer.order(Train(devices=slot.torch_devices, lanes=tuple(lane.order() for lane in lanes.values())))
+    brought = [lane for lane in lanes.values() if await lane.bring()]
+    if not brought:
+        _all_gone(lanes, _reason_of(await trainer.gone()))
+        return
+    await trainer.order(Train(devices=slot.torch_devices, lanes=tuple(lane.order() for lane in brought)))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)
@@ -123,12 +127,12 @@ async def _renew(slot: Slot, lanes: dict[str, JobLane]) -> None:
     while True:
         await asyncio.sleep(every)
         with contextlib.suppress(StoreAway):
-            held = [lane for lane in lanes.values() if not lane.over]
+            held = [lane for lane in lanes.values() if lane.held]
             wishes = await slot.attempts.renew([lane.job for lane in held])
             for lane in held:
                 if lane.job.id in wishes:
                     lane.wish(wishes[lane.job.id])
-                elif not lane.over:
+                elif lane.held:
                     lane.lose_lease()
 
 

@@ -43,4 +43,4 @@ async def get_artifact(
 ) -> Response:
     """One file. Its ETag is its SHA-256."""
     attempt, files = await jobs.artifacts(caller.project, job_id)
-    return artifact_file(blobs, job_id, attempt, files, name, if_none_match)
+    return await artifact_file(blobs, job_id, attempt, files, name, if_none_match)

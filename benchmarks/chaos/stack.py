@@ -36,16 +36,20 @@ class Stack:
         self.redis = redis.Redis(unix_socket_path=str(folder / "valkey" / "valkey.sock"))
 
     def __enter__(self) -> Self:
-        for name in self._names:
-            self.start(name)
-            if name == "valkey":
-                until(self.valkey_answers)
-        until(lambda: self.ready() and self.spares() >= len(self.nodes))
+        try:
+            for name in self._names:
+                self.start(name)
+                if name == "valkey":
+                    until(self.valkey_answers)
+            until(lambda: self.ready() and self.spares() >= len(self.nodes))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.redis.close()
-        for name in reversed(self._names):
+        for name in reversed(self.parts):
             tree = _tree(self.parts[name].pid)
             self.parts[name].send_signal(signal.SIGCONT)
             self.parts[name].terminate()

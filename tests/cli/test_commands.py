@@ -59,6 +59,8 @@ def test_a_service_that_is_away_has_its_own_exit_code():
         ("submit", "-o", "task"),
         ("ls", "--label", "team"),
         ("predict", "job_1", "0.5 is not a file"),
+        ("predict", "job_1", "--file", "nowhere.wav"),
+        ("predict", "job_1", "[[0.5]]", "--file", __file__),
         ("--url", "localhost:8000", "ls"),
         ("--key-file", "/nowhere", "ls"),
         ("cook",),

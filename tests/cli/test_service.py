@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from PIL import Image
 
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import ExitCode
@@ -68,6 +69,18 @@ def test_a_job_that_was_set_aside_can_be_called_off(unitscale):
 def test_a_trained_model_answers_one_line_an_input(unitscale, job_id):
     said = unitscale("predict", job_id, stdin="[[0.5], [1.5]]")
 
+    assert len(said.stdout.splitlines()) == 2
+
+
+def test_a_file_is_an_input(unitscale, tmp_path):
+    short = ("-o", "task=image-classification", "-o", "budget.steps=3")
+    job = json.loads(unitscale("submit", *short, "--wait", "--json").stdout)["id"]
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    files = ("--file", str(tmp_path / "black.png")) * 2
+
+    said = unitscale("predict", job, *files)
+
+    assert said.exit_code == ExitCode.OK
     assert len(said.stdout.splitlines()) == 2
 
 

@@ -7,7 +7,7 @@ from benchmarks.chaos import jobs
 from benchmarks.chaos.stack import Stack, until
 from unitscale.models.jobs import State
 
-TWO = {"resources": {"devices": 2}}
+STEPS = 4000
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +26,23 @@ def ranks(stack):
     return [rank for trainer in stack.processes("trainer") for rank in trainer.children()]
 
 
-def of_two(seed, steps):
-    return jobs.spec(seed, steps) | TWO
+def of_two(steps):
+    return jobs.spec(0, steps) | {"resources": {"devices": 2}}
 
 
-def test_a_slot_of_two_trains_what_asks_for_two(wide, caller):
-    job = caller.submit(of_two(0, 4000))
+@pytest.fixture(scope="module")
+def undisturbed(wide, caller):
+    """A run on two devices, and the ranks that made it."""
+    job = caller.submit(of_two(STEPS))
     until(lambda: len(ranks(wide)) == 2)
-    training = ranks(wide)
+    return ranks(wide), caller.wait(job.id)
 
-    ended = caller.wait(job.id)
 
-    assert (ended.state, ended.losses) == (State.SUCCEEDED, 0)
-    assert caller.curves(job.id).last_step == 4000
+def test_a_slot_of_two_trains_what_asks_for_two(caller, undisturbed):
+    training, job = undisturbed
+
+    assert (job.state, job.losses) == (State.SUCCEEDED, 0)
+    assert caller.curves(job.id).last_step == STEPS
     assert_gone(training)
 
 
@@ -52,9 +56,8 @@ def test_a_job_waits_for_a_slot_of_its_size_and_says_so(caller):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_killed_rank_costs_nothing_but_time(wide, caller, number):
-    expected = jobs.reference(caller, of_two(1, 6000))
-    job = caller.submit(of_two(1, 6000))
+def test_a_killed_rank_costs_nothing_but_time(wide, caller, undisturbed, number):
+    job = caller.submit(of_two(STEPS))
     until(lambda: caller.checkpoints(job.id))
     training = ranks(wide)
     training[number].kill()
@@ -62,12 +65,12 @@ def test_a_killed_rank_costs_nothing_but_time(wide, caller, number):
     after = caller.wait(job.id)
 
     assert (after.state, after.attempt, after.losses) == (State.SUCCEEDED, 2, 1)
-    assert jobs.outcome(caller, job.id) == expected
+    assert jobs.outcome(caller, job.id) == jobs.outcome(caller, undisturbed[1].id)
     assert_gone(training)
 
 
 def test_a_cancelled_job_is_off_every_device(wide, caller):
-    job = caller.submit(of_two(2, 10**6))
+    job = caller.submit(of_two(10**6))
     until(lambda: len(ranks(wide)) == 2 and caller.job(job.id).progress.step > 0)
     training = ranks(wide)
 
@@ -78,7 +81,7 @@ def test_a_cancelled_job_is_off_every_device(wide, caller):
 
 
 def test_a_killed_supervisor_takes_its_ranks_along(wide, caller):
-    job = caller.submit(of_two(3, 10**6))
+    job = caller.submit(of_two(10**6))
     until(lambda: len(ranks(wide)) == 2 and caller.job(job.id).progress.step > 0)
     training = ranks(wide)
     [supervisor] = wide.processes("supervisor")
@@ -92,7 +95,7 @@ def test_a_killed_supervisor_takes_its_ranks_along(wide, caller):
 
 
 def test_no_secret_reaches_a_rank(wide, caller):
-    job = caller.submit(of_two(4, 10**6))
+    job = caller.submit(of_two(10**6))
     until(lambda: len(ranks(wide)) == 2)
     seen = [rank.environ().keys() for rank in ranks(wide)]
 

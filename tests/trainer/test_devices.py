@@ -8,6 +8,7 @@ import psutil
 import pytest
 import torch
 
+from unitscale.models.specs import InitFrom
 from worker.pipe import Stop, Train
 
 LINE = {"dataset": "linear", "units": {"batch_size": 30}, "optimizer": {"name": "sgd"}, "budget": {"steps": 200}}
@@ -135,6 +136,19 @@ def test_a_cancel_ends_it_on_every_device(on_two):
     record = on_two(LONG, wish=lambda message: "cancel" if message.say == "started" else None)
 
     assert record.stopped.why == "cancel"
+
+
+def test_every_rank_starts_from_another_jobs_weights(train, on_two, a_lane, record_of):
+    [origin] = train({**DIABETES, "budget": {"steps": 50}})
+    lane = a_lane({**DIABETES, "budget": {"steps": 50}})
+    spec = lane.spec.model_copy(update={"init_from": InitFrom(job="job_01k00000000000000000")})
+    lane = lane.model_copy(update={"spec": spec, "origin": str(Path(origin.lane.folder) / "artifacts")})
+    apart = lane.model_copy(update={"folder": f"{lane.folder}-apart"})
+
+    together, [alone] = on_two(record_of(lane)), train(record_of(apart))
+
+    assert values(together, "train_loss") == pytest.approx(values(alone, "train_loss"), abs=1e-5)
+    assert values(alone, "train_loss")[0] < values(origin, "train_loss")[0] - 0.1
 
 
 def test_jobs_on_several_devices_are_not_fused(a_trainer, a_lane, record_of):

@@ -56,6 +56,8 @@ class Catalog(Answer):
 
 
 _REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
+_MASKED = TaskName.MASKED_LANGUAGE_MODELING
+_SPEECH = TaskName.SPEECH_RECOGNITION
 
 CATALOG = Catalog(
     tasks=(
@@ -79,6 +81,27 @@ CATALOG = Catalog(
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
             defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
+        ),
+        CatalogTask(
+            name=_MASKED,
+            datasets=("shakespeare", "grammar"),
+            models=("encoder",),
+            metrics=("perplexity", "accuracy"),
+            defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
+        ),
+        CatalogTask(
+            name=_SPEECH,
+            datasets=("prompts",),
+            models=("speech-encoder",),
+            metrics=("cer", "wer"),
+            defaults={
+                "dataset": "prompts",
+                "model": "speech-encoder",
+                "epochs": 16,
+                "batch_size": 16,
+                "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
+                "optimizer": {"clip_norm": 1.0},
+            },
         ),
     ),
     datasets=(
@@ -118,6 +141,15 @@ CATALOG = Catalog(
             training_tokens=4_857_239,
             brought_by="make data",
         ),
+        CatalogDataset(
+            name="prompts",
+            task=_SPEECH,
+            content="what a telephone exchange says: short recordings of one speaker, 8 kHz (Debian package "
+            "asterisk-core-sounds-en)",
+            licence="CC-BY-SA-3.0",
+            training_examples=354,
+            brought_by="make data",
+        ),
     ),
     models=(
         CatalogModel(
@@ -138,11 +170,25 @@ CATALOG = Catalog(
             content="decoder of `depth` blocks: rotary positions, RMSNorm, causal attention, SwiGLU of 2 × `width`",
         ),
         CatalogModel(
+            kind="encoder",
+            tasks=(_MASKED,),
+            sizes={"width": 64, "depth": 2, "head_size": 16, "context": 64},
+            laned=True,
+            content="as transformer, but every token sees all the others",
+        ),
+        CatalogModel(
             kind="convnet",
             tasks=(_IMAGES,),
             sizes={"channels": 16, "depth": 2},
             laned=False,
             content="`depth` 3 × 3 convolutions, ReLU, max-pooling; channels double; then one linear layer",
+        ),
+        CatalogModel(
+            kind="speech-encoder",
+            tasks=(_SPEECH,),
+            sizes={"width": 128, "depth": 2},
+            laned=False,
+            content="a convolution in time, then `depth` recurrent layers (GRU) of `width` in both directions; CTC",
         ),
     ),
 )
@@ -151,21 +197,33 @@ DATASETS: dict[str, CatalogDataset] = {dataset.name: dataset for dataset in CATA
 MODELS: dict[str, CatalogModel] = {model.kind: model for model in CATALOG.models}
 TASKS: dict[TaskName, CatalogTask] = {task.name: task for task in CATALOG.tasks}
 
+TRANSFORMERS = frozenset({"transformer", "encoder"})
+"""Stacks of blocks with attention, every parametrization and alphas."""
+OF_TEXT = frozenset({_TEXT, _MASKED})
+"""Tasks that learn from windows of a text: what is uploaded for one is as good for the others."""
+
 LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("sgd", "sp", "linear"): 0.05,
     ("sgd", "sp", "mlp"): 0.05,
     ("sgd", "sp", "convnet"): 0.2,
     ("sgd", "sp", "transformer"): 0.2,
+    ("sgd", "sp", "speech-encoder"): 0.2,
     ("sgd", "mup", "mlp"): 0.05,
     ("sgd", "mup", "transformer"): 0.2,
+    ("sgd", "sp", "encoder"): 0.2,
+    ("sgd", "mup", "encoder"): 0.2,
     ("adamw", "sp", "linear"): 0.01,
     ("adamw", "sp", "mlp"): 1e-3,
     ("adamw", "sp", "convnet"): 3e-3,
     ("adamw", "sp", "transformer"): 6e-3,
+    ("adamw", "sp", "speech-encoder"): 3e-3,
     ("adamw", "mup", "mlp"): 1e-3,
     ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,
     ("adamw", "u-mup", "transformer"): 0.5,
+    ("adamw", "sp", "encoder"): 6e-3,
+    ("adamw", "mup", "encoder"): 6e-3,
+    ("adamw", "u-mup", "encoder"): 0.5,
 }
 """What `learning_rate: "auto"` becomes, by (optimizer, parametrization, model); chosen on the catalog's data sets.
 

@@ -16,6 +16,8 @@ FORMATS: dict[TaskName, tuple[str, ...]] = {
     TaskName.REGRESSION: (".csv", ".parquet"),
     TaskName.IMAGE_CLASSIFICATION: (".npz", ".zip"),
     TaskName.TEXT_GENERATION: (".txt", ".jsonl"),
+    TaskName.MASKED_LANGUAGE_MODELING: (".txt", ".jsonl"),
+    TaskName.SPEECH_RECOGNITION: (".zip",),
 }
 """What can be uploaded for each task, by the ending of the file's name."""
 
@@ -64,7 +66,7 @@ class Contents(Answer):
     """What a check found in a data set."""
 
     rows: int
-    """Rows of a table, images, lines of text, or documents."""
+    """Rows of a table, images, lines of text, documents, or recordings."""
     splits: Splits
     shape: tuple[int, ...] = ()
     """Of one example: (features,), or (height, width, channels)."""
@@ -74,6 +76,10 @@ class Contents(Answer):
     classes: tuple[int | str, ...] = ()
     characters: int | None = None
     """Of a text; its splits are counted in characters too."""
+    rate: int | None = None
+    """Of recordings: samples a second, to which all of them were brought."""
+    seconds: float | None = None
+    """Of all recordings together."""
 
     @property
     def volume(self) -> Volume:

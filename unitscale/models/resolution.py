@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, TASKS, CatalogDataset
+from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, OF_TEXT, TASKS, TRANSFORMERS, CatalogDataset
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.growth import growth
-from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model, TaskName
+from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
 Word = TypeVar("Word", bound=Document)
@@ -44,8 +44,8 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
             "dataset": dataset,
             "model": model,
             "units": units,
-            "optimizer": _optimizer(spec.optimizer),
-            "schedule": _schedule(spec.schedule),
+            "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
+            "schedule": _schedule(_under(spec.schedule, task.defaults.get("schedule", {}))),
             "budget": budget,
             "resources": spec.resources.model_copy(update={"device": device}),
         }
@@ -113,22 +113,33 @@ def _model(model: Model, kind: str) -> Model:
 
 def _units(spec: JobSpec, examples: int, kind: str) -> Units:
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "auto": min(AUTO_BATCH, used)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    batch = {"full": used, "auto": _auto_batch(spec)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
         rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
     filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = MODELS[kind].sizes["width"]
-    has_alphas = spec.units.parametrization is Parametrization.UMUP and kind == "transformer"
+    has_alphas = spec.units.parametrization is Parametrization.UMUP and kind in TRANSFORMERS
     if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
 
 
+def _auto_batch(spec: JobSpec) -> int:
+    return TASKS[spec.task].defaults.get("batch_size", AUTO_BATCH)
+
+
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
+
+
+def _under(word: Word, defaults: Mapping[str, Any]) -> Word:
+    """A document with a task's own defaults under what its caller said; who names another kind gets none of them."""
+    said = {field: getattr(word, field) for field in word.model_fields_set}
+    alike = "name" not in said or said["name"] == defaults.get("name", said["name"])
+    return type(word).model_validate({**defaults, **said}) if alike else word
 
 
 def _filled(word: Word, defaults: Mapping[str, Any]) -> Word:
@@ -202,7 +213,7 @@ def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[
     if uploaded is not None:
         why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded)
         return [("/dataset", why)] if why else []
-    if spec.dataset is not None and (spec.dataset not in DATASETS or DATASETS[spec.dataset].task != spec.task):
+    if spec.dataset is not None and spec.dataset not in TASKS[spec.task].datasets:
         known = ", ".join(TASKS[spec.task].datasets)
         return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
     return []
@@ -217,7 +228,7 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
-    if uploaded.task is spec.task:
+    if uploaded.task is spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
     return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
 
@@ -236,7 +247,7 @@ def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
 def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
     kind = spec.model.kind or TASKS[spec.task].defaults["model"]
     sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
-    wrong = _unfit_sizes(_model(spec.model, kind)) if kind == "transformer" else []
+    wrong = _unfit_sizes(_model(spec.model, kind)) if kind in TRANSFORMERS else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
@@ -279,16 +290,16 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
 
 def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
-    hidden = "fp8-simulated rounds hidden layers, which only transformer and mlp have"
+    hidden = "fp8-simulated rounds hidden layers, which only transformer, encoder and mlp have"
     return [
         (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
-        (precision is Precision.FP8_SIMULATED and kind not in {"transformer", "mlp"}, "/units/precision", f"{hidden}."),
+        (precision is Precision.FP8_SIMULATED and kind not in {*TRANSFORMERS, "mlp"}, "/units/precision", f"{hidden}."),
     ]
 
 
 def _last_batch(spec: JobSpec) -> float:
     size = spec.units.batch_size
-    return size if isinstance(size, int) else AUTO_BATCH if size == "auto" else math.inf
+    return size if isinstance(size, int) else _auto_batch(spec) if size == "auto" else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
@@ -326,7 +337,7 @@ def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
         *_parametrization_checks(spec),
         *_growth_checks(spec),
         (
-            spec.budget.tokens is not None and spec.task is not TaskName.TEXT_GENERATION,
+            spec.budget.tokens is not None and spec.task not in OF_TEXT,
             "/budget/tokens",
             f"{spec.task.value} has no tokens; give epochs or steps.",
         ),

@@ -118,6 +118,8 @@ class Resources(Document):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Annotated[int, Field(ge=1, le=64)] = 1
+    """Trained on at once: each takes its share of every batch, which stays as large as the spec says. The job waits for
+    a slot of that many."""
 
 
 Priority = Literal["low", "normal", "high"]

@@ -24,6 +24,10 @@ class Settings(BaseSettings):
     """Redis or Valkey, `redis://`, `rediss://` or `unix://`. Unset: `up` starts an embedded Valkey."""
     data_dir: Path = Path("~/.unitscale")
     """Admin key, embedded Valkey's files, data sets, checkpoints and artifacts: shared by API and workers."""
+    blob_url: str | None = Field(default=None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]*)?$")
+    """Object store for data sets, checkpoints and artifacts, `s3://bucket/prefix`. Unset: the data directory."""
+    max_cache_bytes: int = Field(default=100 * 2**30, ge=2**20)
+    """What a machine keeps at hand of the object store's files."""
     api_key: SecretStr | None = None
     """The admin key. Unset: one is made at first start and kept in `<data-dir>/admin.key`."""
     slots: str = "auto"

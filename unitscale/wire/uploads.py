@@ -4,14 +4,17 @@ datasets/incoming/      uploads on their way in
 datasets/files/{sha256} each content once, however many data sets have it
 datasets/{id}/upload    a data set's own name for its content: a hard link, so that nobody else can take it away
 datasets/{id}/…         what its check prepared for training
+
+In an object store a data set has its content for itself: `datasets/{id}/upload`.
 """
 
 import contextlib
 import os
 import secrets
-import shutil
 import time
 from pathlib import Path
+
+from unitscale.wire.shelves import Shelf
 
 ABANDONED_SECONDS = 86_400.0
 
@@ -19,14 +22,23 @@ ABANDONED_SECONDS = 86_400.0
 class Uploads:
     """Folders by data set. The file system counts who has a content: one that only `files` still names is removed."""
 
-    def __init__(self, data_folder: Path) -> None:
+    def __init__(self, data_folder: Path, shelf: Shelf) -> None:
+        self._shelf = shelf
         self._root = data_folder / "datasets"
         self._files = self._root / "files"
         self._incoming = self._root / "incoming"
 
-    def folder(self, dataset_id: str) -> Path:
-        """The folder that is this data set's own."""
-        return self._root / dataset_id
+    def bring(self, dataset_id: str) -> Path:
+        """The folder that is this data set's own, on this machine, with its upload. Raises FilesAway."""
+        return self._shelf.bring(f"datasets/{dataset_id}")
+
+    def bring_prepared(self, dataset_id: str, prepared: str) -> Path:
+        """The same folder with what its check prepared. Raises FilesAway."""
+        return self._shelf.bring(f"datasets/{dataset_id}/{prepared}").parent
+
+    def keep_prepared(self, dataset_id: str, folder: Path, prepared: str) -> None:
+        """Have what a check prepared in `folder` on the shelf. Raises FilesAway."""
+        self._shelf.keep(folder / prepared, f"datasets/{dataset_id}/{prepared}")
 
     def part(self) -> Path:
         """A file for an upload on its way in. What others abandoned there is swept away."""
@@ -39,8 +51,11 @@ class Uploads:
         return self._incoming / secrets.token_hex(16)
 
     def keep(self, part: Path, dataset_id: str, sha256: str) -> None:
-        """Give a whole upload to its data set; the same content is stored once."""
-        folder = self.folder(dataset_id)
+        """Give a whole upload to its data set; the same content is stored once. Raises FilesAway."""
+        if self._shelf.elsewhere:
+            self._shelf.keep(part, f"datasets/{dataset_id}/upload")
+            return
+        folder = self._root / dataset_id
         folder.mkdir()
         own, known = folder / "upload", self._files / sha256
         try:
@@ -54,7 +69,7 @@ class Uploads:
 
     def forget(self, dataset_id: str, sha256: str) -> None:
         """Remove everything a data set has. Another upload of the same content at this moment keeps its own link."""
-        shutil.rmtree(self.folder(dataset_id), ignore_errors=True)
+        self._shelf.forget(f"datasets/{dataset_id}")
         known = self._files / sha256
         with contextlib.suppress(FileNotFoundError):
             if known.stat().st_nlink == 1:

@@ -49,7 +49,11 @@ def waits_for(queue: str, position: int, workers: Sequence[Worker]) -> Queue:
     if not workers:
         why = "No worker is connected; the job starts when one connects (`unitscale worker`)."
     elif not slots:
-        why = f"No connected worker has a slot of {devices} {device} device(s); the job starts when one connects."
+        slot = ",".join(f"{device}:{number}" for number in range(int(devices)))
+        why = (
+            f"No connected worker has a slot of {devices} {device} device(s); "
+            f"the job starts when one connects (`unitscale worker --slots {slot}`)."
+        )
     elif position:
         why = f"{position} job(s) ahead of it for {len(slots)} slot(s)."
     else:

@@ -14,11 +14,12 @@ from unitscale.models.resolution import examples_to_see, total_steps
 from unitscale.models.specs import JobSpec
 from worker.trainer import sources
 from worker.trainer.blueprint import Blueprint, Losses
-from worker.trainer.catalog import MODELS, Laned
+from worker.trainer.catalog import MODELS, Corrupting, Laned
 from worker.trainer.coordinates import coordinates
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.corruption import CorruptedBatches
 from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
@@ -32,6 +33,8 @@ from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
 
+AnyBatches = Batches | StreamBatches | CorruptedBatches
+
 POWERS = {"keep": 0.0, "root": 0.5, "linear": 1.0}
 """Of the batch size over its last, by which the learning rate is multiplied."""
 
@@ -40,7 +43,7 @@ class Assembly(NamedTuple):
     """A group, ready to train."""
 
     learner: Learner
-    batches: Batches | StreamBatches
+    batches: AnyBatches
     rates: Rates
     validation: Exam
     test: Exam
@@ -90,9 +93,9 @@ def assemble(
     parts = _accumulation(blueprint.spec, losses, ranks)
     return Assembly(
         learner=Learner(
-            blueprint.weights, losses, rule, parts, ranks, _noise(blueprint, losses, parts, rule, training, steps)
+            blueprint.weights, losses, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
         ),
-        batches=_batches(training, specs, memory, sizes),
+        batches=_batches(blueprint, training, memory, sizes),
         rates=rates,
         validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
         test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
@@ -137,10 +140,18 @@ def _noise(
     return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
 
 
-def _batches(
-    training: Batch, specs: Sequence[JobSpec], memory: Memory | None, sizes: Sizes | None
+def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
+    seeds, task = [spec.seed for spec in blueprint.specs], blueprint.task
+    batches = _ordered(blueprint.spec, seeds, training, memory, sizes)
+    if not isinstance(task, Corrupting):
+        return batches
+    return CorruptedBatches(batches, seeds, partial(task.corrupted, config=blueprint.config))
+
+
+def _ordered(
+    spec: JobSpec, seeds: Sequence[int], training: Batch, memory: Memory | None, sizes: Sizes | None
 ) -> Batches | StreamBatches:
-    size, seeds = int(specs[0].units.batch_size), [spec.seed for spec in specs]
+    size = int(spec.units.batch_size)
     if memory is not None:
         return StreamBatches(*training, size, memory)
     return Batches(*training, seeds, size) if sizes is None else GrowingBatches(*training, seeds, sizes)

@@ -9,18 +9,22 @@ from torch import Tensor, nn
 
 from unitscale.models import specs
 from unitscale.models.specs import TaskName
-from worker.trainer.data import diabetes, digits, grammar, linear, shakespeare
-from worker.trainer.data.examples import Splits, cut
+from worker.trainer.data import diabetes, digits, grammar, linear, prompts, shakespeare
+from worker.trainer.data.examples import Examples, Splits, cut
 from worker.trainer.data.packages import absent
 from worker.trainer.data.text import cut_text
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
+from worker.trainer.models.encoder import Encoder
 from worker.trainer.models.linear import Linear
 from worker.trainer.models.mlp import Mlp
+from worker.trainer.models.speech_encoder import SpeechEncoder
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.image_classification import ImageClassification
+from worker.trainer.tasks.masked_language_modeling import MaskedLanguageModeling
 from worker.trainer.tasks.regression import Regression
+from worker.trainer.tasks.speech_recognition import SpeechRecognition
 from worker.trainer.tasks.text_generation import TextGeneration
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kinds, Table, Weight
@@ -61,6 +65,13 @@ class Laned(Protocol):
     def lanes(self, plan: Plan) -> Function: ...
 
 
+@runtime_checkable
+class Corrupting(Protocol):
+    """A task whose training examples are spoilt, each step anew."""
+
+    def corrupted(self, examples: Examples, generator: torch.Generator, config: dict[str, Any]) -> Examples: ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """How a data set is made, its examples in their final random order, and how many of the last are for exams."""
@@ -90,13 +101,30 @@ class Corpus(Dataset):
         return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist()))}
 
 
+@dataclass(frozen=True)
+class Recordings(Dataset):
+    """Recordings, and what was said in them."""
+
+    def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist())), "rate": int(tensors["rate"])}
+
+
 TASKS: dict[TaskName, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
     TaskName.TEXT_GENERATION: TextGeneration(),
+    TaskName.MASKED_LANGUAGE_MODELING: MaskedLanguageModeling(),
+    TaskName.SPEECH_RECOGNITION: SpeechRecognition(),
 }
 
-MODELS: dict[str, Model] = {"linear": Linear(), "mlp": Mlp(), "convnet": Convnet(), "transformer": Transformer()}
+MODELS: dict[str, Model] = {
+    "linear": Linear(),
+    "mlp": Mlp(),
+    "convnet": Convnet(),
+    "transformer": Transformer(),
+    "encoder": Encoder(),
+    "speech-encoder": SpeechEncoder(),
+}
 
 DATASETS: dict[str, Dataset] = {
     "linear": Dataset(linear.make, validation=25, test=25, standardized=False),
@@ -104,4 +132,5 @@ DATASETS: dict[str, Dataset] = {
     "digits": Dataset(digits.make, validation=270, test=270),
     "grammar": Corpus(grammar.make, validation=20_000, test=20_000),
     "shakespeare": Corpus(absent("shakespeare"), validation=100_000, test=100_000, fetch=shakespeare.fetch),
+    "prompts": Recordings(absent("prompts"), validation=60, test=60, fetch=prompts.fetch),
 }

@@ -15,6 +15,7 @@ from worker.trainer.engine.streams import StreamBatches, Streams
 from worker.trainer.layers.memory import Memory
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
+NUMBERS = 2**22  # of inputs in one forward pass, where examples are large
 TURNS = 64  # of an exam with memory, at least: the first one has nothing to remember
 
 Forward = Callable[..., Tensor]
@@ -36,7 +37,8 @@ class Exam:
         self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
-        self._part = max(1, PART // (1 if self._inputs.is_floating_point() else self._inputs.shape[2]))
+        size = self._inputs[0, :1].numel()  # numbers, or tokens, of an example
+        self._part = max(1, min(PART, NUMBERS // size) if self._inputs.is_floating_point() else PART // size)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:

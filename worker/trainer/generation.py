@@ -36,6 +36,19 @@ class Writer:
             seen = torch.tensor([token])
 
 
+class Reader:
+    """A trained encoder that says what stands in each place of a text."""
+
+    def __init__(self, encoder: Decoder, weights: Mapping[str, Tensor], vocabulary: int) -> None:
+        self._encoder, self._vocabulary = encoder, vocabulary
+        self._weights = {name: weight.unsqueeze(0) for name, weight in weights.items()}
+
+    def __call__(self, texts: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Each text's tokens (T,), with logits (T, V)."""
+        read = (self._encoder.outputs(self._weights, tokens.view(1, 1, -1))[0, 0] for tokens in texts)
+        return [(tokens, logits[:, : self._vocabulary]) for tokens, logits in zip(texts, read, strict=True)]
+
+
 def _chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
     if sampling.temperature == 0:
         return int(logits.argmax())

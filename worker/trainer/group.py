@@ -1,6 +1,7 @@
 """A group: jobs that train together, from their specs to each one's end."""
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from unitscale.errors import Internal, OutOfMemory, TrainingError
 from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Train
 from worker.trainer import origins, snapshots
-from worker.trainer.assembly import assemble
+from worker.trainer.assembly import Assembly, assemble
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
 from worker.trainer.engine.ranks import Ranks
@@ -21,11 +22,7 @@ def train_group(order: Train, line: Line, bell: Bell, library: Path, ranks: Rank
     """Train a group until each of its jobs has ended or stopped, whatever happens on the way."""
     courses = [Course(lane, place) for place, lane in enumerate(order.lanes)]
     try:
-        assembly = assemble(
-            [lane.spec for lane in order.lanes], order.devices[0], library, order.lanes[0].dataset, ranks
-        )
-        origins.start(courses, assembly)
-        step = snapshots.go_back(courses, assembly)
+        assembly, step = begin(order, courses, library, ranks)
         Watch(courses, assembly, line, bell, step).train(step)
     except Exception as error:  # the end of a job must be told, whatever its reason
         reason = reason_for(error)
@@ -34,6 +31,17 @@ def train_group(order: Train, line: Line, bell: Bell, library: Path, ranks: Rank
                 line.say(Ended(job=course.lane.job, reason=reason))
         if reason.code == Internal.code:
             traceback.print_exception(error)
+
+
+def begin(order: Train, courses: Sequence[Course], library: Path, ranks: Ranks | None = None) -> tuple[Assembly, int]:
+    """All that training needs, as every rank makes it for itself, and the step that it stands at."""
+    device = order.devices[ranks.number if ranks else 0]
+    assembly = assemble([lane.spec for lane in order.lanes], device, library, order.lanes[0].dataset, ranks)
+    origins.start(courses, assembly)
+    step = snapshots.go_back(courses, assembly)
+    if ranks is not None:
+        ranks.compare(assembly.learner.weights.values, *assembly.learner.optimizer.state.values())
+    return assembly, step
 
 
 def reason_for(error: BaseException) -> Reason:

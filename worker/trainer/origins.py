@@ -14,8 +14,8 @@ from worker.trainer import results
 from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
 
-BY_CHARACTER = ("embedding.weight", "readout.weight")
-"""Weights with a row for each character of the vocabulary."""
+BY_CHARACTER = ("embedding.weight", "readout.weight", "readout.bias")
+"""Weights with a row for each character of the vocabulary, and maybe others behind them, where a model has them."""
 
 
 def start(courses: Sequence[Course], assembly: Assembly) -> None:
@@ -48,7 +48,10 @@ def _by_character(
     before, now = origin.get("alphabet"), config.get("alphabet")
     if before == now or before is None or now is None:
         return there
-    rows = [(now.index(character), place) for place, character in enumerate(before) if character in now]
-    to, of = torch.tensor(rows, dtype=torch.long).view(-1, 2).unbind(1)
-    moved = {name: own[name].clone().index_copy_(0, to, there[name][of]) for name in BY_CHARACTER}
+    shared = [(now.index(character), place) for place, character in enumerate(before) if character in now]
+    moved = {}
+    for name in (name for name in BY_CHARACTER if name in own):
+        others = [(len(now) + place, len(before) + place) for place in range(len(own[name]) - len(now))]
+        to, of = torch.tensor(shared + others, dtype=torch.long).view(-1, 2).unbind(1)
+        moved[name] = own[name].clone().index_copy_(0, to, there[name][of])
     return {**there, **moved}

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from unitscale.errors import ServiceError, WrongInput
 from unitscale.models import specs
+from unitscale.models.catalog import TRANSFORMERS
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import TaskName
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import TASKS
-from worker.trainer.generation import Writer
-from worker.trainer.models.transformer import Transformer
+from worker.trainer.catalog import MODELS, TASKS, Laned
+from worker.trainer.generation import Reader, Writer
 from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
@@ -29,7 +29,7 @@ KEPT = 8  # models of the latest asks
 class Trained(NamedTuple):
     """A model as it was left: its plain layers, or what continues texts with it."""
 
-    model: nn.Module | Writer
+    model: nn.Module | Writer | Reader
     config: dict[str, Any]
 
 
@@ -60,14 +60,17 @@ def _load(folder: str) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
     model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
     layers = built(model, config)
-    if model.kind == "transformer":
-        return Trained(_writer(model, layers, weights, config), config)
+    if model.kind in TRANSFORMERS:
+        function = _function(model, layers, weights, config)
+        read = Writer if model.kind == "transformer" else Reader
+        return Trained(read(function, weights, config["outputs"]), config)
     layers.load_state_dict(weights, assign=True)
-    return Trained(layers if model.kind == "convnet" else nn.Sequential(nn.Flatten(), layers), config)
+    flat = isinstance(MODELS[str(model.kind)], Laned)
+    return Trained(nn.Sequential(nn.Flatten(), layers) if flat else layers, config)
 
 
-def _writer(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Writer:
-    units, kind = Units.model_validate(config["units"]), Transformer()
+def _function(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Any:
+    units, kind = Units.model_validate(config["units"]), MODELS[str(model.kind)]
     plan = Plan(
         model,
         kind.kinds(model, shapes_of(layers)),
@@ -75,4 +78,4 @@ def _writer(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], c
         (units.alphas or Alphas(),),
         weights["readout.weight"],
     )
-    return Writer(kind.lanes(plan), weights, config["outputs"])
+    return kind.lanes(plan)

@@ -15,13 +15,12 @@ import torch
 import torch.distributed as dist
 
 from worker.pipe import ORDER, Ended, Stop, Train
-from worker.trainer import snapshots
-from worker.trainer.assembly import Assembly, assemble
+from worker.trainer.assembly import Assembly
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.ranks import Dismissed, Ranks, Wire, Word
-from worker.trainer.group import reason_for, train_group
+from worker.trainer.group import begin, reason_for, train_group
 from worker.trainer.line import Line
 
 SET_PARENT_DEATH_SIGNAL = 1
@@ -86,9 +85,7 @@ def _hear_stops(stops: Connection, bell: Bell) -> None:
 
 def _follow(order: Train, library: Path, ranks: Ranks) -> None:
     """Take the leader's steps with it, and its exams."""
-    lane = order.lanes[0]
-    assembly = assemble([lane.spec], order.devices[ranks.number], library, lane.dataset, ranks)
-    done = snapshots.go_back([Course(lane, 0)], assembly)
+    assembly, done = begin(order, [Course(lane, place) for place, lane in enumerate(order.lanes)], library, ranks)
     batches = assembly.batches.start(done + 1)
     ranks.errands = {Word.VALIDATION: lambda: _measure(assembly), Word.TEST: assembly.test.outputs}
     try:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from unitscale.models.datasets import Contents, Volume
-from worker.trainer.catalog import DATASETS, Corpus, Dataset
+from worker.trainer.catalog import DATASETS, Corpus, Dataset, Recordings
 from worker.trainer.data import cache
 from worker.trainer.data import uploaded as uploads
 
@@ -48,6 +48,8 @@ def _row(contents: Contents) -> Dataset:
     exams = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
     if contents.characters is not None:
         return Corpus(**exams)
+    if contents.rate is not None:
+        return Recordings(**exams)
     if contents.classes:
         return Own(**exams, known={"classes": contents.classes, "white": WHITE})
     return Own(**exams, known={"columns": contents.columns, "target": contents.target})

@@ -1,5 +1,6 @@
 """`predict`, `compare`, `curves`, `artifacts`: what came out of it."""
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -14,19 +15,35 @@ from unitscale.cli.options import AsJson, JobArgument, JobArguments
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Inputs = Annotated[str, typer.Argument(help="JSON, a path to a JSON file, or - for stdin: a list with one entry each.")]
+Inputs = Annotated[
+    str | None, typer.Argument(help="JSON, a path to a JSON file, or - for stdin: a list with one entry each.")
+]
 CurveKeys = Annotated[list[str] | None, typer.Option("--key", "-k", help="Such as val_loss; all of them by default.")]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", dir_okay=False, exists=True, help="A recording (.wav) or image (.png); repeatable."),
+]
 Save = Annotated[Path | None, typer.Option("--save", file_okay=False, help="Download the files into this folder.")]
 
 
-def predict(ctx: typer.Context, job_id: JobArgument, inputs: Inputs = "-", as_json: AsJson = False) -> None:
+def predict(
+    ctx: typer.Context,
+    job_id: JobArgument,
+    inputs: Inputs = None,
+    file: Files = None,
+    as_json: AsJson = False,
+) -> None:
     """Ask a trained model; one line an answer.
 
         unitscale predict job_06g1m2c8kq7v3x9t4b5n '[[0.5], [1.5]]'
 
-    A row of numbers is a list; an image is nested lists, or a base64 PNG in quotes.
+        unitscale predict job_06g1m2c8kq7v3x9t4b5n --file hello.wav
+
+    A row of numbers is a list; an image is nested lists, or a base64 PNG in quotes; a recording is a base64 WAV.
     """
-    asked = _inputs(inputs)
+    if file and inputs is not None:
+        raise typer.BadParameter("give inputs, or files", param_hint="--file")
+    asked = _encoded(file) if file else _inputs(inputs or "-")
     with connect(ctx) as client:
         answer = client.predict(job_id, asked)
     if as_json:
@@ -61,6 +78,11 @@ def artifacts(ctx: typer.Context, job_id: JobArgument, save: Save = None, as_jso
                 printing.write(str(client.download(job_id, artifact.name, save)))
             return
     printing.documents(listed, as_json, lambda: [tables.artifacts(listed)])
+
+
+def _encoded(files: list[Path]) -> list[str]:
+    """Files as inputs: base64."""
+    return [base64.b64encode(file.read_bytes()).decode() for file in files]
 
 
 def _inputs(source: str) -> "Iterable[object]":

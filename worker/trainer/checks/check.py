@@ -3,12 +3,16 @@
 import traceback
 from pathlib import Path
 
+import numpy as np
+
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
+from unitscale.models.specs import TaskName
 from worker.pipe import Check, Checked
 from worker.trainer.checks.arrays import check_arrays
 from worker.trainer.checks.columns import check_columns
 from worker.trainer.checks.pictures import check_pictures
+from worker.trainer.checks.speech import check_speech
 from worker.trainer.checks.tables import check_table
 from worker.trainer.checks.texts import check_documents, check_text
 from worker.trainer.data import uploaded
@@ -50,6 +54,10 @@ def _read(order: Check, file: Path, unfinished: Path) -> Contents:
             arrays, contents = check_columns(file, order.target, order.sha256)
         case ".npz":
             arrays, contents = check_arrays(file, order.sha256)
+        case ".zip" if order.task is TaskName.SPEECH_RECOGNITION:
+            heard, contents = check_speech(file, order.sha256)
+            uploaded.write(unfinished, *heard.arrays, alphabet=heard.alphabet, rate=np.array([heard.rate], np.int32))
+            return contents
         case ".zip":
             arrays, contents = check_pictures(file, order.sha256)
         case ".txt":

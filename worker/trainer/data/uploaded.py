@@ -16,11 +16,10 @@ from torch import Tensor
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
+from worker.pipe import PREPARED
 from worker.trainer.durable import sync_folder
 
 UPLOAD = "upload"
-PREPARED = "prepared-1"
-"""A change of content or order takes the next number."""
 TENSORS, CONTENTS = "data.safetensors", "contents.json"
 
 
@@ -43,9 +42,9 @@ def preparing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def write(folder: Path, inputs: np.ndarray, targets: np.ndarray) -> None:
-    """Keep examples in their final order."""
-    save_file({"inputs": inputs, "targets": targets}, folder / TENSORS)
+def write(folder: Path, inputs: np.ndarray, targets: np.ndarray, **more: np.ndarray) -> None:
+    """Keep examples in their final order, and what they are read by."""
+    save_file({"inputs": inputs, "targets": targets, **more}, folder / TENSORS)
 
 
 def describe(folder: Path, contents: Contents) -> None:

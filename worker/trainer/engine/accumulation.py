@@ -26,7 +26,7 @@ class Accumulation:
 
     def parts(self, batch: Batch) -> int:
         """How many parts a batch comes in."""
-        return math.ceil(batch[0].shape[1] / self._size)
+        return math.ceil(batch[0].shape[1] / self._size) if self._size else 1
 
     def __call__(
         self, batch: Batch, leaves: list[Tensor], ones: Tensor, hear: Hear | None = None

@@ -28,10 +28,10 @@ class Learner:
     optimizer: Optimizer
     accumulation: Accumulation | None = None
     """How losses and gradients are found where a batch is too large for one pass, or shared by several ranks."""
-    ranks: Ranks | None = None
-
     noise: Noise | None = None
     """Where the noise of the gradients is measured."""
+    ranks: Ranks | None = None
+    """Where a job has several devices."""
 
     def gradients_at(self, step: int, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves, measured where a step asks for it."""

@@ -19,6 +19,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from unitscale.errors import Internal
+
 PATIENCE = timedelta(days=20)
 """How long a rank waits for the others: they may be checkpointing or evaluating. One that is gone is seen at once."""
 AGENT_SECONDS = 60.0
@@ -63,6 +65,15 @@ class Ranks:
     def part(self, whole: int) -> slice:
         """Which of so many examples are this rank's; none where there are fewer than ranks."""
         return slice(whole * self.number // self.count, whole * (self.number + 1) // self.count)
+
+    def compare(self, *tensors: Tensor) -> None:
+        """Make sure that this rank starts from what the leader starts from. Raises Internal."""
+        mine = torch.stack([tensor.view(torch.uint8).sum() for tensor in tensors])
+        leaders = mine.clone()
+        with _with_all():
+            dist.broadcast(leaders, 0)
+        if not torch.equal(mine, leaders):
+            raise Internal(f"Rank {self.number} does not start from what rank 0 starts from.")
 
     def step(self, losses: Tensor, gradients: Tensor) -> None:
         """Agree on one more step, and put the sums over all ranks in place of what each has. Raises Dismissed."""

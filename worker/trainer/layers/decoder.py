@@ -1,4 +1,4 @@
-"""What a decoder-only transformer computes.
+"""What a transformer computes: a decoder, whose tokens see those before them, or an encoder, whose tokens see all.
 
 K lanes, B batch, T tokens, M tokens remembered, V vocabulary, D width, H heads, E head size.
 """
@@ -47,14 +47,14 @@ class Pass(NamedTuple):
 class Decoder:
     """The function of K lanes, which differ in weights and alphas."""
 
-    def __init__(self, plan: Plan) -> None:
-        model = plan.model
+    def __init__(self, plan: Plan, causal: bool = True) -> None:
+        model, self._causal = plan.model, causal
         self._plan, self._depth, self._head_size = plan, int(model.depth or 0), int(model.head_size or 0)
         self.reach = int(model.context or 0) + int(model.memory_length or 0)
         """Tokens that the last one of a window looks at."""
         self._rules: Rules = Plain(plan.table.parametrization, self._head_size)
         if plan.table.unit_scaled:
-            self._rules = UnitScaled(plan.alphas, self._depth, self.reach, self._head_size, plan.like)
+            self._rules = UnitScaled(plan.alphas, self._depth, (self.reach, causal), self._head_size, plan.like)
 
     def outputs(
         self,
@@ -64,7 +64,7 @@ class Decoder:
         cache: Cache | None = None,
         memory: Memory | None = None,
     ) -> Tensor:
-        """Logits of what follows each token.  (K, B, T) → (K, B, T, V)
+        """Logits of what follows each token, or stands in its place.  (K, B, T) → (K, B, T, V)
 
         The tokens are one of `parts` equal parts of a batch; they follow on what is in the cache, or the memory.
         """
@@ -104,7 +104,8 @@ class Decoder:
         turned = angles(first, before + count, self._head_size, like.device).to(like.dtype)
         if cache is not None:
             cache.first += count
-        return Pass(weights, batch, round(batch * count * parts), turned, mask(count, seen, like), cache, memory)
+        hidden = mask(count, seen, like) if self._causal else like.new_zeros(count, seen)
+        return Pass(weights, batch, round(batch * count * parts), turned, hidden, cache, memory)
 
     def _product(self, run: Pass, name: str, x: Tensor, share: float = 1) -> Tensor:
         """What the layer makes of x, which is `share` times as many tokens as the pass is over."""

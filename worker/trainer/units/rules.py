@@ -15,6 +15,8 @@ from unitscale.models.units import Alphas, Parametrization
 from worker.trainer.units.operations import joined, scaled
 
 Branch = Callable[[Tensor], Tensor]
+Seen = tuple[int, bool]
+"""Tokens that the last one of a window looks at, and whether the others look at fewer."""
 
 
 class Rules(Protocol):
@@ -59,7 +61,7 @@ class UnitScaled:
     under unit normal inputs: between two bounds, on a logarithmic scale.
     """
 
-    def __init__(self, alphas: Sequence[Alphas], depth: int, context: int, head_size: int, like: Tensor) -> None:
+    def __init__(self, alphas: Sequence[Alphas], depth: int, seen: Seen, head_size: int, like: Tensor) -> None:
         def column(numbers: Sequence[float]) -> Tensor:
             return torch.tensor(list(numbers), dtype=torch.float64).to(like).view(-1, 1, 1)
 
@@ -67,7 +69,7 @@ class UnitScaled:
         self._branch = [column([t / math.hypot(1, t) for t in tau]) for tau in taus]
         self._skip = [column([1 / math.hypot(1, t) for t in tau]) for tau in taus]
         self._query = column([a.attn_softmax / head_size for a in alphas])
-        self._mixed = column([_attention_scale(a.attn_softmax, context, head_size) for a in alphas])
+        self._mixed = column([_attention_scale(a.attn_softmax, seen, head_size) for a in alphas])
         self._act = None if all(a.ffn_act == 1 for a in alphas) else column([a.ffn_act for a in alphas])
         self._gated = column([_gate_scale(a.ffn_act) / a.ffn_act for a in alphas])
         self._loss = column([a.loss_softmax for a in alphas])
@@ -101,8 +103,10 @@ def _tau(alphas: Alphas, number: int, depth: int) -> float:
     return (feed_forward if number % 2 else attention) / math.sqrt(depth + before)
 
 
-def _attention_scale(alpha: float, context: int, head_size: int) -> float:
-    lowest = math.sqrt(math.log(context) / context)
+def _attention_scale(alpha: float, seen: Seen, head_size: int) -> float:
+    """A token that sees all others averages over T; one that sees those before, over T / ln T in the mean."""
+    context, causal = seen
+    lowest = math.sqrt((math.log(context) if causal else 1) / context)
     return 1 / _between(1 / (1 + 4 * head_size / alpha**2), lowest, 1.0)
 
 
