@@ -148,10 +148,12 @@ def test_a_function_has_one_noise_scale_under_every_parametrization(a_lane, libr
     assert found[0].signal == pytest.approx(found[1].signal, rel=1e-4)
 
 
-def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library):
+@pytest.mark.parametrize("task", ["text-generation", "masked-language-modeling"])
+def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library, task):
     """Of every weight, at a batch size other than that at which the numbers were found, whatever the alphas."""
     odd = Alphas(ffn_act=1.5, attn_softmax=2.0, res=0.7, res_attn_ratio=1.3, loss_softmax=0.8).model_dump()
-    specs = [a_lane(with_noise(TEXT, parametrization="u-mup", alphas=each)).spec for each in ({}, odd)]
+    spec = {**TEXT, "task": task}
+    specs = [a_lane(with_noise(spec, parametrization="u-mup", alphas=each)).spec for each in ({}, odd)]
     learner, batches, *_ = assemble(specs, "cpu", library)
     batch, lengths = next(batches.start(1)), learner.noise._lengths
 
@@ -174,9 +176,10 @@ def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library):
         {**TEXT, "optimizer": {"clip_norm": 0.5}, "batch_schedule": {"name": "ramp"}},
         {**MLP, "optimizer": {"name": "sgd", "momentum": 0.9}},
         DIGITS,
+        {**TEXT, "task": "masked-language-modeling", "units": {"parametrization": "u-mup"}},
         {"task": "regression", "dataset": "linear", "units": {"batch_size": "full"}},
     ],
-    ids=["u-mup", "parts", "fp8", "ramp", "sgd", "convnet", "full"],
+    ids=["u-mup", "parts", "fp8", "ramp", "sgd", "convnet", "masked", "full"],
 )
 def test_measuring_noise_changes_nothing(train, spec):
     noisy = train(with_noise(spec))[0]

@@ -90,12 +90,11 @@ def assemble(
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts = _accumulation(blueprint.spec, losses, ranks)
+    parts, batches = _accumulation(blueprint.spec, losses, ranks), _batches(blueprint, training, memory, sizes)
+    noise = _noise(blueprint, losses, parts, rule, batches, steps)
     return Assembly(
-        learner=Learner(
-            blueprint.weights, losses, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
-        ),
-        batches=_batches(blueprint, training, memory, sizes),
+        learner=Learner(blueprint.weights, losses, rule, parts, noise, ranks),
+        batches=batches,
         rates=rates,
         validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
         test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
@@ -131,12 +130,12 @@ def _accumulation(spec: JobSpec, losses: Losses, ranks: Ranks | None) -> Accumul
 
 
 def _noise(
-    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, training: Batch, steps: int
+    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, batches: AnyBatches, steps: int
 ) -> Noise | None:
     if not blueprint.spec.diagnostics.noise_scale:
         return None
     weights, name = blueprint.weights, blueprint.spec.optimizer.name
-    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, training, name)
+    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, batches, name)
     return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
 
 
