@@ -139,7 +139,7 @@ def test_every_gradient_of_a_decoder_has_unit_scale(width, depth):
 def test_attention_keeps_unit_scale_where_tokens_are_unlike():
     """Tokens of a window grow alike with the depth, and a mean of like values does not shrink as the scale expects."""
     torch.manual_seed(0)
-    rules = UnitScaled(ONES, 1, CONTEXT, 16, torch.zeros(()))
+    rules = UnitScaled(ONES, 1, (CONTEXT, True), 16, torch.zeros(()))
     query, key, value = torch.randn(3, 64, CONTEXT, 16)
     like = value[:, :1].expand_as(value)
 
