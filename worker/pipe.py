@@ -14,6 +14,7 @@ from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec, TaskName
+from unitscale.models.workers import Abilities
 
 PREPARED = "prepared-1"
 """The folder, in a data set's own, of what its check prepared. A change of content or order takes the next number."""
@@ -77,12 +78,12 @@ class Check(Answer):
     dataset: str
     folder: str
     """Absolute path of the data set's folder: the file `upload` lies in it."""
+    task: TaskName | None = None
+    """Tells apart what comes in files of the same ending; null: what came first."""
     format: str
     """The ending of the file's name: `.csv`."""
     target: str | None = None
     sha256: str
-    task: TaskName | None = None
-    """Tells apart what comes in files of the same ending; null: what came first."""
 
 
 Order = Annotated[Train | Stop | Ask | Check, Field(discriminator="do")]
@@ -181,6 +182,14 @@ class Checked(Answer):
     contents: Contents | None = None
     problem: str | None = None
     """Why jobs cannot train on it, naming the row or the file."""
+
+
+class Found(Answer):
+    """What trainers can do on these devices, as a process of theirs found out."""
+
+    abilities: Abilities
+    fetched: dict[str, str]
+    """Data sets that have to be brought, and the file of the cache that each is then in."""
 
 
 Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")]

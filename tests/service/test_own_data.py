@@ -209,3 +209,19 @@ def test_recordings_are_learned_and_transcribed(client, tmp_path):
     outputs = client.predict(job.id, [base64.b64encode(recording("бあбあ")).decode()]).outputs
     assert len(outputs) == 1
     assert set(outputs[0]) <= {"あ", "б"}
+
+
+def test_pairs_are_uploaded_learned_and_translated(client, tmp_path):
+    numbers = ["eins", "zwei", "drei", "四", "fünf", "six"]
+    pairs = [(f"{a} + {b}", f"{numbers[a]} und {numbers[b]}") for a in range(6) for b in range(6)] * 5
+    (tmp_path / "zahlen.tsv").write_text("".join(f"{one}\t{other}\n" for one, other in pairs), encoding="utf-8")
+    dataset = client.checked(client.upload(tmp_path / "zahlen.tsv", "translation").id)
+    model = {"width": 32, "depth": 1, "head_size": 16, "context": 12}
+    spec = {"task": "translation", "dataset": dataset.id, "model": model, "units": {"learning_rate": 0.005}}
+    job = client.wait(client.submit(spec | {"budget": {"steps": 200}}).id)
+
+    assert (dataset.rows, dataset.contents.with_context) == (180, False)
+    assert job.state is State.SUCCEEDED, job.reason
+    assert job.result.metrics.keys() == job.result.test_metrics.keys() == {"perplexity", "bleu", "chrf"}
+    assert client.predict(job.id, ["3 + 4"]).outputs == ("四 und fünf",)
+    assert "tokenizer.json" in {artifact.name for artifact in client.artifacts(job.id)}

@@ -37,16 +37,16 @@ def with_noise(spec, **units):
     return {**spec, "units": {**spec.get("units", {}), **units}, "diagnostics": {"noise_scale": True}}
 
 
-def a_learner(micro=None, rule=None, losses=None):
+def a_learner(micro=None, rule=None, losses=None, terms=None):
     """Learns one row of numbers, whose gradient is the mean of the rows of a batch, or that of the losses given."""
     spec = resolve(JobSpec.model_validate({"task": "regression", "optimizer": rule or {"name": "sgd"}}), "cpu")
     weights = Weights({"w": (8, FEATURES // 8)}, 1, laned=False, device="cpu")
     there = weights.named["w"]
     found = losses or (lambda batch, _parts=1: (batch[0].mean(1) * there.flatten()).sum(1))
     learns = optimizer(weights, [spec], Rates([1e-9], [spec.schedule], 1000, "cpu"))
-    parts = Accumulation(found, micro) if micro else None
+    parts = Accumulation(found, micro, terms=terms) if micro else None
     lengths = Lengths(weights, [spec], learns, {"w": Coordinates()})
-    return Learner(weights, found, learns, parts, Noise(weights, found, parts, lengths, 1))
+    return Learner(weights, found, learns, parts, Noise(weights, found, parts, lengths, 1, terms))
 
 
 def measured(learner, batches) -> Track:
@@ -100,6 +100,31 @@ def test_the_noise_scale_of_a_linear_regression_is_the_analytic_one():
 
     assert low < known < high
     assert value == pytest.approx(known, rel=0.15)
+
+
+@pytest.mark.parametrize("micro", [None, 8])
+def test_halves_count_by_their_terms_where_examples_have_more_or_fewer(micro):
+    """Rows whose first number says how many terms each stands for."""
+    batch = rows(torch.full((FEATURES,), 0.3), torch.ones(FEATURES), 16, 1)[0]
+    held = torch.arange(1.0, 17)
+    batch[0][0, :, 0] = held
+
+    def losses(part, _parts=1):
+        weighted = (part[0] * part[0][..., :1]).sum(1) / part[0][..., :1].sum(1)
+        return (weighted * learner.weights.named["w"].flatten()).sum(1)
+
+    learner = a_learner(micro, losses=losses, terms=lambda targets: targets[..., 0].sum())
+
+    measurement = measured(learner, [batch]).measurements[0]
+
+    share = held[:8].sum() / held.sum()
+    first, second = (
+        (part * weight.unsqueeze(1)).sum(0) / weight.sum()
+        for part, weight in zip(batch[0][0].split(8), held.split(8), strict=True)
+    )
+    whole = share * first + (1 - share) * second
+    of_parts = share * first.square().sum() + (1 - share) * second.square().sum()
+    assert measurement.signal == pytest.approx((2 * whole.square().sum() - of_parts).item(), rel=1e-4)
 
 
 def test_no_signal_has_an_infinite_noise_scale():

@@ -27,6 +27,10 @@ def resolved(spec):
         ({**TEXT, "model": {"width": 64, "head_size": 1}}, "/model/head_size"),
         ({**TEXT, "model": {"context": 1}}, "/model/context"),
         ({"task": "regression", "budget": {"tokens": 1000}}, "/budget/tokens"),
+        ({"task": "regression", "data": {"tokenizer": "bpe"}}, "/data/tokenizer"),
+        ({"task": "translation", "data": {"tokenizer": "characters", "vocabulary": 400}}, "/data/vocabulary"),
+        ({"task": "translation", "model": {"head_size": 24}}, "/model/head_size"),
+        ({"task": "translation", "units": {"parametrization": "u-mup"}}, "/units/parametrization"),
         ({"task": "regression", "units": {"precision": "fp8-simulated"}}, "/units/precision"),
         ({**TEXT, "units": {"batch_size": 1}, "batch_schedule": {"name": "noise-scale"}}, "/units/batch_size"),
         (

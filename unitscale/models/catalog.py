@@ -1,44 +1,76 @@
 """What can be asked for: tasks, data sets and models, with the defaults a spec falls back on."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from unitscale.models.document import Answer
-from unitscale.models.specs import TaskName
+from unitscale.models.specs import DatasetName, Task, TaskName, Word
+from unitscale.models.units import Positive
+
+Count = Annotated[int, Field(ge=1, le=10**15)]
 
 
 class CatalogDataset(Answer):
-    """A data set that every installation has."""
+    """A data set that needs no upload."""
 
-    name: str
-    task: TaskName
+    name: DatasetName
+    task: Task
     content: str
     licence: str
-    training_examples: int | None = None
-    training_tokens: int | None = None
+    training_examples: Count | None = None
+    training_tokens: Count | None = None
     """Of texts, whose examples are as long as the model's context."""
     brought_by: str | None = None
-    """The command that brings it to a worker's machine, where an installation has it not; a job without it fails."""
+    """The command that brings it to a worker's machine, where an installation has it not."""
+    available: bool | None = None
+    """Whether a connected worker has it; a job on one that none has is refused. Null: no worker has said."""
+    package: str | None = None
+    """The plug-in that brings it, with its version; null: it belongs to the service."""
 
 
 class CatalogModel(Answer):
     """A kind of model, and its sizes with their defaults."""
 
-    kind: str
-    tasks: tuple[TaskName, ...]
-    sizes: dict[str, int]
+    kind: Word
+    tasks: tuple[Task, ...]
+    sizes: dict[str, Annotated[int, Field(ge=0, le=2**20)]]
     content: str
-    laned: bool
+    laned: bool = False
     """Whether several configurations can train in one process by batched products."""
+    learning_rates: dict[Literal["sgd", "adamw"], Positive] | None = None
+    """Of a plug-in: what `learning_rate: "auto"` becomes, by optimizer."""
+    package: str | None = None
+    """The plug-in that brings it, with its version; null: it belongs to the service."""
 
 
 class CatalogTask(Answer):
     """A task, and what a spec that names nothing else gets."""
 
-    name: TaskName
+    name: Task
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     metrics: tuple[str, ...]
     defaults: dict[str, Any]
+    package: str | None = None
+    """The plug-in that brings it, with its version; null: it belongs to the service."""
+
+
+class Broken(Answer):
+    """A plug-in that could not be taken in."""
+
+    entry_point: str
+    """Its group and name, and the package: `unitscale.models: highway (acme-models 1.2)`."""
+    problem: str
+
+
+class Plugins(Answer):
+    """What installed packages add to the catalog."""
+
+    tasks: tuple[CatalogTask, ...] = ()
+    datasets: tuple[CatalogDataset, ...] = ()
+    models: tuple[CatalogModel, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
 
 class Catalog(Answer):
@@ -58,6 +90,7 @@ class Catalog(Answer):
 _REGRESSION, _IMAGES, _TEXT = TaskName.REGRESSION, TaskName.IMAGE_CLASSIFICATION, TaskName.TEXT_GENERATION
 _MASKED = TaskName.MASKED_LANGUAGE_MODELING
 _SPEECH = TaskName.SPEECH_RECOGNITION
+_TRANSLATION, _ANSWERS = TaskName.TRANSLATION, TaskName.QUESTION_ANSWERING
 
 CATALOG = Catalog(
     tasks=(
@@ -77,14 +110,14 @@ CATALOG = Catalog(
         ),
         CatalogTask(
             name=_TEXT,
-            datasets=("shakespeare", "grammar"),
+            datasets=("shakespeare", "kjv", "grammar"),
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
             defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
         ),
         CatalogTask(
             name=_MASKED,
-            datasets=("shakespeare", "grammar"),
+            datasets=("shakespeare", "kjv", "grammar"),
             models=("encoder",),
             metrics=("perplexity", "accuracy"),
             defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
@@ -97,10 +130,36 @@ CATALOG = Catalog(
             defaults={
                 "dataset": "prompts",
                 "model": "speech-encoder",
-                "epochs": 16,
+                "epochs": 20,
                 "batch_size": 16,
                 "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
                 "optimizer": {"clip_norm": 1.0},
+            },
+        ),
+        CatalogTask(
+            name=_TRANSLATION,
+            datasets=("kjv-reina-valera", "ui-en-zh"),
+            models=("encoder-decoder",),
+            metrics=("perplexity", "bleu", "chrf"),
+            defaults={
+                "dataset": "kjv-reina-valera",
+                "model": "encoder-decoder",
+                "steps": 400,
+                "tokenizer": "bpe",
+                "vocabulary": 4096,
+            },
+        ),
+        CatalogTask(
+            name=_ANSWERS,
+            datasets=("trivia",),
+            models=("encoder-decoder",),
+            metrics=("perplexity", "exact_match", "f1"),
+            defaults={
+                "dataset": "trivia",
+                "model": "encoder-decoder",
+                "steps": 400,
+                "tokenizer": "bpe",
+                "vocabulary": 4096,
             },
         ),
     ),
@@ -150,6 +209,38 @@ CATALOG = Catalog(
             training_examples=354,
             brought_by="make data",
         ),
+        CatalogDataset(
+            name="kjv",
+            task=_TEXT,
+            content="the King James Bible, a verse a line, 4 MB (Debian package sword-text-kjv)",
+            licence="public domain; in the United Kingdom under a patent of the Crown",
+            training_tokens=3_938_642,
+            brought_by="make data",
+        ),
+        CatalogDataset(
+            name="kjv-reina-valera",
+            task=_TRANSLATION,
+            content="English and Spanish verses: King James and Reina-Valera (Debian: sword-text-kjv, -sparv)",
+            licence="public domain; the English in the United Kingdom under a patent of the Crown",
+            training_examples=29_919,
+            brought_by="make data",
+        ),
+        CatalogDataset(
+            name="ui-en-zh",
+            task=_TRANSLATION,
+            content="English and Chinese words of LibreOffice's menus and dialogs (Debian: libreoffice-l10n-zh-cn)",
+            licence="MPL-2.0",
+            training_examples=11_099,
+            brought_by="make data",
+        ),
+        CatalogDataset(
+            name="trivia",
+            task=_ANSWERS,
+            content="questions learnt by heart: the exams are the training pairs (PyPI: chatterbot-corpus 1.3.3)",
+            licence="BSD-3-Clause",
+            training_examples=260,
+            brought_by="make data",
+        ),
     ),
     models=(
         CatalogModel(
@@ -177,6 +268,13 @@ CATALOG = Catalog(
             content="as transformer, but every token sees all the others",
         ),
         CatalogModel(
+            kind="encoder-decoder",
+            tasks=(_TRANSLATION, _ANSWERS),
+            sizes={"width": 128, "depth": 2, "head_size": 32, "context": 64},
+            laned=False,
+            content="`depth` blocks that read a source and `depth` that write, one embedding; else as transformer",
+        ),
+        CatalogModel(
             kind="convnet",
             tasks=(_IMAGES,),
             sizes={"channels": 16, "depth": 2},
@@ -195,7 +293,7 @@ CATALOG = Catalog(
 
 DATASETS: dict[str, CatalogDataset] = {dataset.name: dataset for dataset in CATALOG.datasets}
 MODELS: dict[str, CatalogModel] = {model.kind: model for model in CATALOG.models}
-TASKS: dict[TaskName, CatalogTask] = {task.name: task for task in CATALOG.tasks}
+TASKS: dict[str, CatalogTask] = {task.name: task for task in CATALOG.tasks}
 
 TRANSFORMERS = frozenset({"transformer", "encoder"})
 """Stacks of blocks with attention, every parametrization and alphas."""
@@ -217,6 +315,7 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "sp", "convnet"): 3e-3,
     ("adamw", "sp", "transformer"): 6e-3,
     ("adamw", "sp", "speech-encoder"): 3e-3,
+    ("adamw", "sp", "encoder-decoder"): 2e-3,
     ("adamw", "mup", "mlp"): 1e-3,
     ("adamw", "mup", "transformer"): 6e-3,
     ("adamw", "u-mup", "mlp"): 0.5,

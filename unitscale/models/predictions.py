@@ -1,8 +1,8 @@
 """Asking a trained model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from unitscale.models.document import Answer, Document
 
@@ -10,23 +10,34 @@ from unitscale.models.document import Answer, Document
 class Sampling(Document):
     """How the next token of a text is chosen."""
 
-    temperature: Annotated[float, Field(ge=0, le=10)] = 0.8
-    """Flattens (above 1) or sharpens (below 1) the chances; 0 always takes the likeliest token."""
+    temperature: Annotated[float, Field(ge=0, le=10)] | None = None
+    """Flattens (above 1) or sharpens (below 1) the chances; 0 always takes the likeliest token. Null: 0.8 for
+    continuations, 0 for translations and answers."""
     top_k: Annotated[int, Field(ge=1, le=10**6)] | None = None
     """Only the likeliest so many are chosen from."""
     max_tokens: Annotated[int, Field(ge=1, le=2048)] = 200
     """Tokens to write."""
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
     """The same seed and inputs give the same outputs."""
+    beams: Annotated[int, Field(ge=1, le=16)] = 1
+    """Translations and answers: how many are written side by side, of which the likeliest is given (beam search)."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.beams > 1 and (self.temperature or self.top_k is not None):
+            raise ValueError("beams search the likeliest text, and draw nothing; leave out temperature and top_k")
+        return self
 
 
 class PredictionRequest(Document):
-    """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued."""
+    """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued,
+    translated or answered, recordings (base64 WAV)."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {"inputs": [[0.5], [1.5]]},
+                {"inputs": ["In the beginning"], "sampling": {"beams": 4}},
                 {"inputs": ["Enter Hamlet"], "sampling": {"temperature": 0.8, "max_tokens": 100, "seed": 1}},
             ]
         }
@@ -39,6 +50,7 @@ class PredictionRequest(Document):
 
 
 class Predictions(Answer):
-    """One output for each input: a number, `{"label", "probabilities"}`, or a text's continuation."""
+    """One output for each input: a number, `{"label", "probabilities"}`, or a text: what follows, a translation,
+    an answer, a transcript."""
 
     outputs: tuple[Any, ...]

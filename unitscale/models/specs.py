@@ -29,17 +29,29 @@ class TaskName(StrEnum):
     SPEECH_RECOGNITION = "speech-recognition"
 
 
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
+"""What tasks and kinds of models are called."""
+DatasetName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")]
+Task = Annotated[TaskName | Word, Field(union_mode="left_to_right")]
+"""A task of the service's own, or one that a plug-in brings."""
+
+
 class Data(Document):
     """Which part of the data set is used."""
 
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the training split; validation and test stay whole."""
+    tokenizer: Literal["characters", "bpe"] | None = None
+    """Tasks on texts: what a token is. `bpe` pieces (byte-level) are learnt from the training split. Null: the task's
+    default."""
+    vocabulary: Annotated[int, Field(ge=320, le=32_000)] | None = None
+    """`bpe` only: the most tokens there are; null: the task's default."""
 
 
 class Model(Document):
     """What fits the data. Sizes that a kind does not have are refused."""
 
-    kind: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] | None = None
+    kind: Word | None = None
     """`linear`, `mlp`, `convnet`, …: see the catalog. Null: the task's default."""
     width: Size | None = None
     """Features of a hidden layer."""
@@ -48,7 +60,9 @@ class Model(Document):
     channels: Size | None = None
     """convnet: channels of the first layer; each further one has twice as many."""
     head_size: Size | None = None
+    """Transformers: features of one head of attention."""
     context: Annotated[int, Field(ge=1, le=2**20)] | None = None
+    """Transformers: the most tokens that are looked at; of an encoder-decoder, those of a source, and of a target."""
     memory_length: Annotated[int, Field(ge=0, le=2**20)] | None = None
     """transformer: hidden states of that many tokens before a window that it looks back at (Transformer-XL)."""
 
@@ -146,8 +160,9 @@ class JobSpec(Document):
 
     name: Name | None = None
     labels: Annotated[dict[Label, LabelValue], Field(max_length=32)] = {}
-    task: TaskName
-    dataset: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
+    task: Task
+    """`regression`, `text-generation`, …: see the catalog."""
+    dataset: DatasetName | None = None
     """A name from the catalog, or an uploaded `ds_…`. Null: the task's default."""
     data: Data = Data()
     model: Model = Model()

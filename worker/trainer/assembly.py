@@ -1,37 +1,39 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitscale.errors import Impossible
 from unitscale.models.datasets import Volume
 from unitscale.models.growth import Sizes, growth
 from unitscale.models.resolution import examples_to_see, total_steps
-from unitscale.models.specs import JobSpec
+from unitscale.models.specs import JobSpec, Model
 from worker.trainer import sources
-from worker.trainer.blueprint import Blueprint, Losses
-from worker.trainer.catalog import MODELS, Corrupting, Laned
+from worker.trainer.blueprint import Blueprint, Losses, built
+from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven, check_known
 from worker.trainer.coordinates import coordinates
-from worker.trainer.data.examples import Examples
-from worker.trainer.engine.accumulation import Accumulation
+from worker.trainer.engine.accumulation import Accumulation, Terms
 from worker.trainer.engine.batches import Batches, GrowingBatches
 from worker.trainer.engine.corruption import CorruptedBatches
 from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
+from worker.trainer.engine.modules import PlainModule
 from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import Optimizer, optimizer
 from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
+from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
+from worker.trainer.sequences import VOCABULARY
 
 AnyBatches = Batches | StreamBatches | CorruptedBatches
 
@@ -55,6 +57,14 @@ class Assembly(NamedTuple):
     scales: Scales | None = None
     memory: Memory | None = None
     """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
+    module: PlainModule | None = None
+    """Of a model that has no lanes."""
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Name → (K, …): with the weights, all tensors that the next step depends on."""
+        return {**self.learner.optimizer.state, **(self.module.state if self.module else {})}
+
     following: Following | None = None
     """Batch sizes, where they grow with the noise scale."""
 
@@ -74,7 +84,14 @@ class Assembly(NamedTuple):
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
         read = self.learner.weights.read(lane)
-        return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+        weights = {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+        return {**weights, **(self.module.finished() if self.module else {})}
+
+    def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Plain layers with such weights, on the CPU."""
+        layers = built(Model.model_validate(self.config["model"]), self.config)
+        layers.load_state_dict({name: weight.cpu() for name, weight in weights.items()}, assign=True)
+        return layers
 
 
 def assemble(
@@ -82,6 +99,7 @@ def assemble(
 ) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
+    check_known(specs[0].task, str(specs[0].model.kind))
     _check_alike(specs, source.volume, ranks)
     blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
     memory = _memory(blueprint.spec)
@@ -90,19 +108,21 @@ def assemble(
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts, batches = _accumulation(blueprint.spec, losses, ranks), _batches(blueprint, training, memory, sizes)
+    parts, batches = _accumulation(blueprint, losses, ranks), _batches(blueprint, training, memory, sizes)
     noise = _noise(blueprint, losses, parts, rule, batches, steps)
+    scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
     return Assembly(
-        learner=Learner(blueprint.weights, losses, rule, parts, noise, ranks),
+        learner=Learner(blueprint.weights, losses, scaled or rule, parts, noise, ranks, scaled),
         batches=batches,
         rates=rates,
-        validation=_exam(blueprint, blueprint.splits.validation, (ranks, Word.VALIDATION)),
-        test=_exam(blueprint, blueprint.splits.test, (ranks, Word.TEST)),
+        validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
+        test=_exam(blueprint, 1, (ranks, Word.TEST)),
         length=_length(blueprint.spec, following, steps, source.volume),
         config=_config(blueprint),
         folds=blueprint.folds,
         scales=_scales(blueprint),
         memory=memory,
+        module=blueprint.module,
         following=following,
     )
 
@@ -124,9 +144,13 @@ def _memory(spec: JobSpec) -> Memory | None:
     return Memory(spec.model.memory_length) if spec.model.memory_length else None
 
 
-def _accumulation(spec: JobSpec, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
-    size = spec.units.micro_batch_size
-    return Accumulation(losses, size, ranks) if size or ranks else None
+def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
+    size = blueprint.spec.units.micro_batch_size
+    return Accumulation(losses, size, ranks, _terms(blueprint)) if size or ranks else None
+
+
+def _terms(blueprint: Blueprint) -> Terms | None:
+    return blueprint.task.terms if isinstance(blueprint.task, Uneven) else None
 
 
 def _noise(
@@ -136,7 +160,7 @@ def _noise(
         return None
     weights, name = blueprint.weights, blueprint.spec.optimizer.name
     plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, batches, name)
-    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
+    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps, _terms(blueprint))
 
 
 def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
@@ -156,12 +180,14 @@ def _ordered(
     return Batches(*training, seeds, size) if sizes is None else GrowingBatches(*training, seeds, sizes)
 
 
-def _exam(blueprint: Blueprint, split: Examples, together: tuple[Ranks | None, Word]) -> Exam:
+def _exam(blueprint: Blueprint, number: int, together: tuple[Ranks | None, Word]) -> Exam:
+    """The validation exam or the test."""
+    split, asked = blueprint.splits[1 + number], blueprint.asked[number]
     memory, (ranks, word) = _memory(blueprint.spec), together
     how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
     if memory is not None:
         return StreamedExam(memory, *how)
-    return Exam(*how, (ranks, word) if ranks else None)
+    return Exam(*how, (ranks, word) if ranks else None, asked)
 
 
 def _scales(blueprint: Blueprint) -> Scales | None:
@@ -186,11 +212,11 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
     spec = blueprint.spec
     return {
         "format": 1,
-        "task": spec.task.value,
+        "task": str(spec.task),
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **blueprint.config,
+        **{name: value for name, value in blueprint.config.items() if name != VOCABULARY},
     }
 
 

@@ -5,10 +5,13 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from worker.trainer.catalog import Task
+from unitscale.models.predictions import Sampling
+from worker.trainer.answers import Responder
+from worker.trainer.catalog import Task, Writing
 from worker.trainer.data.examples import Examples
+from worker.trainer.data.pairs import Asked
 from worker.trainer.engine.loop import Batch
 from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.streams import StreamBatches, Streams
@@ -33,7 +36,9 @@ class Exam:
         laid_out: Batch,
         examples: Examples,
         together: tuple[Ranks, Word] | None = None,
+        asked: Asked | None = None,
     ) -> None:
+        self._asked = asked
         self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._truth = examples.targets.cpu()
@@ -62,6 +67,19 @@ class Exam:
 
     def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
         return self._task.documents(self._real(outputs, lane), self._truth, self._config)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is something to be written."""
+        return isinstance(self._task, Writing) and self._asked is not None
+
+    def written(self, layers: nn.Module) -> dict[str, float]:
+        """What it is worth what a model writes, by its likeliest tokens. It takes a while: once, at the end."""
+        if not isinstance(self._task, Writing) or self._asked is None:
+            return {}
+        sources = self._task.read(tuple(source for source, _ in self._asked), self._config)
+        outputs = Responder(layers).continued(sources, Sampling())
+        return self._task.graded(self._task.answers(outputs, self._config), self._asked)
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()

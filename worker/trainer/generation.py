@@ -10,6 +10,9 @@ from unitscale.models.predictions import Sampling
 from worker.trainer.engine.batches import mix
 from worker.trainer.layers.decoder import Cache, Decoder
 
+TEMPERATURE = 0.8
+"""Of continuations, unless one is asked for."""
+
 
 class Writer:
     """A trained decoder that continues texts. Keys and values are kept, so that a token costs one pass over itself."""
@@ -31,7 +34,7 @@ class Writer:
         seen = prompt[-self._decoder.reach :]
         while True:
             logits = self._decoder.outputs(self._weights, seen.view(1, 1, -1), cache=cache)[0, 0, -1]
-            token = _chosen(logits[: self._vocabulary].float(), sampling, generator)
+            token = chosen(logits[: self._vocabulary].float(), sampling, generator)
             yield token
             seen = torch.tensor([token])
 
@@ -49,10 +52,12 @@ class Reader:
         return [(tokens, logits[:, : self._vocabulary]) for tokens, logits in zip(texts, read, strict=True)]
 
 
-def _chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
-    if sampling.temperature == 0:
+def chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
+    """A token by its chances; the likeliest at temperature 0."""
+    temperature = TEMPERATURE if sampling.temperature is None else sampling.temperature
+    if temperature == 0:
         return int(logits.argmax())
     if sampling.top_k is not None and sampling.top_k < len(logits):
         logits = logits.masked_fill(logits < logits.topk(sampling.top_k).values[-1], float("-inf"))
-    chances = (logits / sampling.temperature).softmax(0)
+    chances = (logits / temperature).softmax(0)
     return int(torch.multinomial(chances, 1, generator=generator))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from worker.trainer.data.examples import Splits
+from worker.trainer.data.pairs import Asked
 
 
 class Material(NamedTuple):
@@ -12,6 +13,8 @@ class Material(NamedTuple):
 
     splits: Splits
     config: dict[str, Any]
+    asked: tuple[Asked, Asked] | tuple[None, None] = (None, None)
+    """Where a model writes: what it is asked at the end, of validation and test."""
 
 
 def standard(tensor: Tensor, config: dict[str, Any], what: str) -> Tensor:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from worker.pipe import ORDER, Ask, Check, Ready, Stop, Train
+from worker.trainer import plugins
 from worker.trainer.bell import Bell
 from worker.trainer.checks.check import check
 from worker.trainer.group import train_group
@@ -26,6 +27,7 @@ def warm_up() -> None:
     """Pay for the first step before there is a job: the nursery does this once, and forks."""
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
+    plugins.install()
     stock(_library())
     settle_in()
 
@@ -39,7 +41,7 @@ def settle_in() -> None:
 
 def serve() -> None:
     """Answer asks and check data sets until a group is to be trained; train it; return."""
-    line, bell = Line(_take_stdout()), Bell()
+    line, bell = Line(take_stdout()), Bell()
     orders: queue.SimpleQueue[Train | Ask | Check] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, bell), daemon=True).start()
     line.say(Ready())
@@ -57,7 +59,7 @@ def _library() -> Path:
     return Path(os.environ.get("UNITSCALE_CACHE_DIR") or Path.home() / ".cache" / "unitscale")
 
 
-def _take_stdout() -> int:
+def take_stdout() -> int:
     """Keep the real stdout for messages; what is printed goes to stderr from now on."""
     private = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

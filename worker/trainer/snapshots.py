@@ -10,12 +10,13 @@ from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
 from worker.trainer.engine import checkpoints
 from worker.trainer.engine.checkpoints import Snapshot
+from worker.trainer.engine.modules import draw_on, drawn
 from worker.trainer.engine.timing import Clock
 
 
 def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapshot:
     """A copy of one lane as it stands after `step`, whose points have been sent."""
-    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.learner.optimizer.state.items()}
+    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.state.items()}
     facts = {
         "step": step,
         "points": dict(course.points),
@@ -28,6 +29,8 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         "batch_sizes": list(assembly.following.changes) if assembly.following else None,
         "kernels": checkpoints.kernels(),
     }
+    if assembly.module is not None and assembly.module.draws:
+        facts["drawn"] = drawn(str(assembly.learner.weights.values.device))
     if assembly.memory is not None:
         facts["memory"] = assembly.memory.read(course.place)
     return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
@@ -53,7 +56,7 @@ def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
 def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     learner, facts = assembly.learner, snapshot.facts
     learner.weights.write(course.place, snapshot.weights)
-    for name, tensor in learner.optimizer.state.items():
+    for name, tensor in assembly.state.items():
         tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
     if learner.noise is not None and facts.get("noise") is not None:
@@ -62,5 +65,7 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
         assembly.following.changes = facts["batch_sizes"]
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
+    if "drawn" in facts:
+        draw_on(facts["drawn"], str(learner.weights.values.device))
     if facts["kernels"]["threads"] != torch.get_num_threads():
         torch.set_num_threads(facts["kernels"]["threads"])

@@ -170,20 +170,31 @@ class Watch:
 
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
         exam = self._assembly.test
+        weights = self._assembly.finished(course.place)
         documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
-        artifacts = results.leave(course.folder / "artifacts", self._assembly.finished(course.place), documents)
+        artifacts = results.leave(course.folder / "artifacts", weights, documents)
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
+        written, written_last = self._written(weights)
         result = results.result(
             stopped_by,
             (course.train_loss, val_loss),
-            (metrics, exam.metrics(outputs, course.place)),
+            (metrics | written, exam.metrics(outputs, course.place) | written_last),
             self._assembly.learner.weights.parameters,
             artifacts,
             results.noise(self._noise.tracks[course.place], self._trained(course)) if self._noise else None,
         )
         course.open = False
         self._line.say(Ended(job=course.lane.job, result=result, artifacts=artifacts))
+
+    def _written(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
+        """What a model that writes is worth on both exams."""
+        validation, test = self._assembly.validation, self._assembly.test
+        if not validation.writes:
+            return {}, {}
+        with self._clock.evaluating():
+            layers = self._assembly.restored(weights)
+            return validation.written(layers), test.written(layers)
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
         for course in self._open():

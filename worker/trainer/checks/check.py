@@ -11,11 +11,18 @@ from unitscale.models.specs import TaskName
 from worker.pipe import Check, Checked
 from worker.trainer.checks.arrays import check_arrays
 from worker.trainer.checks.columns import check_columns
+from worker.trainer.checks.pairs import PAIRED, check_pairs
 from worker.trainer.checks.pictures import check_pictures
+from worker.trainer.checks.shards import check_shards
 from worker.trainer.checks.speech import check_speech
+from worker.trainer.checks.splits import Arrays
 from worker.trainer.checks.tables import check_table
 from worker.trainer.checks.texts import check_documents, check_text
 from worker.trainer.data import uploaded
+
+TEXTS = {".txt": check_text, ".jsonl": check_documents, ".zip": check_shards}
+"""They write what they prepare as they read."""
+PLAIN = (".txt", ".jsonl")
 
 
 def check(order: Check) -> Checked:
@@ -47,24 +54,36 @@ def _prepare(order: Check) -> Contents:
 
 
 def _read(order: Check, file: Path, unfinished: Path) -> Contents:
+    if order.task is TaskName.TEXT_GENERATION or (order.task not in PAIRED and order.format in PLAIN):
+        return TEXTS[order.format](file, unfinished / uploaded.TENSORS)
+    tensors, contents = _tensors(order, file)
+    uploaded.write(unfinished, tensors)
+    return contents
+
+
+def _tensors(order: Check, file: Path) -> tuple[dict[str, np.ndarray], Contents]:
+    if order.task in PAIRED:
+        return check_pairs(file, order.format, order.task, order.sha256)
+    if order.task is TaskName.SPEECH_RECOGNITION:
+        heard, contents = check_speech(file, order.sha256)
+        return {
+            **heard.arrays._asdict(),
+            "alphabet": heard.alphabet,
+            "rate": np.array([heard.rate], np.int32),
+        }, contents
+    arrays, contents = _examples(order, file)
+    return arrays._asdict(), contents
+
+
+def _examples(order: Check, file: Path) -> tuple[Arrays, Contents]:
     match order.format:
         case ".csv":
-            arrays, contents = check_table(file, order.target, order.sha256)
+            return check_table(file, order.target, order.sha256)
         case ".parquet":
-            arrays, contents = check_columns(file, order.target, order.sha256)
+            return check_columns(file, order.target, order.sha256)
         case ".npz":
-            arrays, contents = check_arrays(file, order.sha256)
-        case ".zip" if order.task is TaskName.SPEECH_RECOGNITION:
-            heard, contents = check_speech(file, order.sha256)
-            uploaded.write(unfinished, *heard.arrays, alphabet=heard.alphabet, rate=np.array([heard.rate], np.int32))
-            return contents
+            return check_arrays(file, order.sha256)
         case ".zip":
-            arrays, contents = check_pictures(file, order.sha256)
-        case ".txt":
-            return check_text(file, unfinished / uploaded.TENSORS)
-        case ".jsonl":
-            return check_documents(file, unfinished / uploaded.TENSORS)
+            return check_pictures(file, order.sha256)
         case other:
             raise BadDataset(f"This worker cannot read {other} files.")
-    uploaded.write(unfinished, arrays.inputs, arrays.targets)
-    return contents

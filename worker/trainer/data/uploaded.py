@@ -42,9 +42,9 @@ def preparing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def write(folder: Path, inputs: np.ndarray, targets: np.ndarray, **more: np.ndarray) -> None:
-    """Keep examples in their final order, and what they are read by."""
-    save_file({"inputs": inputs, "targets": targets, **more}, folder / TENSORS)
+def write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Keep examples in their final order."""
+    save_file(arrays, folder / TENSORS)
 
 
 def describe(folder: Path, contents: Contents) -> None:

@@ -46,6 +46,6 @@ def kernels() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "mkldnn": torch.backends.mkldnn.enabled,
-        "matmul_precision": torch.get_float32_matmul_precision(),
+        "matmul_precision": torch.backends.cuda.matmul.fp32_precision,
         "torch": str(torch.__version__),
     }

@@ -1,0 +1,33 @@
+"""The data sets `kjv` and `kjv-reina-valera`: the King James Bible, and its verses with those of the Reina-Valera."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from worker.trainer.data import rows
+from worker.trainer.data.packages import debian
+from worker.trainer.data.pairs import ordered
+from worker.trainer.data.sword import verses
+from worker.trainer.data.text import numbered
+
+SEED = 20260105
+EXAMS = 1000
+ENGLISH, SPANISH = "sword-text-kjv", "sword-text-sparv"
+MODULES = {ENGLISH: "engKJV2006eb", SPANISH: "spaRV1909eb"}
+
+
+def fetch() -> dict[str, Tensor]:
+    """Download the English package; its verses, one a line."""
+    with debian(ENGLISH) as folder:
+        return numbered("\n".join(verse for verse in _verses(folder, ENGLISH) if verse))
+
+
+def fetch_pairs() -> dict[str, Tensor]:
+    """Download both packages; the verses that both have, English first."""
+    with debian(ENGLISH, SPANISH) as folder:
+        sides = zip(_verses(folder, ENGLISH), _verses(folder, SPANISH), strict=True)
+        return rows.tensors(ordered([pair for pair in sides if all(pair)], SEED, EXAMS))
+
+
+def _verses(folder: Path, package: str) -> list[str]:
+    return verses(folder / "usr/share/sword/modules/texts/ztext" / MODULES[package])

@@ -1,0 +1,40 @@
+"""Question answering: a short text from a question, learnt by heart.  N texts."""
+
+import re
+import string
+from collections import Counter
+
+from worker.trainer.data.pairs import Asked
+from worker.trainer.sequences import Sequences
+
+ARTICLES = re.compile(r"\b(a|an|the)\b")
+PUNCTUATION = str.maketrans("", "", string.punctuation + "。，、！？；：「」“”‘’")
+WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|\S+?(?=[\s\u3040-\u30ff\u4e00-\u9fff]|$)")
+"""Between blanks; of writing without blanks, each character."""
+
+
+class QuestionAnswering(Sequences):
+    """Its metrics of whole texts are exact match and F1, from 0 to 1, as SQuAD has them: arXiv:1606.05250."""
+
+    def graded(self, written: list[str], asked: Asked) -> dict[str, float]:
+        """What answers are worth against the best of those that may be given."""
+        pairs = [
+            (_words(text), [_words(answer) for answer in answers])
+            for text, (_, answers) in zip(written, asked, strict=True)
+        ]
+        return {
+            "exact_match": sum(text in answers for text, answers in pairs) / len(pairs),
+            "f1": sum(max(_f1(text, answer) for answer in answers) for text, answers in pairs) / len(pairs),
+        }
+
+
+def _words(text: str) -> list[str]:
+    """Without case, punctuation and articles."""
+    return WORD.findall(ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)))
+
+
+def _f1(text: list[str], answer: list[str]) -> float:
+    """Harmonic mean of the shares of words that are in the other one, too."""
+    if not text or not answer:
+        return float(text == answer)
+    return 2 * sum((Counter(text) & Counter(answer)).values()) / (len(text) + len(answer))
