@@ -18,7 +18,7 @@ from worker.trainer.blueprint import Blueprint, Losses, built
 from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven, check_known
 from worker.trainer.coordinates import coordinates
 from worker.trainer.engine import kernels
-from worker.trainer.engine.accumulation import Accumulation
+from worker.trainer.engine.accumulation import Accumulation, Terms
 from worker.trainer.engine.batches import Batches, GrowingBatches
 from worker.trainer.engine.compiling import compiled
 from worker.trainer.engine.corruption import CorruptedBatches
@@ -112,13 +112,13 @@ def assemble(
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts = _accumulation(blueprint, losses, ranks)
-    noise = _noise(blueprint, losses, parts, rule, training, steps)
+    parts, batches = _accumulation(blueprint, losses, ranks), _batches(blueprint, training, memory, sizes)
+    noise = _noise(blueprint, losses, parts, rule, batches, steps)
     scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
     of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
     return Assembly(
         learner=Learner(blueprint.weights, of_steps, scaled or rule, parts, noise, ranks, scaled),
-        batches=_batches(blueprint, training, memory, sizes),
+        batches=batches,
         rates=rates,
         validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
         test=_exam(blueprint, 1, (ranks, Word.TEST)),
@@ -150,19 +150,22 @@ def _memory(spec: JobSpec) -> Memory | None:
 
 
 def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
-    size, task = blueprint.spec.units.micro_batch_size, blueprint.task
-    terms = task.terms if isinstance(task, Uneven) else None
-    return Accumulation(losses, size, ranks, terms) if size or ranks else None
+    size = blueprint.spec.units.micro_batch_size
+    return Accumulation(losses, size, ranks, _terms(blueprint)) if size or ranks else None
+
+
+def _terms(blueprint: Blueprint) -> Terms | None:
+    return blueprint.task.terms if isinstance(blueprint.task, Uneven) else None
 
 
 def _noise(
-    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, training: Batch, steps: int
+    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, batches: AnyBatches, steps: int
 ) -> Noise | None:
     if not blueprint.spec.diagnostics.noise_scale:
         return None
     weights, name = blueprint.weights, blueprint.spec.optimizer.name
-    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, training, name)
-    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
+    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, batches, name)
+    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps, _terms(blueprint))
 
 
 def _multiplications(blueprint: Blueprint, inputs: Tensor) -> int:
