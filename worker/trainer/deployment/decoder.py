@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from unitscale.models.specs import Model
 from worker.trainer.layers.attention import BASE, mask
-from worker.trainer.layers.decoder import EPS
 from worker.trainer.layers.memory import Memory
+from worker.trainer.layers.norm import EPS
 
 AT_ONCE = 1024
 """Tokens that a CPU reads at once: of more, the results leave its caches between layers."""
