@@ -1,6 +1,5 @@
 """Predictions from the files that a trained model left, and from nothing else."""
 
-import json
 import traceback
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +23,6 @@ from worker.trainer.engine import modules
 from worker.trainer.generation import Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.plugins import OwnModel
-from worker.trainer.sequences import TOKENIZER, VOCABULARY
 from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
@@ -52,8 +50,11 @@ def answer(ask: Ask) -> Answered:
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder)
     task = TASKS[config["task"]]
+    sampling = ask.sampling or Sampling()
+    if isinstance(model, Writer) and sampling.beams > 1:
+        raise WrongInput("This model continues texts.", (("/sampling/beams", "belongs to translations and answers"),))
     if isinstance(model, Writer | Responder):
-        return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
+        return task.answers(model.continued(task.read(ask.inputs, config), sampling), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
     read = task.read(ask.inputs, config)
@@ -64,12 +65,10 @@ def _outputs(ask: Ask) -> list[Any]:
 
 @lru_cache(KEPT)
 def _load(folder: str) -> Trained:
-    config = json.loads((Path(folder) / results.CONFIG).read_text())
+    config = results.config_of(Path(folder))
     model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
     check_known(config["task"], str(model.kind))
     layers = built(model, config)
-    if (tokenizer := Path(folder) / TOKENIZER).exists():
-        config[VOCABULARY] = tokenizer.read_text()
     if model.kind in TRANSFORMERS:
         function = _function(model, layers, weights, config)
         read = Writer if model.kind == "transformer" else Reader

@@ -171,7 +171,7 @@ class Watch:
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
         exam = self._assembly.test
         weights = self._assembly.finished(course.place)
-        documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
+        documents = {**results.described(self._assembly.config), **exam.documents(outputs, course.place)}
         artifacts = results.leave(course.folder / "artifacts", weights, documents)
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
