@@ -18,12 +18,12 @@ async def predictions(services: Services, project: str, job_id: str, wanted: Pre
     folder = services.blobs.artifacts(job_id, attempt)
     question = {"folder": folder, **wanted.model_dump(mode="json", include={"inputs", "sampling"})}
     seconds = services.settings.prediction_timeout_seconds
-    return _read(await _answer(services.questions, services.live, question, seconds))
+    ask_id = await services.questions.ask(job_id, question, seconds)
+    return _read(await _answer(services.questions, services.live, ask_id, seconds))
 
 
-async def _answer(questions: Questions, live: Live, question: dict[str, Any], seconds: float) -> dict[str, Any]:
+async def _answer(questions: Questions, live: Live, ask_id: str, seconds: float) -> dict[str, Any]:
     until = asyncio.get_running_loop().time() + seconds
-    ask_id = await questions.ask(question, seconds)
     with live.watch(ask_id) as topic:
         while (left := until - asyncio.get_running_loop().time()) > 0:
             news = topic.news

@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 from pydantic import StringConstraints
 
 from unitscale.models.jobs import State
-from unitscale.models.specs import TaskName
+from unitscale.models.specs import Task
 from unitscale.wire.jobs import Filter
 
 LabelIs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}:[^\x00-\x1f\x7f]{0,255}$")]
@@ -14,14 +14,14 @@ LabelIs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]
 
 async def job_filter(
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
-    task: Annotated[TaskName | None, Query(description="Only jobs of this task.")] = None,
+    task: Annotated[Task | None, Query(description="Only jobs of this task.")] = None,
     label: Annotated[
         list[LabelIs], Query(max_length=32, description="Only jobs with this label, as `name:value`; all of several.")
     ] = [],  # noqa: B006  # FastAPI copies it
 ) -> Filter:
     """What the caller asked for."""
     labels = tuple((name, value) for name, _, value in (pair.partition(":") for pair in label))
-    return Filter(state=state, task=task.value if task else None, labels=labels)
+    return Filter(state=state, task=task, labels=labels)
 
 
 JobFilter = Annotated[Filter, Depends(job_filter)]

@@ -27,6 +27,7 @@ from app.routes import (
     workers,
 )
 from app.services import Services
+from app.sweep import Sweep
 from unitscale import __version__
 from unitscale.wire.reaper import Reaper
 from unitscale.wire.settings import Settings
@@ -77,7 +78,9 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     settings = services.settings
     reaper = Reaper(services.store, settings.lease_seconds, settings.max_losses)
-    tasks = [asyncio.create_task(verb()) for verb in (services.admission.run, services.live.run, reaper.run)]
+    sweep = Sweep(services.datasets, services.uploads)
+    verbs = (services.admission.run, services.live.run, reaper.run, sweep.run)
+    tasks = [asyncio.create_task(verb()) for verb in verbs]
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)

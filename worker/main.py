@@ -68,9 +68,9 @@ def open_slot(**_: Any) -> None:
     nursery = Nursery(settings.data_folder / "cache")
     Process.slot = _slot(store, nursery)
     checks = Checks(store, settings.lease_seconds)
-    uploads = Uploads(settings.data_folder, Process.slot.blobs.shelf)
-    checker = Checker(checks, uploads, nursery, settings.lease_seconds)
-    Process.side = Side(Questions(store), Process.slot.blobs.shelf, checker, nursery, Process.leaving[0])
+    shelf = Process.slot.blobs.shelf
+    checker = Checker(checks, Uploads(settings.data_folder, shelf), nursery, settings.lease_seconds)
+    Process.side = Side(node_id, Questions(store), shelf, checker, nursery, Process.leaving[0])
     Process.runner.run(Process.slot.spare.begin())
 
 

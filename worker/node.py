@@ -16,7 +16,6 @@ from itertools import groupby
 
 from unitscale import __version__
 from unitscale.errors import StoreAway
-from unitscale.models.catalog import CATALOG
 from unitscale.models.workers import Slot, Worker
 from unitscale.wire.children import Child, Children
 from unitscale.wire.doorbell import SIDE
@@ -26,6 +25,8 @@ from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
+from worker.library import stock
+from worker.survey import Survey
 
 GRACE_SECONDS = 35.0
 DESCRIBE_SECONDS = 3.0
@@ -42,8 +43,11 @@ async def run(settings: Settings) -> None:
     node_id = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     children = Children(GRACE_SECONDS)
     store = Store(connect(settings.store_url, settings.lease_seconds / 3))
+    await asyncio.to_thread(stock, settings.library_dir, settings.data_folder / "cache")
+    survey = Survey(settings.data_folder / "cache", [device for slot in slots for device in slot.devices])
     duties = [
-        asyncio.create_task(_describe(Workers(store), node_id, slots)),
+        asyncio.create_task(survey.run()),
+        asyncio.create_task(_describe(Workers(store), node_id, slots, survey)),
         asyncio.create_task(Reaper(store, settings.lease_seconds, settings.max_losses).run()),
     ]
     for child in _celery_workers(node_id, slots):
@@ -70,7 +74,7 @@ def _celery_worker(node_id: str, queue: str, slots: Sequence[Slot]) -> Child:
     return Child(queue, command + options, {"UNITSCALE_NODE": node_id, "UNITSCALE_SLOTS": devices} | QUIET)
 
 
-async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot]) -> None:
+async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], survey: Survey) -> None:
     started = datetime.now(UTC)
     while True:
         worker = Worker(
@@ -80,8 +84,8 @@ async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot]) -> No
             hardware=_hardware(),
             device="cuda" if slots[0].devices[0].startswith("cuda") else "cpu",
             slots=tuple(slots),
-            precisions=CATALOG.precisions,
             version=__version__,
+            abilities=survey.abilities,
         )
         with contextlib.suppress(StoreAway):
             await workers.describe(worker)

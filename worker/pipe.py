@@ -14,6 +14,7 @@ from unitscale.models.document import Answer
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec, TaskName
+from unitscale.models.workers import Abilities
 
 PREPARED = "prepared-1"
 """The folder, in a data set's own, of what its check prepared. A change of content or order takes the next number."""
@@ -181,6 +182,14 @@ class Checked(Answer):
     contents: Contents | None = None
     problem: str | None = None
     """Why jobs cannot train on it, naming the row or the file."""
+
+
+class Found(Answer):
+    """What trainers can do on these devices, as a process of theirs found out."""
+
+    abilities: Abilities
+    fetched: dict[str, str]
+    """Data sets that have to be brought, and the file of the cache that each is then in."""
 
 
 Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sized
 
 from unitscale.errors import BadDataset
 from unitscale.wire.settings import Settings
+from worker.trainer import plugins
 from worker.trainer.catalog import DATASETS
 from worker.trainer.data import cache
 
@@ -17,9 +18,11 @@ from worker.trainer.data import cache
 def main() -> None:
     """Fill the cache below the data directory, saying how it goes."""
     folder = Settings.of_environment().data_folder / "cache"
+    for broken in plugins.install().broken:
+        sys.stdout.write(f"{broken.entry_point} is broken: {broken.problem}\n")
     for name, dataset in DATASETS.items():
         try:
-            tensors = cache.load(folder, name, dataset.fetch or dataset.make)
+            tensors = cache.load(folder, dataset.kept_as or name, dataset.fetch or dataset.make)
         except BadDataset as error:
             sys.stdout.write(f"{name:<16} is missing: {error.message}\n")
         else:

@@ -1,6 +1,7 @@
 """The side queue: predictions and checks of data sets, by processes of their own while every slot trains."""
 
 import asyncio
+import contextlib
 from asyncio import to_thread
 from typing import Any
 
@@ -15,6 +16,8 @@ from worker.pipe import Answered, Ask
 from worker.spare import Nursery, Trainer
 
 LOOK_AGAIN_SECONDS = 0.05
+LONGEST_ANSWER_SECONDS = 60.0
+"""Nobody waits longer; a model or a tokenizer that takes for ever must not keep the questions of others waiting."""
 
 log = structlog.get_logger()
 
@@ -22,7 +25,10 @@ log = structlog.get_logger()
 class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
-    def __init__(self, questions: Questions, shelf: Shelf, checker: Checker, nursery: Nursery, leaving: int) -> None:
+    def __init__(
+        self, worker: str, questions: Questions, shelf: Shelf, checker: Checker, nursery: Nursery, leaving: int
+    ) -> None:
+        self.worker = worker
         self.questions = questions
         self._shelf = shelf
         self.checker = checker
@@ -36,9 +42,13 @@ class Side:
         trainer = await self._living()
         folder = await self._brought(question["folder"])
         await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
-        async for message in trainer.said():
-            if isinstance(message, Answered) and message.ask == ask_id:
-                return message.model_dump(mode="json", include={"outputs", "problem", "fields"}, exclude_none=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+                async for message in trainer.said():
+                    if isinstance(message, Answered) and message.ask == ask_id:
+                        fields = {"outputs", "problem", "fields"}
+                        return message.model_dump(mode="json", include=fields, exclude_none=True)
+        await trainer.gone()
         self._trainer = None
         return None
 
@@ -84,7 +94,7 @@ async def _check_all(checker: Checker) -> None:
 async def _answer_one(side: Side) -> bool:
     """Answer the oldest question. One that kills the process is not answered: its asker is told to try again."""
     try:
-        taken = await side.questions.take()
+        taken = await side.questions.take(side.worker)
         if taken is None:
             return False
         ask_id, question = taken

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -24,8 +24,12 @@ LEASE_SECONDS = 3.0
 class Stack:
     """Starts the parts, restarts what was killed, ends them all."""
 
-    def __init__(self, folder: Path, nodes: int = 2, slots: str = "1") -> None:
+    def __init__(
+        self, folder: Path, nodes: int = 2, slots: str = "1", variables: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         self.folder, self._slots = folder, slots
+        self._variables = variables or {}
+        """Of the environment of one part or another."""
         self._log = (folder / "log").open("ab")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -70,7 +74,7 @@ class Stack:
         commands = {"valkey": command(self.folder / "valkey"), "api": [sys.executable, "-m", "app.main"]}
         self.parts[name] = subprocess.Popen(
             commands.get(name, [sys.executable, "-m", "worker.node"]),
-            env=os.environ | self._environment(),
+            env=os.environ | self._environment() | self._variables.get(name, {}),
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,

@@ -1,14 +1,20 @@
 """Data sets over HTTP: uploaded, read, listed, forgotten, named by jobs."""
 
 import hashlib
+import time
 import tracemalloc
 
 import pytest
 from doubles import SPEC
 
+from app.sweep import Sweep
 from unitscale.models.datasets import Contents, Splits
+from unitscale.models.document import made_at, new_id
 from unitscale.models.jobs import Reason
 from unitscale.wire.checks import Checks
+from unitscale.wire.datasets import Datasets
+from unitscale.wire.shelves import Folder
+from unitscale.wire.uploads import Uploads
 
 CSV = "größe,preis\n" + "".join(f"{n},{2 * n}\n" for n in range(20))
 START = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'
@@ -107,7 +113,7 @@ def test_the_same_key_with_another_file_is_refused(api, settings):
     [
         ({}, "x.csv", "/task"),
         ({"task": "painting"}, "x.csv", "/task"),
-        ({"task": "speech-recognition"}, "x.zip", "/task"),
+        ({"task": "speech-recognition"}, "x.txt", "/file"),
         ({"task": "regression", "nmae": "x"}, "x.csv", "/nmae"),
         ({"task": "regression", "name": "a\nb"}, "x.csv", "/name"),
         ({"task": "regression"}, "x.zip", "/file"),
@@ -251,3 +257,50 @@ def test_what_an_unfinished_job_uses_is_not_deleted(api, ready):
     assert api.delete(path).json()["type"] == "dataset_in_use"
     api.post(f"/v1/jobs/{job['id']}/cancel")
     assert api.delete(path).status_code == 204
+
+
+LONG_AGO = int(time.time() * 1000) - 2 * 86_400_000
+
+
+@pytest.fixture
+def placed(settings):
+    """Places an upload and dies before it is recorded."""
+    uploads = Uploads(settings.data_folder, Folder(settings.data_folder))
+
+    def place(milliseconds: int, content: bytes = b"a,b\n") -> str:
+        part = uploads.part()
+        part.write_bytes(content)
+        uploads.keep(part, dataset := new_id("ds", milliseconds), hashlib.sha256(content).hexdigest())
+        part.unlink(missing_ok=True)
+        return dataset
+
+    place.sweep = lambda worker: worker.run(Sweep(Datasets(worker._store), uploads).once())
+    return place
+
+
+def folders(settings):
+    return {path.name for path in (settings.data_folder / "datasets").glob("ds_*") if any(path.iterdir())}
+
+
+def test_an_id_tells_when_it_was_made():
+    assert made_at(new_id("ds", 1_795_000_000_123)) == 1_795_000_000_123
+
+
+def test_an_upload_that_was_never_recorded_is_swept_away_after_a_day(placed, settings, worker):
+    old, fresh = placed(LONG_AGO, b"old"), placed(int(time.time() * 1000), b"fresh")
+
+    placed.sweep(worker)
+
+    assert folders(settings) == {fresh} != {old}
+    assert {path.read_bytes() for path in files(settings)} == {b"fresh"}
+
+
+def test_the_sweep_leaves_what_has_a_record_or_was_ever_checked(placed, settings, worker, dataset):
+    recorded, checked = placed(LONG_AGO), placed(LONG_AGO)
+    worker.run(worker._store.read(("HSET", f"dataset:{recorded}", "project", "p")))
+    (settings.data_folder / "datasets" / checked / "prepared-1").mkdir()
+
+    placed.sweep(worker)
+
+    assert folders(settings) == {recorded, checked, dataset["id"]}
+    assert len(files(settings)) == 5

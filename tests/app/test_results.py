@@ -48,7 +48,7 @@ def test_checkpoints_are_listed(api, job, worker):
 
 
 def answering(worker, answer):
-    while (taken := worker.run(worker.questions.take())) is None:
+    while (taken := worker.run(worker.questions.take("w1"))) is None:
         pass
     worker.run(worker.questions.answer(taken[0], answer))
 

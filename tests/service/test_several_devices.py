@@ -52,7 +52,8 @@ def test_a_job_waits_for_a_slot_of_its_size_and_says_so(caller):
     why = caller.job(job.id).queue.why
     caller.cancel(job.id)
 
-    assert "slot of 1 cpu device" in why
+    assert "has a slot of 1 cpu device" in why
+    assert "unitscale worker --slots cpu:0`" in why
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -7,6 +7,7 @@ import torch
 
 from unitscale.models.growth import Growth
 from worker.trainer.engine.batches import Batches, GrowingBatches, mix
+from worker.trainer.engine.orders import places
 
 
 def numbers(seeds, size, count=10) -> Batches:
@@ -26,11 +27,50 @@ def test_an_epoch_sees_every_example_once():
     assert sorted(number for batch in epoch for number in batch[0]) == list(range(10))
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 40, 100])
-def test_an_epoch_gathered_in_pieces_is_the_same(piece_bytes):
-    column = torch.arange(10).float().view(1, 10, 1).expand(2, -1, -1)
+COLUMN = torch.arange(10).float().view(1, 10, 1).expand(2, -1, -1)
 
-    assert seen(Batches(column, column, [3, 4], 3, piece_bytes), 1, 9) == seen(numbers([3, 4], 3), 1, 9)
+
+@pytest.mark.parametrize("epoch_bytes", [1, 40, 100])
+def test_an_epoch_gathered_in_pieces_is_the_same(epoch_bytes):
+    assert seen(Batches(COLUMN, COLUMN, [3, 4], 3, epoch_bytes), 1, 9) == seen(numbers([3, 4], 3), 1, 9)
+
+
+@pytest.mark.parametrize("epoch_bytes", [1, 40, 100])
+def test_growing_batches_of_a_large_epoch_are_the_same(epoch_bytes):
+    growth = Growth(2, 7, 5)
+
+    in_pieces = GrowingBatches(COLUMN, COLUMN, [3, 4], growth, epoch_bytes)
+
+    assert seen(in_pieces, 3, 9) == seen(GrowingBatches(COLUMN, COLUMN, [3, 4], growth), 3, 9)
+
+
+@pytest.mark.parametrize("first", [1, 2, 5, 8])
+def test_an_order_too_long_to_be_stored_is_one_all_the_same(first):
+    batches = Batches(COLUMN, COLUMN, [3, 4], 4, epoch_bytes=1, most_stored=5)
+
+    one, other = ([number for batch in seen(batches, 3 * epoch + 1, 3) for number in batch[0]] for epoch in (0, 1))
+
+    assert sorted(one) == sorted(other) == list(range(10))
+    assert one != other
+    assert seen(batches, first, 9) == seen(batches, 1, first + 8)[first - 1 :]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 255, 256, 257, 5000])
+def test_a_computed_order_is_a_permutation_in_parts_and_as_a_whole(count):
+    whole = places(count, 7, 0, count)
+    parts = torch.cat([places(count, 7, first, min(first + 100, count)) for first in range(0, count, 100)])
+
+    assert sorted(whole.tolist()) == list(range(count))
+    assert torch.equal(whole, parts)
+
+
+def test_computed_orders_are_random():
+    count, whole = 2**16, torch.stack([places(2**16, seed, 0, 2**16) for seed in range(8)]).double()
+    steps = whole.diff(dim=1).abs().mean(1) / count
+    together = torch.corrcoef(torch.cat([whole, torch.arange(count).double().view(1, -1)])) - torch.eye(9).double()
+
+    assert torch.allclose(steps, torch.full_like(steps, 1 / 3), atol=0.01)
+    assert together.abs().max() < 0.02
 
 
 def test_epochs_differ():

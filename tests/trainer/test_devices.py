@@ -14,12 +14,13 @@ from worker.pipe import Stop, Train
 LINE = {"dataset": "linear", "units": {"batch_size": 30}, "optimizer": {"name": "sgd"}, "budget": {"steps": 200}}
 DIABETES = {"dataset": "diabetes", "model": {"kind": "mlp", "width": 16, "depth": 1}}
 LONG = {**DIABETES, "budget": {"steps": 10**7}}
+# At rates below the defaults: a high one magnifies any difference in rounding, that of parts of a batch as well.
 TEXT = {
     "task": "text-generation",
     "dataset": "grammar",
     "data": {"fraction": 0.3},
     "model": {"width": 32, "depth": 2, "head_size": 8, "context": 32},
-    "units": {"batch_size": 15},
+    "units": {"batch_size": 15, "learning_rate": 0.002},
     "budget": {"steps": 200},
     "evaluation": {"every_steps": 100},
 }
@@ -30,9 +31,9 @@ TWO = ("cpu", "cpu")
 def on_two(a_trainer, a_lane, record_of):
     """Trains a spec, or goes on with a record, on two devices, and waits for the process's end."""
 
-    def run(job, wish=lambda message: None):
+    def run(job, wish=lambda message: None, devices=TWO):
         record, trainer = job if isinstance(job, record_of) else record_of(a_lane(job)), a_trainer()
-        trainer.tell(Train(devices=TWO, lanes=(record.lane,)))
+        trainer.tell(Train(devices=devices, lanes=(record.lane,)))
         for message in trainer.follow(record):
             if why := wish(message):
                 trainer.tell(Stop(job=record.lane.job, why=why))
@@ -69,11 +70,12 @@ def assert_gone(processes):
         LINE,
         {**LINE, "units": {"batch_size": 1}},
         TEXT,
-        {**TEXT, "units": {"batch_size": 15, "parametrization": "u-mup"}},
-        {**TEXT, "units": {"batch_size": 15, "micro_batch_size": 4, "parametrization": "mup", "base_width": 8}},
+        {**TEXT, "units": {"batch_size": 15, "learning_rate": 0.2, "parametrization": "u-mup"}},
+        {**TEXT, "units": {**TEXT["units"], "micro_batch_size": 4, "parametrization": "mup", "base_width": 8}},
+        {**TEXT, "task": "masked-language-modeling", "units": {"batch_size": 15, "learning_rate": 0.001}},
         {"task": "image-classification", "dataset": "digits", "budget": {"steps": 200}},
     ],
-    ids=["line", "batches-of-one", "decoder", "decoder-u-mup", "decoder-micro-mup", "convnet"],
+    ids=["line", "batches-of-one", "decoder", "decoder-u-mup", "decoder-micro-mup", "masked", "convnet"],
 )
 def test_two_devices_train_as_one_does(train, on_two, spec):
     alone, together = train(spec)[0], on_two(spec)
@@ -85,6 +87,15 @@ def test_two_devices_train_as_one_does(train, on_two, spec):
     assert together.ended.result.test_metrics == pytest.approx(alone.ended.result.test_metrics, abs=1e-4)
     for name, tensor in alone.weights().items():
         assert torch.allclose(tensor, together.weights()[name], atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+@pytest.mark.parametrize("spec", [LINE, TEXT], ids=["line", "decoder"])
+def test_two_gpus_train_as_one_does(on_two, spec):
+    alone, together = on_two(spec, devices=("cuda:0",)), on_two(spec, devices=("cuda:0", "cuda:1"))
+
+    assert values(together, "train_loss") == pytest.approx(values(alone, "train_loss"), abs=1e-4)
 
 
 @pytest.mark.parametrize(

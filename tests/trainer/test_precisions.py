@@ -48,7 +48,7 @@ def test_images_are_read_in_fewer_bits(train, kind, precision):
 @pytest.mark.parametrize("precision", ["tf32", "fp16-mixed", "fp8"])
 def test_what_needs_a_gpu_is_refused_with_what_runs_here(precision):
     with pytest.raises(Unsupported) as refused:
-        resolve(JobSpec.model_validate({"task": "regression", "units": {"precision": precision}}), "cpu")
+        resolve(JobSpec.model_validate(with_units(MLP, precision=precision)), "cpu")
 
     assert refused.value.fields[0][0] == "/units/precision"
     assert "GPU" in refused.value.message

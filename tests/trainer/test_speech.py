@@ -237,13 +237,30 @@ def test_a_run_paused_twice_is_bitwise_the_undisturbed_run(train, record):
     assert all(torch.equal(tensor, resumed.weights()[name]) for name, tensor in undisturbed.weights().items())
 
 
-@pytest.mark.parametrize("units", [{"micro_batch_size": 4}, {"precision": "bf16-mixed"}, {"precision": "bf16"}])
-def test_other_units_train_too(train, record, units):
-    result = train(record(recordings(texts(30)), units={**SPEC["units"], **units}, budget={"epochs": 2}))[
-        0
-    ].ended.result
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"units": {**SPEC["units"], "precision": "bf16-mixed"}},
+        {"units": {**SPEC["units"], "precision": "bf16"}},
+        {"batch_schedule": {"name": "ramp"}, "optimizer": {"name": "sgd"}, "units": {"batch_size": 8}},
+        {"diagnostics": {"scales_every": 3, "noise_scale": True}, "data": {"fraction": 0.5}},
+    ],
+    ids=["bf16-mixed", "bf16", "ramp-sgd", "diagnostics"],
+)
+def test_other_units_train_too(train, record, spec):
+    ended = train(record(recordings(texts(30)), **{"budget": {"epochs": 2}, **spec}))[0].ended
 
-    assert result.train_loss < 10
+    assert ended.reason is None
+    assert ended.result.train_loss < 10
+
+
+def test_parts_of_a_batch_give_the_losses_of_the_whole(train, record):
+    content, spec = recordings(texts(30)), {"budget": {"epochs": 2}, "optimizer": {"clip_norm": None}}
+    whole, parts = (
+        train(record(content, units={**SPEC["units"], **size}, **spec))[0] for size in ({}, {"micro_batch_size": 3})
+    )
+
+    np.testing.assert_allclose(whole.points("train_loss")["value"], parts.points("train_loss")["value"], rtol=1e-3)
 
 
 @pytest.mark.parametrize("wrong", [3, None, ["x"], "no base64!", encoded(b"no wave"), encoded(wav(np.zeros(170_000)))])
@@ -368,20 +385,3 @@ def test_a_member_that_was_damaged_is_named(checked):
     found, _ = checked(content[:at] + bytes(8) + content[at + 8 :])
 
     assert found.problem.startswith("Row 6 (line 7): '5.wav'")
-
-
-def test_a_task_has_defaults_of_its_own_under_what_is_said():
-    asked = {"task": "speech-recognition"}
-    plain, other, same = (
-        resolve(JobSpec.model_validate({**asked, **said}), "cpu")
-        for said in (
-            {},
-            {"schedule": {"name": "constant"}, "optimizer": {"clip_norm": None}, "units": {"batch_size": 4}},
-            {"schedule": {"warmup_steps": 7}, "optimizer": {"name": "sgd"}},
-        )
-    )
-
-    assert (plain.schedule.name, plain.optimizer.clip_norm, plain.units.batch_size) == ("cosine", 1.0, 16)
-    assert (other.schedule.name, other.optimizer.clip_norm, other.units.batch_size) == ("constant", None, 4)
-    assert (same.schedule.name, same.schedule.warmup_steps, same.optimizer.clip_norm) == ("cosine", 7, 1.0)
-    assert resolve(plain, "cpu") == plain

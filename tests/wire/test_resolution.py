@@ -49,3 +49,20 @@ def test_a_run_has_a_longest_length():
         resolve(endless, "cpu")
 
     assert error.value.fields[0][0] == "/budget/epochs"
+
+
+def test_a_task_has_defaults_of_its_own_under_what_is_said():
+    asked = {"task": "speech-recognition"}
+    plain, other, same = (
+        resolve(JobSpec.model_validate({**asked, **said}), "cpu")
+        for said in (
+            {},
+            {"schedule": {"name": "constant"}, "optimizer": {"clip_norm": None}, "units": {"batch_size": 4}},
+            {"schedule": {"warmup_steps": 7}, "optimizer": {"name": "sgd"}},
+        )
+    )
+
+    assert (plain.schedule.name, plain.optimizer.clip_norm, plain.units.batch_size) == ("cosine", 1.0, 16)
+    assert (other.schedule.name, other.optimizer.clip_norm, other.units.batch_size) == ("constant", None, 4)
+    assert (same.schedule.name, same.schedule.warmup_steps, same.optimizer.clip_norm) == ("cosine", 7, 1.0)
+    assert resolve(plain, "cpu") == plain

@@ -11,7 +11,7 @@ from unitscale.cli import wording
 from unitscale.cli.plots import sparkline
 
 if TYPE_CHECKING:
-    from unitscale.models.catalog import Catalog
+    from unitscale.models.catalog import Catalog, CatalogDataset, CatalogModel
     from unitscale.models.comparisons import Comparison
     from unitscale.models.datasets import Dataset
     from unitscale.models.jobs import Artifact, Job
@@ -80,15 +80,24 @@ def catalog(offered: "Catalog") -> list[Table]:
             dataset.name,
             dataset.task,
             str(dataset.training_examples or f"{dataset.training_tokens} tokens"),
-            dataset.content,
+            _with_origin(dataset),
         )
     models = _table("model", "sizes (default)", "what it is")
     for model in offered.models:
-        models.add_row(model.kind, wording.phrase(model.sizes), model.content)
+        models.add_row(model.kind, wording.phrase(model.sizes), _with_origin(model))
     words = _table("field", "choices")
     for field in ("optimizers", "schedules", "precisions", "parametrizations", "devices"):
         words.add_row(field, ", ".join(getattr(offered, field)))
     return [tasks, datasets, models, words]
+
+
+def _with_origin(entry: "CatalogDataset | CatalogModel") -> str:
+    """What it is, the package that brings it, and, of a data set that no worker has, the command that brings it."""
+    missing = getattr(entry, "available", None) is False
+    brought = getattr(entry, "brought_by", None)
+    notes = [f"from {entry.package}"] if entry.package else []
+    notes += [f"missing: `{brought}` brings it" if brought else "missing"] if missing else []
+    return f"{entry.content} ({'; '.join(notes)})" if notes else entry.content
 
 
 def datasets(listed: "Iterable[Dataset]", now: datetime) -> Table:

@@ -1,44 +1,76 @@
 """What can be asked for: tasks, data sets and models, with the defaults a spec falls back on."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from unitscale.models.document import Answer
-from unitscale.models.specs import TaskName
+from unitscale.models.specs import DatasetName, Task, TaskName, Word
+from unitscale.models.units import Positive
+
+Count = Annotated[int, Field(ge=1, le=10**15)]
 
 
 class CatalogDataset(Answer):
-    """A data set that every installation has."""
+    """A data set that needs no upload."""
 
-    name: str
-    task: TaskName
+    name: DatasetName
+    task: Task
     content: str
     licence: str
-    training_examples: int | None = None
-    training_tokens: int | None = None
+    training_examples: Count | None = None
+    training_tokens: Count | None = None
     """Of texts, whose examples are as long as the model's context."""
     brought_by: str | None = None
-    """The command that brings it to a worker's machine, where an installation has it not; a job without it fails."""
+    """The command that brings it to a worker's machine, where an installation has it not."""
+    available: bool | None = None
+    """Whether a connected worker has it; a job on one that none has is refused. Null: no worker has said."""
+    package: str | None = None
+    """The plug-in that brings it, with its version; null: it belongs to the service."""
 
 
 class CatalogModel(Answer):
     """A kind of model, and its sizes with their defaults."""
 
-    kind: str
-    tasks: tuple[TaskName, ...]
-    sizes: dict[str, int]
+    kind: Word
+    tasks: tuple[Task, ...]
+    sizes: dict[str, Annotated[int, Field(ge=0, le=2**20)]]
     content: str
-    laned: bool
+    laned: bool = False
     """Whether several configurations can train in one process by batched products."""
+    learning_rates: dict[Literal["sgd", "adamw"], Positive] | None = None
+    """Of a plug-in: what `learning_rate: "auto"` becomes, by optimizer."""
+    package: str | None = None
+    """The plug-in that brings it, with its version; null: it belongs to the service."""
 
 
 class CatalogTask(Answer):
     """A task, and what a spec that names nothing else gets."""
 
-    name: TaskName
+    name: Task
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     metrics: tuple[str, ...]
     defaults: dict[str, Any]
+    package: str | None = None
+    """The plug-in that brings it, with its version; null: it belongs to the service."""
+
+
+class Broken(Answer):
+    """A plug-in that could not be taken in."""
+
+    entry_point: str
+    """Its group and name, and the package: `unitscale.models: highway (acme-models 1.2)`."""
+    problem: str
+
+
+class Plugins(Answer):
+    """What installed packages add to the catalog."""
+
+    tasks: tuple[CatalogTask, ...] = ()
+    datasets: tuple[CatalogDataset, ...] = ()
+    models: tuple[CatalogModel, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
 
 class Catalog(Answer):
@@ -98,7 +130,7 @@ CATALOG = Catalog(
             defaults={
                 "dataset": "prompts",
                 "model": "speech-encoder",
-                "epochs": 16,
+                "epochs": 20,
                 "batch_size": 16,
                 "schedule": {"name": "cosine", "warmup_steps": 20, "final_fraction": 0.01},
                 "optimizer": {"clip_norm": 1.0},
@@ -261,7 +293,7 @@ CATALOG = Catalog(
 
 DATASETS: dict[str, CatalogDataset] = {dataset.name: dataset for dataset in CATALOG.datasets}
 MODELS: dict[str, CatalogModel] = {model.kind: model for model in CATALOG.models}
-TASKS: dict[TaskName, CatalogTask] = {task.name: task for task in CATALOG.tasks}
+TASKS: dict[str, CatalogTask] = {task.name: task for task in CATALOG.tasks}
 
 TRANSFORMERS = frozenset({"transformer", "encoder"})
 """Stacks of blocks with attention, every parametrization and alphas."""

@@ -15,7 +15,7 @@ _PREFIX = "ds_"
 FORMATS: dict[TaskName, tuple[str, ...]] = {
     TaskName.REGRESSION: (".csv", ".parquet"),
     TaskName.IMAGE_CLASSIFICATION: (".npz", ".zip"),
-    TaskName.TEXT_GENERATION: (".txt", ".jsonl"),
+    TaskName.TEXT_GENERATION: (".txt", ".jsonl", ".zip"),
     TaskName.MASKED_LANGUAGE_MODELING: (".txt", ".jsonl"),
     TaskName.SPEECH_RECOGNITION: (".zip",),
     TaskName.TRANSLATION: (".jsonl", ".tsv"),
@@ -68,7 +68,7 @@ class Contents(Answer):
     """What a check found in a data set."""
 
     rows: int
-    """Rows of a table, images, lines of text, documents, pairs, or recordings."""
+    """Rows of a table, images, lines of text, documents, pairs, recordings, or files of tokens."""
     splits: Splits
     shape: tuple[int, ...] = ()
     """Of one example: (features,), or (height, width, channels)."""
@@ -78,6 +78,8 @@ class Contents(Answer):
     classes: tuple[int | str, ...] = ()
     characters: int | None = None
     """Of a text; its splits are counted in characters too."""
+    tokens: int | None = None
+    """Of a text that came as tokens; its splits are counted in them."""
     rate: int | None = None
     """Of recordings: samples a second, to which all of them were brought."""
     seconds: float | None = None
@@ -88,7 +90,7 @@ class Contents(Answer):
     @property
     def volume(self) -> Volume:
         """How much there is to train on."""
-        text = self.characters is not None
+        text = self.characters is not None or self.tokens is not None
         return Volume(None if text else self.splits.training, self.splits.training if text else None)
 
 

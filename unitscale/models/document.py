@@ -55,6 +55,14 @@ def new_id(kind: str, milliseconds: int) -> str:
     return f"{kind}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -1, -5))
 
 
+def made_at(some_id: str) -> int:
+    """When an id was made, in milliseconds."""
+    number = 0
+    for letter in some_id.rpartition("_")[2]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return number >> 52
+
+
 def id_field(kind: str) -> Any:
     """The pattern that ids of one kind follow."""
     return Field(pattern=f"^{kind}_[0-9a-z]{{20}}$", examples=[f"{kind}_06g1m2c8kq7v3x9t4b5n"])

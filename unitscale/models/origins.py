@@ -56,7 +56,7 @@ def _unavailable(wanted: InitFrom, origin: Job, steps: Sequence[int]) -> list[tu
 def _unlike(spec: JobSpec, origin: JobSpec) -> list[tuple[str, str]]:
     step = spec.init_from.step if spec.init_from else None
     checks = (
-        (spec.task is not origin.task, "/task", f"its task is {origin.task.value}."),
+        (spec.task != origin.task, "/task", f"its task is {origin.task}."),
         (
             step is not None and spec.dataset != origin.dataset,
             "/dataset",

@@ -31,7 +31,7 @@ class Sampling(Document):
 
 class PredictionRequest(Document):
     """Inputs for a trained model: rows of numbers, images (nested lists or base64 PNG), texts to be continued,
-    translated or answered."""
+    translated or answered, recordings (base64 WAV)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -50,6 +50,7 @@ class PredictionRequest(Document):
 
 
 class Predictions(Answer):
-    """One output for each input: a number, `{"label", "probabilities"}`, or a continuation, translation, answer."""
+    """One output for each input: a number, `{"label", "probabilities"}`, or a text: what follows, a translation,
+    an answer, a transcript."""
 
     outputs: tuple[Any, ...]

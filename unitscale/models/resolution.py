@@ -1,14 +1,15 @@
 """From a spec as sent to the spec as it runs: every default and every `auto` filled in, the impossible refused."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models.catalog import DATASETS, LEARNING_RATES, MODELS, OF_TEXT, TASKS, TRANSFORMERS, CatalogDataset
+from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.growth import growth
+from unitscale.models.offers import BUILT_IN, Offer
 from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
@@ -18,27 +19,22 @@ AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
 FEWEST_HALVED = 2
 """Examples of a batch that has halves."""
-NEEDS_GPU = {
-    Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later; fp32 and bf16 run here.",
-    Precision.FP16_MIXED: "fp16-mixed needs a GPU (a CPU is 14 times slower in it); bf16-mixed runs here.",
-    Precision.FP8: "fp8 needs an NVIDIA GPU of the Hopper generation or later; fp8-simulated runs here.",
-}
 COMPILED = ("transformer", "encoder")
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
 
-def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobSpec:
+def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: Offer = BUILT_IN) -> JobSpec:
     """The spec as it will run on `device`; `uploaded` is its data set where that is not the catalog's.
 
-    Raises Unsupported, naming every field that asks for what cannot be done.
+    Raises Unsupported, naming every field that asks for what cannot be done here.
     """
-    _refuse(spec, uploaded)
-    volume = volume_of(uploaded)
-    task = TASKS[spec.task]
+    _refuse(spec, uploaded, offer)
+    task = offer.tasks[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
-    model = _model(spec.model, spec.model.kind or task.defaults["model"])
-    units = _units(spec, _examples(volume or DATASETS[dataset], model), str(model.kind))
+    volume = volume_of(uploaded) or offer.volume(dataset)
+    model = _model(spec.model, offer.models[offer.kind(spec)])
+    units = _units(spec, _examples(volume or DATASETS[dataset], model), offer)
     budget = _budget(spec.budget, task.defaults)
     filled = spec.model_copy(
         update={
@@ -54,6 +50,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None) -> JobS
     )
     filled = _with_evaluations(_with_growth(filled, volume), volume)
     _refuse_too_long(filled, volume)
+    _refuse_all(offer.refusals(filled))
     return JobSpec.model_validate(filled.model_dump())
 
 
@@ -108,28 +105,29 @@ def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
         raise Unsupported(detail, (("/budget/epochs", detail),))
 
 
-def _model(model: Model, kind: str) -> Model:
-    sizes = {size: getattr(model, size) or default for size, default in MODELS[kind].sizes.items()}
-    return Model(kind=kind, **sizes)
+def _model(model: Model, entry: CatalogModel) -> Model:
+    sizes: dict[str, Any] = {size: getattr(model, size) or default for size, default in entry.sizes.items()}
+    return Model(kind=entry.kind, **sizes)
 
 
-def _units(spec: JobSpec, examples: int, kind: str) -> Units:
+def _units(spec: JobSpec, examples: int, offer: Offer) -> Units:
+    kind = offer.kind(spec)
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "auto": _auto_batch(spec)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    batch = {"full": used, "auto": _auto_batch(spec, offer)}.get(str(spec.units.batch_size), spec.units.batch_size)
     rate = spec.units.learning_rate
     if rate == "auto":
-        rate = LEARNING_RATES[spec.optimizer.name, spec.units.parametrization.value, kind]
+        rate = offer.rates[spec.optimizer.name, spec.units.parametrization.value, kind]
     filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
-        filled["base_width"] = MODELS[kind].sizes["width"]
+        filled["base_width"] = offer.models[kind].sizes["width"]
     has_alphas = spec.units.parametrization is Parametrization.UMUP and kind in TRANSFORMERS
     if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
 
 
-def _auto_batch(spec: JobSpec) -> int:
-    return TASKS[spec.task].defaults.get("batch_size", AUTO_BATCH)
+def _auto_batch(spec: JobSpec, offer: Offer) -> int:
+    return offer.tasks[spec.task].defaults.get("batch_size", AUTO_BATCH)
 
 
 def _data(data: Data, defaults: Mapping[str, Any]) -> Data:
@@ -199,33 +197,37 @@ def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
 
 
-def _refuse(spec: JobSpec, uploaded: Dataset | None) -> None:
-    fields = tuple(
-        _unsupported_task(spec)
-        or _unsupported_dataset(spec, uploaded)
-        or (*_unsupported_data(spec), *_unsupported_model(spec), *_unsupported_units(spec))
+def _refuse(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> None:
+    _refuse_all(
+        _unsupported_task(spec, offer)
+        or _unsupported_dataset(spec, uploaded, offer)
+        or [*_unsupported_data(spec, offer), *_unsupported_model(spec, offer), *_unsupported_units(spec, offer)]
     )
+
+
+def _refuse_all(fields: Sequence[tuple[str, str]]) -> None:
     if fields:
-        raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], fields)
+        raise Unsupported("The spec asks for what this service cannot do: " + fields[0][1], tuple(fields))
 
 
-def _unsupported_task(spec: JobSpec) -> list[tuple[str, str]]:
-    if spec.task not in TASKS:
-        known = ", ".join(task.value for task in TASKS)
-        return [("/task", f"{spec.task.value} cannot be trained yet; choose one of: {known}.")]
-    if spec.model.kind is not None and spec.model.kind not in TASKS[spec.task].models:
-        known = ", ".join(TASKS[spec.task].models)
-        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task.value}; choose one of: {known}.")]
+def _unsupported_task(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
+    if spec.task not in offer.tasks:
+        known = ", ".join(offer.tasks)
+        return [("/task", f"{spec.task} cannot be trained here; choose one of: {known}.{offer.hint}")]
+    if spec.model.kind is not None and spec.model.kind not in offer.tasks[spec.task].models:
+        known = ", ".join(offer.tasks[spec.task].models)
+        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task}; choose one of: {known}.{offer.hint}")]
     return []
 
 
-def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[str, str]]:
+def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> list[tuple[str, str]]:
     if uploaded is not None:
-        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded) or _in_context(uploaded)
+        why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded, offer)
+        why = why or _in_context(uploaded)
         return [("/dataset", why)] if why else []
-    if spec.dataset is not None and spec.dataset not in TASKS[spec.task].datasets:
-        known = ", ".join(TASKS[spec.task].datasets)
-        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task.value}; choose one of: {known}.")]
+    if spec.dataset is not None and spec.dataset not in offer.tasks[spec.task].datasets:
+        known = ", ".join(offer.tasks[spec.task].datasets) + f".{offer.hint}"
+        return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task}; choose one of: {known}")]
     return []
 
 
@@ -238,9 +240,11 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
-    if uploaded.task is spec.task or {uploaded.task, spec.task} <= OF_TEXT:
+    if uploaded.task != spec.task and uploaded.contents is not None and uploaded.contents.tokens is not None:
+        return f"{uploaded.id} came as tokens, which are for {uploaded.task} alone; upload its text."
+    if uploaded.task == spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
-    return f"{uploaded.id} was uploaded for {uploaded.task.value}, not for {spec.task.value}."
+    return f"{uploaded.id} was uploaded for {uploaded.task}, not for {spec.task}."
 
 
 def _in_context(uploaded: Dataset) -> str | None:
@@ -249,23 +253,24 @@ def _in_context(uploaded: Dataset) -> str | None:
     return f"{uploaded.id} has answers in contexts, which cannot be learnt yet; leave out 'context' to learn by heart."
 
 
-def _too_short(spec: JobSpec, uploaded: Dataset) -> str | None:
+def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
     """A text must have a window of the model's context in each of its splits."""
-    if uploaded.contents is None or uploaded.contents.characters is None:
+    if uploaded.contents is None or uploaded.contents.volume.training_tokens is None:
         return None
-    kind = MODELS[spec.model.kind or TASKS[spec.task].defaults["model"]]
-    context, shortest = spec.model.context or kind.sizes["context"], min(uploaded.contents.splits.sizes)
+    sizes = offer.models[offer.kind(spec)].sizes
+    context, shortest = spec.model.context or sizes.get("context", 1), min(uploaded.contents.splits.sizes)
     if shortest > context:
         return None
-    return f"A split of {uploaded.id} has {shortest} characters, too few for a context of {context}."
+    unit = "characters" if uploaded.contents.tokens is None else "tokens"
+    return f"A split of {uploaded.id} has {shortest} {unit}, too few for a context of {context}."
 
 
-def _unsupported_data(spec: JobSpec) -> list[tuple[str, str]]:
+def _unsupported_data(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     """A vocabulary where there are no texts, or of another size than there are characters."""
-    default = TASKS[spec.task].defaults.get("tokenizer")
+    default = offer.tasks[spec.task].defaults.get("tokenizer")
     if default is None:
         return [
-            (f"/data/{field}", f"{spec.task.value} has no choice of tokens.")
+            (f"/data/{field}", f"{spec.task} has no choice of tokens.")
             for field in ("tokenizer", "vocabulary")
             if getattr(spec.data, field) is not None
         ]
@@ -274,14 +279,16 @@ def _unsupported_data(spec: JobSpec) -> list[tuple[str, str]]:
     return []
 
 
-def _unsupported_model(spec: JobSpec) -> list[tuple[str, str]]:
-    kind = spec.model.kind or TASKS[spec.task].defaults["model"]
+def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
+    kind = offer.kind(spec)
+    entry = offer.models[kind]
     sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
-    wrong = _unfit_sizes(_model(spec.model, kind)) if "head_size" in MODELS[kind].sizes else []
+    has_heads = entry.package is None and "head_size" in entry.sizes
+    wrong = _unfit_sizes(_model(spec.model, entry)) if has_heads else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
-        if getattr(spec.model, size) is not None and size not in MODELS[kind].sizes
+        if getattr(spec.model, size) is not None and size not in entry.sizes
     ]
 
 
@@ -297,10 +304,10 @@ def _unfit_sizes(model: Model) -> list[tuple[str, str]]:
     return [(pointer, detail) for wrong, pointer, detail in checks if wrong]
 
 
-def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+def _parametrization_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     units, optimizer = spec.units, spec.optimizer.name
-    name, kind = units.parametrization.value, spec.model.kind or TASKS[spec.task].defaults["model"]
-    possible = [model for known, other, model in LEARNING_RATES if (known, other) == (optimizer, name)]
+    name, kind = units.parametrization.value, offer.kind(spec)
+    possible = [model for known, other, model in offer.rates if (known, other) == (optimizer, name)]
     alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
     return [
         (
@@ -318,18 +325,16 @@ def _parametrization_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     ]
 
 
-def _precision_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
-    precision, kind = spec.units.precision, spec.model.kind or TASKS[spec.task].defaults["model"]
-    hidden = "fp8-simulated rounds hidden layers, which only transformer, encoder and mlp have"
-    return [
-        (precision in NEEDS_GPU, "/units/precision", NEEDS_GPU.get(precision, "")),
-        (precision is Precision.FP8_SIMULATED and kind not in {*TRANSFORMERS, "mlp"}, "/units/precision", f"{hidden}."),
-    ]
+def _precision_checks(spec: JobSpec, kind: str) -> list[tuple[bool, str, str]]:
+    precision = spec.units.precision
+    eight_bits = precision in {Precision.FP8, Precision.FP8_SIMULATED}
+    hidden = f"{precision.value} is for hidden layers, which only transformer, encoder and mlp have"
+    return [(eight_bits and kind not in {*TRANSFORMERS, "mlp"}, "/units/precision", f"{hidden}.")]
 
 
-def _last_batch(spec: JobSpec) -> float:
+def _last_batch(spec: JobSpec, offer: Offer) -> float:
     size = spec.units.batch_size
-    return size if isinstance(size, int) else _auto_batch(spec) if size == "auto" else math.inf
+    return size if isinstance(size, int) else _auto_batch(spec, offer) if size == "auto" else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
@@ -344,8 +349,20 @@ def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     ]
 
 
-def _growth_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
-    first, name, last = spec.batch_schedule.initial_batch_size, spec.batch_schedule.name, _last_batch(spec)
+def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
+    """What a plug-in's module holds and draws besides its weights is of one process, and of whole batches."""
+    own, follows = offer.models[offer.kind(spec)].package is not None, spec.batch_schedule.name == "noise-scale"
+    scaled, measured = spec.units.precision is Precision.FP16_MIXED, follows or spec.diagnostics.noise_scale
+    pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
+    return [
+        (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
+        (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
+        (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
+    ]
+
+
+def _growth_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
+    first, name, last = spec.batch_schedule.initial_batch_size, spec.batch_schedule.name, _last_batch(spec, offer)
     pointer, follows = "/batch_schedule/initial_batch_size", name == "noise-scale"
     halved = f"Noise is measured from halves of a batch: give at least {FEWEST_HALVED}."
     return [
@@ -360,9 +377,9 @@ def _growth_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     ]
 
 
-def _compile_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+def _compile_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
-    field, kind = "/resources/compile", spec.model.kind or TASKS[spec.task].defaults["model"]
+    field, kind = "/resources/compile", offer.kind(spec)
     several = bool(spec.units.micro_batch_size) or spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
     remembers = bool(spec.model.memory_length)
     return [
@@ -375,17 +392,18 @@ def _compile_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     ]
 
 
-def _unsupported_units(spec: JobSpec) -> list[tuple[str, str]]:
+def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     checks = (
-        *_precision_checks(spec),
+        *_precision_checks(spec, offer.kind(spec)),
         *_memory_checks(spec),
-        *_parametrization_checks(spec),
-        *_growth_checks(spec),
-        *_compile_checks(spec),
+        *_own_module_checks(spec, offer),
+        *_parametrization_checks(spec, offer),
+        *_growth_checks(spec, offer),
+        *_compile_checks(spec, offer),
         (
             spec.budget.tokens is not None and spec.task not in OF_TEXT,
             "/budget/tokens",
-            f"{spec.task.value} has no tokens; give epochs or steps.",
+            f"{spec.task} has no tokens; give epochs or steps.",
         ),
         (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
     )

@@ -29,6 +29,13 @@ class TaskName(StrEnum):
     SPEECH_RECOGNITION = "speech-recognition"
 
 
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
+"""What tasks and kinds of models are called."""
+DatasetName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")]
+Task = Annotated[TaskName | Word, Field(union_mode="left_to_right")]
+"""A task of the service's own, or one that a plug-in brings."""
+
+
 class Data(Document):
     """Which part of the data set is used."""
 
@@ -44,7 +51,7 @@ class Data(Document):
 class Model(Document):
     """What fits the data. Sizes that a kind does not have are refused."""
 
-    kind: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] | None = None
+    kind: Word | None = None
     """`linear`, `mlp`, `convnet`, …: see the catalog. Null: the task's default."""
     width: Size | None = None
     """Features of a hidden layer."""
@@ -156,8 +163,9 @@ class JobSpec(Document):
 
     name: Name | None = None
     labels: Annotated[dict[Label, LabelValue], Field(max_length=32)] = {}
-    task: TaskName
-    dataset: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
+    task: Task
+    """`regression`, `text-generation`, …: see the catalog."""
+    dataset: DatasetName | None = None
     """A name from the catalog, or an uploaded `ds_…`. Null: the task's default."""
     data: Data = Data()
     model: Model = Model()

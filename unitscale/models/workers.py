@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from unitscale.models.catalog import Plugins
 from unitscale.models.document import Answer, JobId, Moment
 
 
@@ -13,6 +14,18 @@ class Slot(Answer):
     jobs: tuple[JobId, ...] = ()
 
 
+class Abilities(Answer):
+    """What a node's trainers can do, by name. A job is claimed by nodes alone that can do all it needs."""
+
+    precisions: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    """Those that are there, or are made on the spot."""
+    plugins: Plugins = Plugins()
+    """What installed packages add, and those that could not be taken in."""
+
+
 class Worker(Answer):
     """A node that trains."""
 
@@ -22,5 +35,6 @@ class Worker(Answer):
     hardware: str
     device: Literal["cpu", "cuda"]
     slots: tuple[Slot, ...]
-    precisions: tuple[str, ...] = ()
     version: str
+    abilities: Abilities | None = None
+    """What its trainers can do; null while it finds out, in the seconds after its start."""

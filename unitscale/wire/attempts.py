@@ -1,5 +1,6 @@
 """The record as a supervisor writes it: claims, leases, points, ends. Every write carries its fencing token."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from unitscale.wire.keys import name
 from unitscale.wire.store import Store
 
 CHECKPOINTS_KEPT = 2
+OTHERS_SECONDS = 0.25
 ARTIFACTS = "artifacts"
 
 
@@ -69,8 +71,15 @@ class Attempts:
         self._max_losses = max_losses
 
     async def claim(self, queue: str, ticket: str, worker: str, slot: str) -> list[Claimed]:
-        """Take the best group there is; empty when there is none. The same ticket gets the same group."""
-        group = json.loads(await self._store.run("claim", queue, ticket, worker, slot, self._lease))
+        """Take the best group there is; empty when there is none. The same ticket gets the same group.
+
+        A worker that can do none of those that wait is held up, so that it leaves their doorbells to others.
+        """
+        answer = await self._store.run("claim", queue, ticket, worker, slot, self._lease)
+        if answer == b"others":
+            await asyncio.sleep(OTHERS_SECONDS)
+            return []
+        group = json.loads(answer)
         try:
             return [await self._with_origin(_claimed(entry)) for entry in group]
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,11 @@ class Datasets:
             raise NotFound(f"There is no data set {dataset_id}.")
         if outcome == b"used":
             raise DatasetInUse(f"Unfinished jobs use {dataset_id}; wait for their end, or cancel them.")
+
+    async def unknown(self, ids: Sequence[str]) -> list[str]:
+        """Those of these that the record has nothing of."""
+        there = await self._store.read(*(("EXISTS", name("dataset", dataset_id)) for dataset_id in ids))
+        return [dataset_id for dataset_id, known in zip(ids, there, strict=True) if not known]
 
 
 def fresh_id() -> str:

@@ -3,8 +3,9 @@
 import time
 
 from unitscale.errors import NotFound, Unsupported
-from unitscale.models.datasets import Dataset, is_uploaded
+from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
+from unitscale.models.offers import Need, Offer
 from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
@@ -12,7 +13,8 @@ from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs
 from unitscale.wire.workers import Workers
 
-DEVICES_KNOWN_SECONDS = 2.0
+OFFER_SECONDS = 2.0
+"""How long what the workers said of themselves is gone by."""
 
 
 class Intake:
@@ -23,23 +25,22 @@ class Intake:
         self._datasets = datasets
         self._workers = workers
         self._quota = max_unfinished_jobs
-        self._cuda: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
+        self._offer: tuple[float, Offer] = (float("-inf"), Offer())
 
     async def submit(self, spec: JobSpec, project: str, idempotency: Idempotency | None = None) -> tuple[Job, bool]:
         """A queued job, and whether an earlier submission with the same key had made it.
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
-        resolved, uploaded = await self._resolved(spec, project)
-        steps = total_steps(resolved, volume_of(uploaded))
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency)
+        resolved, volume, needs = await self._resolved(spec, project)
+        steps = total_steps(resolved, volume)
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
-        resolved, uploaded = await self._resolved(spec, project)
-        place = await self._jobs.place_of_next(resolved)
-        steps = total_steps(resolved, volume_of(uploaded))
-        examples = training_examples(resolved, volume_of(uploaded))
+        resolved, volume, needs = await self._resolved(spec, project)
+        place = await self._jobs.place_of_next(resolved, needs)
+        steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
 
     async def cancel(self, job_id: str, project: str) -> Job:
@@ -54,12 +55,14 @@ class Intake:
         """Queue a paused job again. Raises NotFound, IllegalTransition."""
         return await self._jobs.resume(project, job_id)
 
-    async def _resolved(self, spec: JobSpec, project: str) -> tuple[JobSpec, Dataset | None]:
-        """The spec as it will run, and its data set where that was uploaded."""
+    async def _resolved(self, spec: JobSpec, project: str) -> tuple[JobSpec, Volume | None, tuple[Need, ...]]:
+        """The spec as it will run, how much it has to train on (None: what the catalog says), and what it needs."""
         if spec.init_from is not None:
             spec = await self._inherited(spec, spec.init_from.job, project)
-        uploaded = await self._uploaded(spec, project)
-        return resolve(spec, await self._device(spec), uploaded), uploaded
+        uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        resolved = resolve(spec, offer.device(spec), uploaded, offer)
+        volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
+        return resolved, volume, offer.needs(resolved)
 
     async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
         try:
@@ -78,15 +81,10 @@ class Intake:
         except NotFound:
             return None
 
-    async def _device(self, spec: JobSpec) -> str:
-        if spec.resources.device != "auto":
-            return spec.resources.device
-        return "cuda" if spec.resources.devices in await self._cuda_slots() else "cpu"
-
-    async def _cuda_slots(self) -> frozenset[int]:
-        at, sizes = self._cuda
-        if time.monotonic() - at > DEVICES_KNOWN_SECONDS:
-            workers = await self._workers.present()
-            sizes = frozenset(len(s.devices) for w in workers if w.device == "cuda" for s in w.slots)
-            self._cuda = (time.monotonic(), sizes)
-        return sizes
+    async def offer(self) -> Offer:
+        """What can be asked for, as the connected workers lately said it."""
+        at, offer = self._offer
+        if time.monotonic() - at > OFFER_SECONDS:
+            offer = Offer(await self._workers.present())
+            self._offer = (time.monotonic(), offer)
+        return offer

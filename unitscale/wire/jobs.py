@@ -19,6 +19,7 @@ from unitscale.errors import (
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
+from unitscale.models.offers import Need
 from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec, Priority
 from unitscale.wire import doorbell
@@ -45,7 +46,7 @@ class Filter:
         """Whether the job belongs in the list."""
         return (
             self.state in (None, job.state)
-            and self.task in (None, job.spec.task.value)
+            and self.task in (None, job.spec.task)
             and self.sweep in (None, job.sweep)
             and self.study in (None, job.study)
             and all(job.spec.labels.get(label) == value for label, value in self.labels)
@@ -68,7 +69,14 @@ class Jobs:
         self._workers = workers
 
     async def add(
-        self, project: str, requested: JobSpec, spec: JobSpec, steps: int, quota: int, idempotency: Idempotency | None
+        self,
+        project: str,
+        requested: JobSpec,
+        spec: JobSpec,
+        steps: int,
+        quota: int,
+        idempotency: Idempotency | None,
+        needs: Sequence[Need] = (),
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
 
@@ -88,6 +96,7 @@ class Jobs:
             steps,
             doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
+            _written(needs),
         )
         if outcome == b"dataset":
             raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
@@ -216,14 +225,26 @@ class Jobs:
             ranks = await self._store.read(
                 *(("ZRANK", name("queue", queue), job_id) for job_id, queue in waiting.items())
             )
-            places = {i: waits_for(waiting[i], rank or 0, workers) for i, rank in zip(waiting, ranks, strict=True)}
+            needs = {i: _needs(text(record.get(b"needs"))) for i, record in records}
+            places = {
+                i: waits_for(waiting[i], rank or 0, workers, needs[i]) for i, rank in zip(waiting, ranks, strict=True)
+            }
         return [job_of(job_id, record, places.get(job_id)) for job_id, record in records]
 
-    async def place_of_next(self, spec: JobSpec) -> Any:
+    async def place_of_next(self, spec: JobSpec, needs: Sequence[Need] = ()) -> Any:
         """The place that a job of this spec would get now."""
         queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
         [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
-        return waits_for(queue, ahead, await self._workers.present())
+        return waits_for(queue, ahead, await self._workers.present(), needs)
+
+
+def _written(needs: Sequence[Need]) -> str:
+    """Needs as scripts read them: `models:highway datasets:shakespeare`."""
+    return " ".join(":".join(need) for need in needs)
+
+
+def _needs(written: str) -> list[Need]:
+    return [(field, name) for field, _, name in (word.partition(":") for word in written.split())]
 
 
 def cursor_of(number: int) -> str:

@@ -23,7 +23,7 @@
     datasets                    string  counts uploads; a data set's number is its place in the lists
     datasets:{project}          zset    the project's data set ids by number
     checking                    zset    data sets to be checked by the time from which anyone may, ms: the check's lease
-    asks                        list    ids of questions for the side queue, oldest first
+    asks                        list    ids of questions for the side queue and of their jobs, oldest first
     ask:{id}                    string  a question; lives until its asker gives up
     answer:{id}                 string  the answer; lives a minute
     bells                       string  counts doorbells, so that each has its own tag

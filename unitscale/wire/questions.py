@@ -17,11 +17,12 @@ class Questions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def ask(self, question: dict[str, Any], lifetime_seconds: float) -> str:
-        """Put a question to the side queue; its id."""
+    async def ask(self, job_id: str, question: dict[str, Any], lifetime_seconds: float) -> str:
+        """Put a question about a job's model to the side queue; the question's id."""
         ask_id = "ask_" + secrets.token_hex(16)
         lifetime = int(lifetime_seconds * 1000)
-        await self._store.run("ask", ask_id, json.dumps(question), lifetime, doorbell.message(doorbell.ANSWER))
+        bell = doorbell.message(doorbell.ANSWER)
+        await self._store.run("ask", ask_id, job_id, json.dumps(question), lifetime, bell)
         return ask_id
 
     async def answer_to(self, ask_id: str) -> dict[str, Any] | None:
@@ -29,9 +30,9 @@ class Questions:
         [answer] = await self._store.read(("GET", name("answer", ask_id)))
         return json.loads(answer) if answer else None
 
-    async def take(self) -> tuple[str, dict[str, Any]] | None:
-        """The oldest question that is still waited for, taken by this caller alone."""
-        taken = await self._store.run("take")
+    async def take(self, worker: str) -> tuple[str, dict[str, Any]] | None:
+        """The oldest question that is still waited for and that this node can answer, taken by this caller alone."""
+        taken = await self._store.run("take", worker)
         return (taken[0].decode(), json.loads(taken[1])) if taken else None
 
     async def answer(self, ask_id: str, answer: dict[str, Any]) -> None:

@@ -10,13 +10,16 @@ In an object store a data set has its content for itself: `datasets/{id}/upload`
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from pathlib import Path
 
+from unitscale.models.document import made_at
 from unitscale.wire.shelves import Shelf
 
 ABANDONED_SECONDS = 86_400.0
+ID = "ds_[0-9a-z]{20}"
 
 
 class Uploads:
@@ -74,6 +77,23 @@ class Uploads:
         with contextlib.suppress(FileNotFoundError):
             if known.stat().st_nlink == 1:
                 known.unlink()
+
+    def old(self) -> list[str]:
+        """The data sets that have a folder here for more than a day. Raises FilesAway."""
+        before = (time.time() - ABANDONED_SECONDS) * 1000
+        names = (name for name in self._shelf.below("datasets") if re.fullmatch(ID, name))
+        return [name for name in names if made_at(name) < before]
+
+    def sweep(self, dataset_id: str) -> bool:
+        """Remove an upload that no record knows. One that was checked had a record once, and stays."""
+        if any(name != "upload" for name in self._shelf.below(f"datasets/{dataset_id}")):
+            return False
+        self._shelf.forget(f"datasets/{dataset_id}")
+        for known in self._files.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if known.stat().st_nlink == 1:
+                    known.unlink()
+        return True
 
 
 def _sync(folder: Path) -> None:

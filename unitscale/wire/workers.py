@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from unitscale.models.jobs import Queue
+from unitscale.models.offers import Need, can
 from unitscale.models.workers import Slot, Worker
 from unitscale.wire.keys import name
 from unitscale.wire.store import Store
@@ -42,18 +43,22 @@ class Workers:
         return [_busy(worker, held) for worker in workers]
 
 
-def waits_for(queue: str, position: int, workers: Sequence[Worker]) -> Queue:
+def waits_for(queue: str, position: int, workers: Sequence[Worker], needs: Sequence[Need] = ()) -> Queue:
     """A queued job's place, and why it is not running: turns and slots are told apart from what will never come."""
     device, devices = queue.rsplit("-", 1)
-    slots = [slot for worker in workers for slot in worker.slots if slot.queue == queue]
+    there = [worker for worker in workers if any(slot.queue == queue for slot in worker.slots)]
+    slots = [slot for w in there if can(w.abilities, needs) for slot in w.slots if slot.queue == queue]
     if not workers:
         why = "No worker is connected; the job starts when one connects (`unitscale worker`)."
-    elif not slots:
+    elif not there:
         slot = ",".join(f"{device}:{number}" for number in range(int(devices)))
         why = (
             f"No connected worker has a slot of {devices} {device} device(s); "
             f"the job starts when one connects (`unitscale worker --slots {slot}`)."
         )
+    elif not slots:
+        names = ", ".join(name for _, name in needs)
+        why = f"No connected worker of queue {queue} can do what it needs ({names}); the job starts when one can."
     elif position:
         why = f"{position} job(s) ahead of it for {len(slots)} slot(s)."
     else:

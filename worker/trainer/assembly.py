@@ -15,7 +15,7 @@ from unitscale.models.resolution import examples_to_see, total_steps
 from unitscale.models.specs import JobSpec, Model
 from worker.trainer import sources
 from worker.trainer.blueprint import Blueprint, Losses, built
-from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven
+from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven, check_known
 from worker.trainer.coordinates import coordinates
 from worker.trainer.engine import kernels
 from worker.trainer.engine.accumulation import Accumulation
@@ -25,10 +25,12 @@ from worker.trainer.engine.corruption import CorruptedBatches
 from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
 from worker.trainer.engine.loop import Batch, Learner
+from worker.trainer.engine.modules import PlainModule
 from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import Optimizer, optimizer
 from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.scales import Probe, Scales
+from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
@@ -58,6 +60,14 @@ class Assembly(NamedTuple):
     scales: Scales | None = None
     memory: Memory | None = None
     """What the model remembers of the windows before; part of the state that a checkpoint keeps."""
+    module: PlainModule | None = None
+    """Of a model that has no lanes."""
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Name → (K, …): with the weights, all tensors that the next step depends on."""
+        return {**self.learner.optimizer.state, **(self.module.state if self.module else {})}
+
     following: Following | None = None
     """Batch sizes, where they grow with the noise scale."""
 
@@ -77,7 +87,8 @@ class Assembly(NamedTuple):
     def finished(self, lane: int) -> dict[str, Tensor]:
         """One lane's weights, as its files hold them: in fp32."""
         read = self.learner.weights.read(lane)
-        return {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+        weights = {name: weight.float() * self.folds.get(name, 1.0) for name, weight in read.items()}
+        return {**weights, **(self.module.finished() if self.module else {})}
 
     def restored(self, weights: Mapping[str, Tensor]) -> nn.Module:
         """Plain layers with such weights, on the CPU."""
@@ -91,6 +102,7 @@ def assemble(
 ) -> Assembly:
     """Raises Impossible where the specs cannot be trained together, BadDataset where an uploaded one cannot be read."""
     source = sources.uploaded(Path(uploaded)) if uploaded else sources.bundled(str(specs[0].dataset), library)
+    check_known(specs[0].task, str(specs[0].model.kind))
     _check_alike(specs, source.volume, ranks)
     blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
     memory = _memory(blueprint.spec)
@@ -102,10 +114,10 @@ def assemble(
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
     parts = _accumulation(blueprint, losses, ranks)
     of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
+    noise = _noise(blueprint, losses, parts, rule, training, steps)
+    scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
     return Assembly(
-        learner=Learner(
-            blueprint.weights, of_steps, rule, parts, _noise(blueprint, losses, parts, rule, training, steps), ranks
-        ),
+        learner=Learner(blueprint.weights, of_steps, scaled or rule, parts, noise, ranks, scaled),
         batches=_batches(blueprint, training, memory, sizes),
         rates=rates,
         validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
@@ -115,6 +127,7 @@ def assemble(
         folds=blueprint.folds,
         scales=_scales(blueprint),
         memory=memory,
+        module=blueprint.module,
         following=following,
     )
 
@@ -209,7 +222,7 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
     spec = blueprint.spec
     return {
         "format": 1,
-        "task": spec.task.value,
+        "task": str(spec.task),
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),

@@ -1,12 +1,11 @@
 """The blueprint of a group: what its jobs have in common, and the weights of each.  K lanes, N examples."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from unitscale.models import specs as words
 from unitscale.models.specs import JobSpec
@@ -14,12 +13,14 @@ from unitscale.models.units import Alphas, Units
 from worker.trainer.catalog import MODELS, TASKS, Function, Laned
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
+from worker.trainer.engine.modules import PlainModule
 from worker.trainer.engine.padding import pad_features
-from worker.trainer.engine.precision import NUMBERS
+from worker.trainer.engine.precision import NUMBERS, choose_products
 from worker.trainer.engine.scales import Probe
 from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.exam import Forward
 from worker.trainer.layers.memory import Memory
+from worker.trainer.plugins import OwnModel
 from worker.trainer.sources import Source
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Table
@@ -39,10 +40,15 @@ class Blueprint:
         self.splits, self.config, self.asked = self.task.prepare(
             source.row.splits(tensors, spec.data.fraction, spec.model), source.row.facts(tensors)
         )
+        choose_products(spec.units.precision)
+        torch.manual_seed(spec.seed)  # for modules that draw numbers
         self.layers = built(spec.model, self.config)
         self.kinds = self.model.kinds(spec.model, shapes_of(self.layers))
         self.table = table_of(spec.units, spec.model)
         self.numbers = NUMBERS[spec.units.precision]
+        laned = isinstance(self.model, Laned)
+        self.module = None if laned else PlainModule(self.layers, device, self.numbers.kept)
+        """Of a model that is a lane of one."""
         self.weights = self._started()
         function = self._function()
         self.folds: dict[str, float] = function.folds() if function else {}
@@ -50,9 +56,11 @@ class Blueprint:
     def forward(self, probe: Probe | None = None, memory: Memory | None = None) -> Forward:
         """What the group computes, in the numbers it asks for."""
         function = self._function(probe)
-        outputs = function.outputs if function else partial(_of_layers, self.layers)
+        outputs = function.outputs if function else self._outputs_of_module(probe)
         if memory is not None:
             outputs = partial(outputs, memory=memory)
+        if isinstance(self.model, OwnModel) and self.numbers.kept is not self.numbers.computed:
+            return partial(_autocast, outputs, self.weights, self.numbers.computed)
         if self.numbers.computed is torch.float32:
             return lambda inputs, parts=1: outputs(self.weights.named, inputs, parts)
         return partial(_in_fewer_bits, outputs, self.weights, self.numbers.computed)
@@ -79,9 +87,17 @@ class Blueprint:
         laned = isinstance(self.model, Laned)
         weights = Weights(shapes, len(self.specs), laned, self.device, self.numbers.kept)
         for lane, spec in enumerate(self.specs):
-            generator = torch.Generator().manual_seed(spec.seed)
-            weights.write(lane, self.model.start(self.kinds, self.table, generator))
+            weights.write(lane, self._first(spec.seed))
         return weights
+
+    def _first(self, seed: int) -> dict[str, Tensor]:
+        if isinstance(self.model, OwnModel):
+            return {name: self.layers.get_parameter(name).detach() for name in self.kinds}
+        return self.model.start(self.kinds, self.table, torch.Generator().manual_seed(seed))
+
+    def _outputs_of_module(self, probe: Probe | None) -> Forward:
+        assert self.module is not None  # noqa: S101  a model without lanes has one
+        return self.module.looked_at if probe else self.module.outputs
 
     def _function(self, probe: Probe | None = None) -> Function | None:
         """None for a model that is a lane of one."""
@@ -96,13 +112,15 @@ class Blueprint:
 
 
 def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
-    """A model's layers without numbers: first weights come from the parametrization, later ones from a file."""
+    """A model's layers without numbers: first weights come from the parametrization, later ones from a file. Those
+    of a plug-in come with theirs."""
     with torch.device("meta"):
         return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
 
 
 def shapes_of(layers: nn.Module) -> Shapes:
-    return {name: tuple(parameter.shape) for name, parameter in layers.named_parameters()}
+    """Of the weights that learn."""
+    return {name: tuple(each.shape) for name, each in layers.named_parameters() if each.requires_grad}
 
 
 def table_of(units: Units, model: words.Model) -> Table:
@@ -110,8 +128,10 @@ def table_of(units: Units, model: words.Model) -> Table:
     return Table(units.parametrization, (model.width or 1) / units.base_width if units.base_width else 1.0)
 
 
-def _of_layers(layers: nn.Module, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
-    return functional_call(layers, dict(weights), (inputs[0],)).unsqueeze(0)
+def _autocast(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:
+    """Of a team's own module torch knows which operations take fewer bits."""
+    with torch.autocast(inputs.device.type, dtype):
+        return outputs(weights.named, inputs, parts).float()
 
 
 def _in_fewer_bits(outputs: Forward, weights: Weights, dtype: torch.dtype, inputs: Tensor, parts: float = 1) -> Tensor:

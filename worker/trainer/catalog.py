@@ -8,7 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from unitscale.errors import BadDataset, Impossible
 from unitscale.models import specs
+from unitscale.models.datasets import Volume
 from unitscale.models.specs import TaskName
 from worker.trainer.data import diabetes, digits, grammar, kjv, linear, pairs, prompts, shakespeare, trivia, ui_en_zh
 from worker.trainer.data.examples import Examples, Splits, cut
@@ -103,6 +105,19 @@ class Dataset:
     standardized: bool = True
     fetch: Callable[[], dict[str, Tensor]] | None = None
     """How `make data` brings it, where it has to be brought."""
+    volume: Volume | None = None
+    """Of a plug-in's: how much its entry says there is to train on."""
+    kept_as: str | None = None
+    """Of a plug-in's: its name in the cache, where each version of a package has files of its own."""
+
+    def check(self, tensors: dict[str, Tensor]) -> None:
+        """Raises BadDataset where there is not as much to train on as was said."""
+        if self.volume is None:
+            return
+        whole = tensors["tokens"] if self.volume.training_tokens is not None else tensors["inputs"]
+        said = self.volume.training_tokens or self.volume.training_examples
+        if (there := len(whole) - self.validation - self.test) != said:
+            raise BadDataset(f"Its entry says that there is {said} to train on, and there is {there}.")
 
     def ready(self, tensors: dict[str, Tensor], _spec: specs.JobSpec) -> dict[str, Tensor]:
         """The data set as a job needs it."""
@@ -123,6 +138,8 @@ class Corpus(Dataset):
         return cut_text(tensors["tokens"], self.validation, self.test, fraction, int(model.context or 0))
 
     def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        if "tokenizer" in tensors:
+            return {"tokenizer": bytes(tensors["tokenizer"].tolist()).decode()}
         return {"alphabet": "".join(map(chr, tensors["alphabet"].tolist()))}
 
 
@@ -161,7 +178,7 @@ class ByHeart(Pairs):
         return {"vocabulary": pairs.words_of(tensors), "asked": (asked, asked)}
 
 
-TASKS: dict[TaskName, Task] = {
+TASKS: dict[str, Task] = {
     TaskName.REGRESSION: Regression(),
     TaskName.IMAGE_CLASSIFICATION: ImageClassification(),
     TaskName.TEXT_GENERATION: TextGeneration(),
@@ -193,3 +210,10 @@ DATASETS: dict[str, Dataset] = {
     "ui-en-zh": Pairs(absent("ui-en-zh"), validation=500, test=500, fetch=ui_en_zh.fetch),
     "trivia": ByHeart(absent("trivia"), validation=0, test=0, fetch=trivia.fetch),
 }
+
+
+def check_known(task: str, kind: str) -> None:
+    """Raises Impossible where this worker has not the plug-in that brings a task or a model."""
+    unknown = [name for name, table in ((task, TASKS), (kind, MODELS)) if name not in table]
+    if unknown:
+        raise Impossible(f"This worker knows no '{unknown[0]}'; install the package that brings it.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from unitscale.errors import Internal, OutOfMemory, TrainingError
+from unitscale.errors import Impossible, Internal, OutOfMemory, TrainingError
 from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Train
 from worker.trainer import origins, snapshots
@@ -16,6 +16,9 @@ from worker.trainer.course import Course
 from worker.trainer.engine.ranks import Ranks
 from worker.trainer.line import Line
 from worker.trainer.watch import Watch
+
+UNUSED = "appears to not have been used in the graph"
+"""How torch says it."""
 
 
 def train_group(order: Train, line: Line, bell: Bell, library: Path, ranks: Ranks | None = None) -> None:
@@ -56,4 +59,6 @@ def _failure(error: BaseException) -> TrainingError:
     message = f"{type(error).__name__}: {error}".partition("\n")[0]
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
         return OutOfMemory(message)
+    if UNUSED in message:
+        return Impossible("A weight of the model takes no part in its outputs; use it, or freeze it.")
     return Internal(message)

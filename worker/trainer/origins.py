@@ -13,6 +13,7 @@ from unitscale.errors import Impossible
 from worker.trainer import results
 from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
+from worker.trainer.engine import checkpoints
 
 BY_CHARACTER = ("embedding.weight", "readout.weight", "readout.bias")
 """Weights with a row for each character of the vocabulary, and maybe others behind them, where a model has them."""
@@ -39,6 +40,8 @@ def _inherit(course: Course, folder: Path, assembly: Assembly) -> None:
         shapes = " and ".join(str(list(weights[name].shape)) if name in weights else "none" for weights in (there, own))
         raise Impossible(f"The origin's weights do not fit this data set: of {name}, shapes are {shapes}.")
     assembly.learner.weights.write(course.place, there)
+    if assembly.module is not None:
+        assembly.module.take(there if config.exists() else checkpoints.read(folder).optimizer)
 
 
 def _by_character(

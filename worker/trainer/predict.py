@@ -14,15 +14,16 @@ from unitscale.errors import ServiceError, WrongInput
 from unitscale.models import specs
 from unitscale.models.catalog import TRANSFORMERS
 from unitscale.models.predictions import Sampling
-from unitscale.models.specs import TaskName
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.answers import Responder
 from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS, TASKS, Laned
+from worker.trainer.catalog import MODELS, TASKS, Laned, check_known
+from worker.trainer.engine import modules
 from worker.trainer.generation import Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
+from worker.trainer.plugins import OwnModel
 from worker.trainer.sequences import TOKENIZER, VOCABULARY
 from worker.trainer.units.plan import Plan
 
@@ -50,18 +51,22 @@ def answer(ask: Ask) -> Answered:
 @torch.no_grad()
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder)
-    task = TASKS[TaskName(config["task"])]
+    task = TASKS[config["task"]]
     if isinstance(model, Writer | Responder):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
-    return task.answers(model(task.read(ask.inputs, config)), config)
+    read = task.read(ask.inputs, config)
+    if not isinstance(read, Tensor) and isinstance(MODELS[config["model"]["kind"]], OwnModel):
+        raise WrongInput("A plug-in's model of texts cannot be asked; its curves and metrics say what it learnt.")
+    return task.answers(model(read), config)
 
 
 @lru_cache(KEPT)
 def _load(folder: str) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
     model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
+    check_known(config["task"], str(model.kind))
     layers = built(model, config)
     if (tokenizer := Path(folder) / TOKENIZER).exists():
         config[VOCABULARY] = tokenizer.read_text()
@@ -69,6 +74,9 @@ def _load(folder: str) -> Trained:
         function = _function(model, layers, weights, config)
         read = Writer if model.kind == "transformer" else Reader
         return Trained(read(function, weights, config["outputs"]), config)
+    if isinstance(MODELS[str(model.kind)], OwnModel):
+        modules.load(layers, weights)
+        return Trained(layers.eval(), config)
     layers.load_state_dict(weights, assign=True)
     if isinstance(layers, EncoderDecoder):
         return Trained(Responder(layers), config)

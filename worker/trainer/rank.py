@@ -14,7 +14,9 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 
+from unitscale.errors import Internal
 from worker.pipe import ORDER, Ended, Stop, Train
+from worker.trainer import plugins
 from worker.trainer.assembly import Assembly
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
@@ -47,6 +49,7 @@ def take_part(order: Train, library: Path, wires: Wires) -> None:
     _live_and_die_with(wires.agent)
     logging.disable(logging.NOTSET)
     torch.set_num_threads(1)
+    plugins.install()  # once more where this process was not forked
     number = int(os.environ["RANK"])
     try:
         ranks = Ranks.join(order.devices[number], wires.words)
@@ -56,9 +59,11 @@ def take_part(order: Train, library: Path, wires: Wires) -> None:
             _follow(order, library, ranks)
         dist.destroy_process_group()
     except BaseException as error:
-        traceback.print_exception(error)
+        reason = reason_for(error)
+        if reason.code == Internal.code:
+            traceback.print_exception(error)
         if number:
-            fault = Ended(job=order.lanes[0].job, reason=reason_for(error))
+            fault = Ended(job=order.lanes[0].job, reason=reason)
             wires.faults.send_bytes(fault.model_dump_json().encode())
         os._exit(1)
 

@@ -23,9 +23,9 @@ SPEC = {
 
 
 def stock(library: Path) -> None:
-    """Have every data set in the cache."""
+    """Have every data set in the cache; those of plug-ins come when they are asked for."""
     for name, dataset in DATASETS.items():
-        if dataset.fetch is None:
+        if dataset.fetch is None and dataset.kept_as is None:
             cache.load(library, name, dataset.make)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from worker.pipe import ORDER, Ask, Check, Ready, Stop, Train
+from worker.trainer import plugins
 from worker.trainer.bell import Bell
 from worker.trainer.checks.check import check
 from worker.trainer.engine import kernels, memory
@@ -29,6 +30,7 @@ def warm_up() -> None:
     torch.set_num_interop_threads(1)
     memory.keep_freed()
     kernels.best()  # tried out once, known to every trainer that is forked
+    plugins.install()
     stock(_library())
     settle_in()
 
@@ -42,7 +44,7 @@ def settle_in() -> None:
 
 def serve() -> None:
     """Answer asks and check data sets until a group is to be trained; train it; return."""
-    line, bell = Line(_take_stdout()), Bell()
+    line, bell = Line(take_stdout()), Bell()
     orders: queue.SimpleQueue[Train | Ask | Check] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, bell), daemon=True).start()
     line.say(Ready())
@@ -60,7 +62,7 @@ def _library() -> Path:
     return Path(os.environ.get("UNITSCALE_CACHE_DIR") or Path.home() / ".cache" / "unitscale")
 
 
-def _take_stdout() -> int:
+def take_stdout() -> int:
     """Keep the real stdout for messages; what is printed goes to stderr from now on."""
     private = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

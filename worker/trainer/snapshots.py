@@ -10,11 +10,18 @@ from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
 from worker.trainer.engine import checkpoints, kernels
 from worker.trainer.engine.checkpoints import Snapshot
+from worker.trainer.engine.modules import draw_on, drawn
 from worker.trainer.engine.timing import Clock
 
 
 def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Callable[[], Snapshot]:
-    """What copies one lane as it stands after `step`, whose points have been sent: due before weights change again."""
+    """What copies one lane as it stands after `step`, whose points have been sent: due before weights change again.
+
+    What changes without the optimizer, as buffers of modules do in a pass, is copied at once.
+    """
+    learner, place = assembly.learner, course.place
+    later = learner.optimizer.state
+    now = {name: tensor[place].clone() for name, tensor in assembly.state.items() if name not in later}
     facts = {
         "step": step,
         "points": dict(course.points),
@@ -27,13 +34,14 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Callabl
         "batch_sizes": list(assembly.following.changes) if assembly.following else None,
         "kernels": checkpoints.kernels(),
     }
+    if assembly.module is not None and assembly.module.draws:
+        facts["drawn"] = drawn(str(assembly.learner.weights.values.device))
     if assembly.memory is not None:
         facts["memory"] = assembly.memory.read(course.place)
-    learner, place = assembly.learner, course.place
 
     def copied() -> Snapshot:
-        optimizer = {name: tensor[place].clone() for name, tensor in learner.optimizer.state.items()}
-        return Snapshot(learner.weights.read(place), optimizer, facts)
+        optimizer = {name: tensor[place].clone() for name, tensor in later.items()}
+        return Snapshot(learner.weights.read(place), {**optimizer, **now}, facts)
 
     return copied
 
@@ -58,7 +66,7 @@ def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
 def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     learner, facts = assembly.learner, snapshot.facts
     learner.weights.write(course.place, snapshot.weights)
-    for name, tensor in learner.optimizer.state.items():
+    for name, tensor in assembly.state.items():
         tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
     if learner.noise is not None and facts.get("noise") is not None:
@@ -68,5 +76,7 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     course.points, course.train_loss = dict(facts["points"]), facts["train_loss"]
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
     kernels.settle(kernels.again(facts["kernels"].get("products", kernels.DEFAULT)))
+    if "drawn" in facts:
+        draw_on(facts["drawn"], str(learner.weights.values.device))
     if facts["kernels"]["threads"] != torch.get_num_threads():
         torch.set_num_threads(facts["kernels"]["threads"])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from unitscale.errors import Impossible
 from unitscale.models.datasets import Contents, Volume
 from worker.trainer.catalog import DATASETS, Corpus, Dataset, Pairs, Recordings
 from worker.trainer.data import cache
@@ -35,7 +36,12 @@ class Own(Dataset):
 
 def bundled(name: str, library: Path) -> Source:
     """A data set of the catalog."""
-    return Source(DATASETS[name], cache.load(library, name, DATASETS[name].make), None)
+    if name not in DATASETS:
+        raise Impossible(f"This worker knows no data set '{name}'; install the package that brings it.")
+    row = DATASETS[name]
+    tensors = cache.load(library, row.kept_as or name, row.make)
+    row.check(tensors)
+    return Source(row, tensors, row.volume)
 
 
 def uploaded(folder: Path) -> Source:
@@ -46,7 +52,7 @@ def uploaded(folder: Path) -> Source:
 
 def _row(contents: Contents) -> Dataset:
     exams = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
-    if contents.characters is not None:
+    if contents.volume.training_tokens is not None:
         return Corpus(**exams)
     if contents.rate is not None:
         return Recordings(**exams)

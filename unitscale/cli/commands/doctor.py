@@ -96,6 +96,10 @@ def _behind_the_key(client: "Client", here: Connection) -> Iterator[Check]:
     yield Check("key", True, f"accepted (key from {here.key_source})")
     slots = sum(len(worker.slots) for worker in workers)
     yield Check("workers", slots > 0, f"{len(workers)} connected, with {slots} slots", "Start one: `unitscale worker`.")
+    broken = [each for worker in workers if worker.abilities for each in worker.abilities.plugins.broken]
+    if broken:
+        detail = "; ".join(f"{each.entry_point}: {each.problem}" for each in broken)
+        yield Check("plug-ins", False, detail, "Mend or uninstall the package, and start the worker again.")
     yield _versions({"the service": client.version(), **{each.id: each.version for each in workers}})
 
 

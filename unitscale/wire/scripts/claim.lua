@@ -1,4 +1,4 @@
--- Take the best job there is. Its attempt is the fencing token; points past its checkpoint are dropped.
+-- Take the best job there is of those that this worker can do. Its attempt is the fencing token; points past its checkpoint are dropped.
 local queue, ticket, worker, slot, lease = unpack(ARGV)
 local before = call('GET', keys.claim(ticket))
 if before then return before end
@@ -22,9 +22,19 @@ local function drop_points(id, checkpoint)
     'evaluation_seconds', checkpoint.evaluation_seconds or 0, 'examples', checkpoint.examples or 0)
 end
 
-local best = call('ZRANGE', keys.queue(queue), 0, 0, 'WITHSCORES')
-local id, score = best[1], tonumber(best[2])
-if not id then return '[]' end
+-- Mostly the first; of those that wait for a worker with other abilities no more than a thousand are passed over.
+local function best()
+  for first = 0, 990, 10 do
+    local some = call('ZRANGE', keys.queue(queue), first, first + 9, 'WITHSCORES')
+    for place = 1, #some, 2 do
+      if can(worker, field(some[place], 'needs')) then return some[place], tonumber(some[place + 1]) end
+    end
+    if #some < 20 then return end
+  end
+end
+
+local id, score = best()
+if not id then return call('EXISTS', keys.queue(queue)) == 1 and 'others' or '[]' end
 become(id, 'running')
 local time, band = now(), field(id, 'band')
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end

@@ -33,6 +33,21 @@ local function tell_state(id)
   event(id, 'state', data)
 end
 
+-- Has a node, as it last described itself, all of this: `models:highway datasets:shakespeare`?
+local described = {}
+local function can(worker, needs)
+  if not needs:find('%S') then return true end
+  described[worker] = described[worker] or cjson.decode(call('GET', keys.worker(worker)) or '{}')
+  local abilities = described[worker].abilities
+  if type(abilities) ~= 'table' then return false end
+  for kind, name in needs:gmatch('(%S-):(%S+)') do
+    local has = false
+    for _, known in ipairs(abilities[kind] or {}) do has = has or known == name end
+    if not has then return false end
+  end
+  return true
+end
+
 -- Wake workers: `bell` is an encoded Celery message with @queue@ and @tag@ where its own go.
 local function ring(queue, bell, times)
   for _ = 1, times do

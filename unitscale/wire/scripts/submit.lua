@@ -1,5 +1,5 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
-local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset = unpack(ARGV)
+local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV)
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
@@ -16,7 +16,8 @@ if dataset ~= '' then
 end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
-  'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset)
+  'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
+  'needs', needs)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)

@@ -1,10 +1,15 @@
--- The oldest question that is still waited for.
-while true do
-  local id = call('LPOP', keys.asks())
-  if not id then return false end
+-- The oldest question that is still waited for and that this worker can answer: it has the plug-ins of the model.
+local worker = ARGV[1]
+for _, entry in ipairs(call('LRANGE', keys.asks(), 0, -1)) do
+  local id, job = entry:match('(%S+) (%S+)')
   local question = call('GET', keys.ask(id))
-  if question then
+  local needs = field(job, 'needs'):gsub('datasets:%S+', ''):gsub('precisions:%S+', '')
+  if not question then
+    call('LREM', keys.asks(), 1, entry)
+  elseif can(worker, needs) then
+    call('LREM', keys.asks(), 1, entry)
     call('DEL', keys.ask(id))
     return {id, question}
   end
 end
+return false

@@ -13,13 +13,16 @@ from worker.trainer.checks.arrays import check_arrays
 from worker.trainer.checks.columns import check_columns
 from worker.trainer.checks.pairs import PAIRED, check_pairs
 from worker.trainer.checks.pictures import check_pictures
+from worker.trainer.checks.shards import check_shards
 from worker.trainer.checks.speech import check_speech
 from worker.trainer.checks.splits import Arrays
 from worker.trainer.checks.tables import check_table
 from worker.trainer.checks.texts import check_documents, check_text
 from worker.trainer.data import uploaded
 
-TEXTS = {".txt": check_text, ".jsonl": check_documents}
+TEXTS = {".txt": check_text, ".jsonl": check_documents, ".zip": check_shards}
+"""They write what they prepare as they read."""
+PLAIN = (".txt", ".jsonl")
 
 
 def check(order: Check) -> Checked:
@@ -51,7 +54,7 @@ def _prepare(order: Check) -> Contents:
 
 
 def _read(order: Check, file: Path, unfinished: Path) -> Contents:
-    if order.task not in PAIRED and order.format in TEXTS:
+    if order.task is TaskName.TEXT_GENERATION or (order.task not in PAIRED and order.format in PLAIN):
         return TEXTS[order.format](file, unfinished / uploaded.TENSORS)
     tensors, contents = _tensors(order, file)
     uploaded.write(unfinished, tensors)

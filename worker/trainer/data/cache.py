@@ -12,10 +12,15 @@ VERSION = 1  # part of every file name: a change of content or order takes the n
 
 def load(folder: Path, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """The tensors of data set `name`, made and kept if no one has yet."""
-    file = folder / f"{name}-{VERSION}.safetensors"
+    file = file_of(folder, name)
     if not file.exists():
         _keep(file, make())
     return load_file(file)
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Where data set `name` is kept."""
+    return folder / f"{name}-{VERSION}.safetensors"
 
 
 def _keep(file: Path, tensors: dict[str, Tensor]) -> None:

@@ -14,6 +14,7 @@ from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.noise import Noise
 from worker.trainer.engine.optimizer import Optimizer
 from worker.trainer.engine.ranks import Ranks
+from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.weights import Weights
 
 Observer = Callable[[int, Tensor], None]
@@ -32,6 +33,8 @@ class Learner:
     """Where the noise of the gradients is measured."""
     ranks: Ranks | None = None
     """Where a job has several devices."""
+    scaled: Scaled | None = None
+    """The optimizer, where it wants the gradients of scaled losses."""
 
     def gradients_at(self, step: int, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves, measured where a step asks for it."""
@@ -41,6 +44,7 @@ class Learner:
 
     def gradients(self, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves."""
+        ones = ones if self.scaled is None else self.scaled.scale
         if self.accumulation is not None:
             return self.accumulation(batch, self.weights.leaves, ones)
         losses = self.losses(batch)

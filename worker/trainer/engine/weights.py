@@ -42,7 +42,7 @@ class Weights:
         """Views (K, *shape) into rows (K, P)."""
         starts = {name: part.start for name, part in self.parts.items()}
         return {
-            name: rows[:, starts[name] : starts[name] + math.prod(shape)].unflatten(1, shape)
+            name: rows[:, starts[name] : starts[name] + math.prod(shape)].view(len(rows), *shape)
             for name, shape in stored.items()
         }
 

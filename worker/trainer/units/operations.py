@@ -15,14 +15,8 @@ import torch
 from torch import Tensor
 
 Cast = Callable[[Tensor], Tensor]
-"""To the numbers of a smaller format, and back."""
-
-
-class Casts:
-    """Which numbers the operands of a product may take: those of activations and weights, and those of gradients."""
-
-    def __init__(self, forward: Cast, backward: Cast) -> None:
-        self.forward, self.backward = forward, backward
+"""To the numbers of a smaller format: and back, where another product than that of the format follows."""
+Product = Callable[[Tensor, Tensor, float], Tensor]
 
 
 _true = False
@@ -48,6 +42,13 @@ def product(a: Tensor, b: Tensor, scale: float) -> Tensor:
     return torch.baddbmm(a.new_empty(()), a, b, beta=0, alpha=scale)
 
 
+class Casts:
+    """Which numbers the operands of a product may take: those of activations and weights, and those of gradients."""
+
+    def __init__(self, forward: Cast, backward: Cast, product: Product) -> None:
+        self.forward, self.backward, self.product = forward, backward, product
+
+
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -57,15 +58,16 @@ class _Linear(torch.autograd.Function):
             x, w = casts.forward(x), casts.forward(w)
         ctx.save_for_backward(x, w)
         ctx.scales, ctx.casts = (x_scale, w_scale), casts
-        return product(x, w.mT, y_scale)
+        return (product if casts is None else casts.product)(x, w.mT, y_scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         (x, w), (x_scale, w_scale), (g,) = ctx.saved_tensors, ctx.scales, gradients
+        multiply = product
         if ctx.casts is not None:
-            g = ctx.casts.backward(g)
-        x_gradient = product(g, w, x_scale) if ctx.needs_input_grad[0] else None
-        return x_gradient, product(g.mT, x, w_scale), None, None, None, None
+            g, multiply = ctx.casts.backward(g), ctx.casts.product
+        x_gradient = multiply(g, w, x_scale) if ctx.needs_input_grad[0] else None
+        return x_gradient, multiply(g.mT, x, w_scale), None, None, None, None
 
 
 def linear(

@@ -1,0 +1,82 @@
+"""Plain modules as the function of a lane of one.  B batch, O outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+HELD = "held."
+
+
+class PlainModule:
+    """A module that computes with weights from outside.
+
+    Where gradients are wanted it is in training mode, else not: dropout and batch normalization do as they should. What
+    it holds besides the weights that learn (buffers, frozen parameters) may change in place while it trains, and is
+    part of its checkpoints, as is the state of the generators that it draws from.
+    """
+
+    def __init__(self, layers: nn.Module, device: str, kept: torch.dtype) -> None:
+        self._layers = layers
+        frozen = {name: each.detach() for name, each in layers.named_parameters() if not each.requires_grad}
+        held = {**frozen, **dict(layers.named_buffers())}
+        saved = layers.state_dict(keep_vars=True).keys()
+        self._held = {name: _placed(tensor, device, kept) for name, tensor in held.items()}
+        self.state = {f"{HELD}{name}": tensor.unsqueeze(0) for name, tensor in self._held.items()}
+        """Name → (1, …), with the lane axis that everything in a checkpoint has."""
+        self._saved = saved
+        self.draws = not all(tensor.is_meta for tensor in layers.parameters())
+        """Whether it may draw numbers; models of the catalog never do."""
+
+    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
+        """(1, B, …) → (1, B, O)"""
+        self._layers.train(torch.is_grad_enabled())
+        return self._computed(weights, inputs)
+
+    def finished(self) -> dict[str, Tensor]:
+        """What belongs into the model's file beside its weights."""
+        held = {name: tensor.clone() for name, tensor in self._held.items() if name in self._saved}
+        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in held.items()}
+
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Hold what another job's model held, as its file or its checkpoint names it."""
+        for name, tensor in self._held.items():
+            there = tensors.get(f"{HELD}{name}", tensors.get(name))
+            if there is not None:
+                tensor.copy_(there)
+
+    def looked_at(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
+        """The same without a trace: nothing it holds changes, nothing is drawn, though gradients are wanted."""
+        self._layers.eval()
+        return self._computed(weights, inputs)
+
+    def _computed(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        return functional_call(self._layers, {**weights, **self._held}, (inputs[0],)).unsqueeze(0)
+
+
+def drawn(device: str) -> dict[str, Tensor]:
+    """The state of the generators that modules draw from."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(device)} if device.startswith("cuda") else states
+
+
+def draw_on(states: Mapping[str, Any], device: str) -> None:
+    """Go on drawing where a checkpoint stood."""
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def load(layers: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Set what a model's file holds; a weight that stands in several places is there once. Raises KeyError."""
+    saved = layers.state_dict(keep_vars=True).keys()
+    own = {**dict(layers.named_parameters()), **{n: b for n, b in layers.named_buffers() if n in saved}}
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])
+
+
+def _placed(tensor: Tensor, device: str, kept: torch.dtype) -> Tensor:
+    return tensor.detach().clone().to(device, kept if tensor.is_floating_point() else None)
