@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from unitscale.models.datasets import Dataset, DatasetState
+from unitscale.models.formats import Format
 from unitscale.models.predictions import Sampling
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import Data, JobSpec, Model, TaskName
@@ -310,6 +311,21 @@ def test_questions_are_learnt_by_heart_and_graded_by_any_answer(train, record_of
     assert record.ended.result.metrics["exact_match"] > 0.7
     assert record.ended.result.test_metrics["f1"] > 0.7
     assert ask(record, "two five?").outputs == ("dos 五",)
+
+
+def test_a_model_that_writes_is_worth_nearly_as_much_in_few_bits(train, record_of, lane_on, numbers):
+    asked = {"evaluation": {"formats": list(Format)}}
+    record = train(record_of(lane_on(TRANSLATION | asked, numbers[0])))[0]
+    folder = str(Path(record.lane.folder) / "artifacts")
+
+    fp32, *small = record.ended.result.deployment
+
+    assert fp32.metrics == pytest.approx(record.ended.result.metrics, rel=1e-3)
+    for form in small:
+        assert form.examples_per_second > 0
+        assert form.metrics == pytest.approx(fp32.metrics, rel=0.1)
+        answered = answer(Ask(ask="a", folder=folder, inputs=("two five",), format=form.format))
+        assert answered.outputs == ("dos 五",)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from unitscale.errors import Unsupported
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
+from unitscale.models.formats import Format
 from unitscale.models.growth import growth
 from unitscale.models.offers import BUILT_IN, Offer
 from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
@@ -19,6 +20,8 @@ AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
 FEWEST_HALVED = 2
 """Examples of a batch that has halves."""
+COMPILED = ("transformer", "encoder")
+"""Kinds that are worth being compiled."""
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -355,6 +358,11 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
     pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
+        (
+            own and set(spec.evaluation.formats) != {Format.FP32},
+            "/evaluation/formats",
+            "A plug-in's model is served in fp32.",
+        ),
         (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
         (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
     ]
@@ -376,6 +384,21 @@ def _growth_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     ]
 
 
+def _compile_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
+    """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
+    field, kind = "/resources/compile", offer.kind(spec)
+    several = bool(spec.units.micro_batch_size) or spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
+    remembers = bool(spec.model.memory_length)
+    return [
+        (spec.resources.compile and wrong, field, detail)
+        for wrong, detail in (
+            (kind not in COMPILED, f"A {kind} gains nothing from being compiled; leave compile out."),
+            (several, "Only batches of one size, in one piece, on one device can be compiled; leave compile out."),
+            (remembers, "With memory_length nothing can be compiled; leave compile out."),
+        )
+    ]
+
+
 def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     checks = (
         *_precision_checks(spec, offer.kind(spec)),
@@ -383,11 +406,11 @@ def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
         *_own_module_checks(spec, offer),
         *_parametrization_checks(spec, offer),
         *_growth_checks(spec, offer),
+        *_compile_checks(spec, offer),
         (
             spec.budget.tokens is not None and spec.task not in OF_TEXT,
             "/budget/tokens",
             f"{spec.task} has no tokens; give epochs or steps.",
         ),
-        (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

@@ -1,5 +1,6 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,10 @@ from worker.trainer import sources
 from worker.trainer.blueprint import Blueprint, Losses, built
 from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven, check_known
 from worker.trainer.coordinates import coordinates
+from worker.trainer.engine import kernels
 from worker.trainer.engine.accumulation import Accumulation, Terms
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.compiling import compiled
 from worker.trainer.engine.corruption import CorruptedBatches
 from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
@@ -104,6 +107,7 @@ def assemble(
     blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
     memory = _memory(blueprint.spec)
     losses, training = blueprint.losses(blueprint.forward(memory=memory)), blueprint.laid_out(blueprint.splits.training)
+    kernels.settle(kernels.suited(device, _multiplications(blueprint, training[0])))
     following = _following(blueprint.spec)
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
@@ -111,8 +115,9 @@ def assemble(
     parts, batches = _accumulation(blueprint, losses, ranks), _batches(blueprint, training, memory, sizes)
     noise = _noise(blueprint, losses, parts, rule, batches, steps)
     scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
+    of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
     return Assembly(
-        learner=Learner(blueprint.weights, losses, scaled or rule, parts, noise, ranks, scaled),
+        learner=Learner(blueprint.weights, of_steps, scaled or rule, parts, noise, ranks, scaled),
         batches=batches,
         rates=rates,
         validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
@@ -161,6 +166,14 @@ def _noise(
     weights, name = blueprint.weights, blueprint.spec.optimizer.name
     plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, batches, name)
     return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps, _terms(blueprint))
+
+
+def _multiplications(blueprint: Blueprint, inputs: Tensor) -> int:
+    """In the largest product of a pass.  Inputs are features (K, N, I), sequences (K, N, T, I) or tokens (K, N, T)."""
+    spec = blueprint.spec
+    examples = spec.units.micro_batch_size or int(spec.units.batch_size)
+    rows = inputs.shape[2] if inputs.dim() == 4 or not inputs.is_floating_point() else 1
+    return examples * rows * max(math.prod(kind.shape) for kind in blueprint.kinds.values())
 
 
 def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
@@ -223,6 +236,8 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
 def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
     if len(specs) > 1 and specs[0].batch_schedule.name == "noise-scale":
         raise Impossible("Jobs whose batches follow the noise scale cannot be trained together.")
+    if len(specs) > 1 and any(spec.resources.compile for spec in specs):
+        raise Impossible("Jobs that are compiled are trained one by one, not together.")
     if len(specs) > 1 and ranks is not None:
         raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):

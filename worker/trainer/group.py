@@ -23,7 +23,7 @@ UNUSED = "appears to not have been used in the graph"
 
 def train_group(order: Train, line: Line, bell: Bell, library: Path, ranks: Ranks | None = None) -> None:
     """Train a group until each of its jobs has ended or stopped, whatever happens on the way."""
-    courses = [Course(lane, place) for place, lane in enumerate(order.lanes)]
+    courses = [Course(lane, place, order.price_per_device_hour) for place, lane in enumerate(order.lanes)]
     try:
         assembly, step = begin(order, courses, library, ranks)
         Watch(courses, assembly, line, bell, step).train(step)

@@ -11,21 +11,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unitscale.errors import ServiceError, WrongInput
-from unitscale.models import specs
-from unitscale.models.catalog import TRANSFORMERS
+from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
-from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.answers import Responder
-from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS, TASKS, Laned, check_known
-from worker.trainer.engine import modules
+from worker.trainer.catalog import MODELS, TASKS, check_known
+from worker.trainer.deployment.decoder import Decoder
+from worker.trainer.deployment.serving import model_of
 from worker.trainer.generation import Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.plugins import OwnModel
 from worker.trainer.sequences import TOKENIZER, VOCABULARY
-from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
 
@@ -48,9 +45,9 @@ def answer(ask: Ask) -> Answered:
         return Answered(ask=ask.ask, problem="The model could not answer; the worker's log says why.")
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _outputs(ask: Ask) -> list[Any]:
-    model, config = _load(ask.folder)
+    model, config = _load(ask.folder, ask.format)
     task = TASKS[config["task"]]
     if isinstance(model, Writer | Responder):
         return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
@@ -63,34 +60,12 @@ def _outputs(ask: Ask) -> list[Any]:
 
 
 @lru_cache(KEPT)
-def _load(folder: str) -> Trained:
+def _load(folder: str, form: Format = Format.FP32) -> Trained:
     config = json.loads((Path(folder) / results.CONFIG).read_text())
-    model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
-    check_known(config["task"], str(model.kind))
-    layers = built(model, config)
+    check_known(config["task"], str(config["model"]["kind"]))
+    model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
     if (tokenizer := Path(folder) / TOKENIZER).exists():
         config[VOCABULARY] = tokenizer.read_text()
-    if model.kind in TRANSFORMERS:
-        function = _function(model, layers, weights, config)
-        read = Writer if model.kind == "transformer" else Reader
-        return Trained(read(function, weights, config["outputs"]), config)
-    if isinstance(MODELS[str(model.kind)], OwnModel):
-        modules.load(layers, weights)
-        return Trained(layers.eval(), config)
-    layers.load_state_dict(weights, assign=True)
-    if isinstance(layers, EncoderDecoder):
-        return Trained(Responder(layers), config)
-    flat = isinstance(MODELS[str(model.kind)], Laned)
-    return Trained(nn.Sequential(nn.Flatten(), layers) if flat else layers, config)
-
-
-def _function(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Any:
-    units, kind = Units.model_validate(config["units"]), MODELS[str(model.kind)]
-    plan = Plan(
-        model,
-        kind.kinds(model, shapes_of(layers)),
-        table_of(units, model),
-        (units.alphas or Alphas(),),
-        weights["readout.weight"],
-    )
-    return kind.lanes(plan)
+    if isinstance(model, Decoder):
+        return Trained(Writer(model) if model.causal else Reader(model), config)
+    return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)
