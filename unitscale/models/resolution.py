@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
+from unitscale.models import tokens
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.formats import Format
 from unitscale.models.growth import FEWEST_HALVED, growth, growth_checks
 from unitscale.models.offers import BUILT_IN, Offer
-from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
+from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
 Word = TypeVar("Word", bound=Document)
@@ -39,7 +40,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
     filled = spec.model_copy(
         update={
             "dataset": dataset,
-            "data": _data(spec.data, task.defaults),
+            "data": tokens.filled(spec.data, task.defaults),
             "model": model,
             "units": units,
             "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
@@ -130,14 +131,6 @@ def _auto_batch(spec: JobSpec, offer: Offer) -> int:
     return offer.tasks[spec.task].defaults.get("batch_size", AUTO_BATCH)
 
 
-def _data(data: Data, defaults: Mapping[str, Any]) -> Data:
-    if "tokenizer" not in defaults:
-        return data
-    tokenizer = data.tokenizer or defaults["tokenizer"]
-    vocabulary = data.vocabulary or (defaults["vocabulary"] if tokenizer == "bpe" else None)
-    return data.model_copy(update={"tokenizer": tokenizer, "vocabulary": vocabulary})
-
-
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
@@ -201,7 +194,11 @@ def _refuse(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> None:
     _refuse_all(
         _unsupported_task(spec, offer)
         or _unsupported_dataset(spec, uploaded, offer)
-        or [*_unsupported_data(spec, offer), *_unsupported_model(spec, offer), *_unsupported_units(spec, offer)]
+        or [
+            *tokens.unsupported(spec, uploaded, offer.tasks[spec.task].defaults.get("tokenizer")),
+            *_unsupported_model(spec, offer),
+            *_unsupported_units(spec, offer),
+        ]
     )
 
 
@@ -263,20 +260,6 @@ def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
         return None
     unit = "characters" if uploaded.contents.tokens is None else "tokens"
     return f"A split of {uploaded.id} has {shortest} {unit}, too few for a context of {context}."
-
-
-def _unsupported_data(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
-    """A vocabulary where there are no texts, or of another size than there are characters."""
-    default = offer.tasks[spec.task].defaults.get("tokenizer")
-    if default is None:
-        return [
-            (f"/data/{field}", f"{spec.task} has no choice of tokens.")
-            for field in ("tokenizer", "vocabulary")
-            if getattr(spec.data, field) is not None
-        ]
-    if spec.data.vocabulary is not None and (spec.data.tokenizer or default) != "bpe":
-        return [("/data/vocabulary", "vocabulary belongs to bpe; there are as many characters as the texts have.")]
-    return []
 
 
 def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:

@@ -36,7 +36,6 @@ from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
-from worker.trainer.sequences import VOCABULARY
 
 AnyBatches = Batches | StreamBatches | CorruptedBatches
 
@@ -229,7 +228,7 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **{name: value for name, value in blueprint.config.items() if name != VOCABULARY},
+        **blueprint.config,
     }
 
 

@@ -1,6 +1,5 @@
 """Predictions from the files that a trained model left, and from nothing else."""
 
-import json
 import traceback
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +21,6 @@ from worker.trainer.deployment.serving import model_of
 from worker.trainer.generation import Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.plugins import OwnModel
-from worker.trainer.sequences import TOKENIZER, VOCABULARY
 
 KEPT = 8  # models of the latest asks
 
@@ -49,8 +47,11 @@ def answer(ask: Ask) -> Answered:
 def _outputs(ask: Ask) -> list[Any]:
     model, config = _load(ask.folder, ask.format)
     task = TASKS[config["task"]]
+    sampling = ask.sampling or Sampling()
+    if isinstance(model, Writer) and sampling.beams > 1:
+        raise WrongInput("This model continues texts.", (("/sampling/beams", "belongs to translations and answers"),))
     if isinstance(model, Writer | Responder):
-        return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
+        return task.answers(model.continued(task.read(ask.inputs, config), sampling), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
     read = task.read(ask.inputs, config)
@@ -61,11 +62,9 @@ def _outputs(ask: Ask) -> list[Any]:
 
 @lru_cache(KEPT)
 def _load(folder: str, form: Format = Format.FP32) -> Trained:
-    config = json.loads((Path(folder) / results.CONFIG).read_text())
+    config = results.config_of(Path(folder))
     check_known(config["task"], str(config["model"]["kind"]))
     model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
-    if (tokenizer := Path(folder) / TOKENIZER).exists():
-        config[VOCABULARY] = tokenizer.read_text()
     if isinstance(model, Decoder):
         return Trained(Writer(model) if model.causal else Reader(model), config)
     return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)

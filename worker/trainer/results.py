@@ -17,12 +17,25 @@ from unitscale.models.jobs import Artifact, Deployment, NoiseScale, Result
 from worker.trainer.durable import new_folder
 from worker.trainer.engine.ratios import Ratio
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED, Track
+from worker.trainer.sequences import TOKENIZER, VOCABULARY
 
 StoppedBy = Literal["budget", "max_seconds", "target_loss"]
 
 CONFIG = "config.json"
 KIBIBYTE = 1024
 UNKNOWN = Ratio(nan, nan, nan)
+
+
+def described(config: dict[str, Any]) -> dict[str, Any]:
+    """What `config.json` keeps: a vocabulary of pairs has a file of its own."""
+    return {CONFIG: {name: value for name, value in config.items() if name != VOCABULARY}}
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """What the documents in `folder` say of a model, with its vocabulary where it has one."""
+    tokenizer = folder / TOKENIZER
+    words = {VOCABULARY: tokenizer.read_text("utf-8")} if tokenizer.exists() else {}
+    return {**json.loads((folder / CONFIG).read_text("utf-8")), **words}
 
 
 def leave(

@@ -174,7 +174,7 @@ class Watch:
 
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
         exam, config, weights = self._assembly.test, self._assembly.config, self._assembly.finished(course.place)
-        documents = {results.CONFIG: config, **exam.documents(outputs, course.place)}
+        documents = {**results.described(config), **exam.documents(outputs, course.place)}
         asked = course.lane.spec.evaluation.formats
         files = {form: file_of(weights, config, form) for form in dict.fromkeys((Format.FP32, *asked))}
         artifacts = results.leave(course.folder / "artifacts", files, documents)
