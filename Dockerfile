@@ -42,6 +42,11 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
 COPY unitscale unitscale
 COPY worker worker
 RUN python -m compileall -q unitscale worker
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    apt-get update -qq \
+    && UNITSCALE_DATA_DIR=/opt/unitscale python -m worker.prefetch \
+    && rm -rf /var/lib/apt/lists/*
+ENV UNITSCALE_LIBRARY_DIR=/opt/unitscale/cache
 USER 10001
 HEALTHCHECK --interval=20s --timeout=10s --start-period=60s --start-interval=2s \
     CMD ["python", "-m", "worker.health"]

@@ -8,6 +8,7 @@
     + IllegalTransition
     + NotEnded
     + NoWeights
+    + NoSuchFormat
     + DatasetInUse
   x Malformed            (422: the request itself)
     + Unsupported
@@ -79,6 +80,11 @@ class NotEnded(Conflict):
 class NoWeights(Conflict):
     code = "no_weights"
     title = "The job has no trained weights"
+
+
+class NoSuchFormat(Conflict):
+    code = "no_such_format"
+    title = "The model was not left in this format"
 
 
 class DatasetInUse(Conflict):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import time
 from asyncio import to_thread
 from functools import partial
@@ -161,7 +162,8 @@ class JobLane:
 
     async def _publish(self, pointer: dict[str, Any]) -> Wish | None:
         wish = await self._attempts.publish(self.job, pointer)
-        self._published.append(pointer["folder"])
+        if pointer["folder"] not in self._published:  # a write may be repeated
+            self._published.append(pointer["folder"])
         if len(self._published) > CHECKPOINTS_KEPT:
             old = self._published.pop(0)
             await to_thread(self._blobs.drop_checkpoint, self.job.id, self.job.attempt, old)
@@ -177,7 +179,8 @@ class JobLane:
         needed = {self.job.attempt}
         if self.job.checkpoint is not None and len(self._published) < CHECKPOINTS_KEPT:
             needed.add(self.job.checkpoint["attempt"])
-        await to_thread(self._blobs.keep_only, self.job.id, needed)
+        with contextlib.suppress(StoreAway):  # they go with the next checkpoint; points do not wait for that
+            await to_thread(self._blobs.keep_only, self.job.id, needed)
 
     def _end(self, write: Any) -> None:
         """What ends the job without its files does not wait for them."""

@@ -86,6 +86,7 @@ def _slot(store: Store, nursery: Nursery) -> Slot:
         spare=Spare(nursery),
         lease_seconds=settings.lease_seconds,
         leaving=Process.leaving[0],
+        price_per_device_hour=settings.price_per_device_hour,
     )
 
 

@@ -25,6 +25,7 @@ from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
+from worker.library import stock
 from worker.survey import Survey
 
 GRACE_SECONDS = 35.0
@@ -42,6 +43,7 @@ async def run(settings: Settings) -> None:
     node_id = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     children = Children(GRACE_SECONDS)
     store = Store(connect(settings.store_url, settings.lease_seconds / 3))
+    await asyncio.to_thread(stock, settings.library_dir, settings.data_folder / "cache")
     survey = Survey(settings.data_folder / "cache", [device for slot in slots for device in slot.devices])
     duties = [
         asyncio.create_task(survey.run()),

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
+from unitscale.models.formats import Format
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec, TaskName
@@ -49,6 +50,7 @@ class Train(Answer):
     do: Literal["train"] = "train"
     devices: tuple[str, ...] = ("cpu",)
     """As torch calls them. On several, one job trains data-parallel."""
+    price_per_device_hour: float | None = None
     lanes: tuple[Lane, ...]
 
 
@@ -66,7 +68,8 @@ class Ask(Answer):
     do: Literal["ask"] = "ask"
     ask: str
     folder: str
-    """Absolute path of the folder with `model.safetensors` and `config.json`."""
+    """Absolute path of the folder with the weights and `config.json`."""
+    format: Format = Format.FP32
     inputs: tuple[Any, ...]
     sampling: Sampling | None = None
 

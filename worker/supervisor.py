@@ -47,6 +47,7 @@ class Slot:
     lease_seconds: float
     leaving: int
     """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
+    price_per_device_hour: float | None = None
 
     @property
     def name(self) -> str:
@@ -99,7 +100,8 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
     if not brought:
         _all_gone(lanes, _reason_of(await trainer.gone()))
         return
-    await trainer.order(Train(devices=slot.torch_devices, lanes=tuple(lane.order() for lane in brought)))
+    orders, price = tuple(lane.order() for lane in brought), slot.price_per_device_hour
+    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, lanes=orders))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)

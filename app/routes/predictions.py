@@ -4,13 +4,13 @@ from app.asking import predictions
 from app.dependencies import JobId, MayRead, ServicesDep
 from app.errors import problems
 from app.routing import routes_of
-from unitscale.errors import NoAnswer, NotFound, NoWeights, WrongInput
+from unitscale.errors import NoAnswer, NoSuchFormat, NotFound, NoWeights, WrongInput
 from unitscale.models.predictions import PredictionRequest, Predictions
 
 router = routes_of("predictions")
 
 
-@router.post("/jobs/{job_id}/predictions", responses=problems(NotFound, NoWeights, WrongInput, NoAnswer))
+@router.post("/jobs/{job_id}/predictions", responses=problems(NotFound, NoWeights, NoSuchFormat, WrongInput, NoAnswer))
 async def predict(job_id: JobId, wanted: PredictionRequest, services: ServicesDep, caller: MayRead) -> Predictions:
     """What the trained model answers to these inputs, in their order."""
     return await predictions(services, caller.project, job_id, wanted)

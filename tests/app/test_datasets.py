@@ -113,7 +113,6 @@ def test_the_same_key_with_another_file_is_refused(api, settings):
     [
         ({}, "x.csv", "/task"),
         ({"task": "painting"}, "x.csv", "/task"),
-        ({"task": "masked-language-modeling"}, "x.txt", "/task"),
         ({"task": "speech-recognition"}, "x.txt", "/file"),
         ({"task": "regression", "nmae": "x"}, "x.csv", "/nmae"),
         ({"task": "regression", "name": "a\nb"}, "x.csv", "/name"),

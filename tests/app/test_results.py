@@ -61,6 +61,30 @@ def test_the_model_answers(api, finished, worker, later):
     assert response.json() == {"outputs": [2.0]}
 
 
+def test_a_format_that_was_not_left_is_409_and_named_with_what_there_is(api, finished):
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]], "format": "int8"})
+
+    assert response.status_code == 409
+    assert response.json()["type"] == "no_such_format"
+    assert "fp32" in response.json()["detail"]
+    assert response.json()["errors"][0]["pointer"] == "/format"
+
+
+def test_the_worker_hears_which_format_is_asked(api, finished, worker, later):
+    asked = []
+
+    def answer():
+        while (taken := worker.run(worker.questions.take("node"))) is None:
+            pass
+        asked.append(taken[1]["format"])
+        worker.run(worker.questions.answer(taken[0], {"outputs": [2.0]}))
+
+    later(0.1, answer)
+    api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert asked == ["fp32"]
+
+
 def test_an_input_that_the_model_cannot_read_is_422(api, finished, worker, later):
     later(0.1, answering, worker, {"problem": "One number is expected.", "fields": [["/inputs/0", "two numbers"]]})
 

@@ -72,6 +72,33 @@ def test_a_trained_model_answers_one_line_an_input(unitscale, job_id):
     assert len(said.stdout.splitlines()) == 2
 
 
+def test_a_model_is_served_in_the_formats_that_were_asked_for(unitscale):
+    asked = ("-o", "task=regression", "-o", "budget.steps=5", "-o", "evaluation.formats=[fp32, int8]", "--wait")
+    job_id = json.loads(unitscale("submit", *asked, "--json").stdout)["id"]
+
+    shown, served, refused = (
+        unitscale("show", job_id),
+        unitscale("predict", job_id, "[[0.5]]", "--format", "int8"),
+        unitscale("predict", job_id, "[[0.5]]", "--format", "bf16"),
+    )
+
+    assert "int8" in shown.stdout
+    assert "examples/s" in shown.stdout
+    assert len(served.stdout.splitlines()) == 1
+    assert refused.exit_code == ExitCode.REFUSED
+    assert "fp32, int8" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--max-tokens", "5"), ("--temperature", "0"), ("--top-k", "3"), ("--seed", "1")], ids=lambda o: o[0]
+)
+def test_what_text_models_are_told_is_passed_on(unitscale, job_id, option):
+    said = unitscale("predict", job_id, "[[0.5]]", *option)
+
+    assert said.exit_code == ExitCode.REFUSED
+    assert "/sampling" in said.stderr
+
+
 def test_a_file_is_an_input(unitscale, tmp_path):
     short = ("-o", "task=image-classification", "-o", "budget.steps=3")
     job = json.loads(unitscale("submit", *short, "--wait", "--json").stdout)["id"]

@@ -7,7 +7,7 @@ from unitscale.cli import job_page, wording
 from unitscale.cli.live import Course
 from unitscale.models.curves import Curve, Curves
 from unitscale.models.events import Event
-from unitscale.models.jobs import Job, Progress, Queue, Reason, Result, State
+from unitscale.models.jobs import Deployment, Job, Latency, Progress, Queue, Reason, Result, State
 from unitscale.models.specs import JobSpec, TaskName
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -50,6 +50,31 @@ def test_a_page_tells_what_came_out():
 
     assert "val 0.125" in said
     assert "r2 0.99" in said
+
+
+def test_a_page_compares_formats():
+    fp32 = Deployment(
+        format="fp32", bytes=2048, latency_ms=Latency(p50=2.0, p95=3.0), examples_per_second=500.0, metrics={"r2": 0.9}
+    )
+    int8 = Deployment(
+        format="int8", bytes=1024, latency_ms=Latency(p50=1.0, p95=2.0), examples_per_second=1500.0, metrics={"r2": 0.8}
+    )
+    result = Result(stopped_by="budget", parameters=2, deployment=(fp32, int8))
+
+    [heading, *rows] = printed(a_job(State.SUCCEEDED, result=result)).splitlines()[-3:]
+
+    assert heading.split("  ")[0] == "format"
+    assert "tokens/s" not in heading
+    assert [row.split() for row in rows] == [
+        ["fp32", "2.0", "KiB", "2", "3", "500", "1.00×", "0.9"],
+        ["int8", "1.0", "KiB", "1", "2", "1500", "3.00×", "0.8"],
+    ]
+
+
+def test_a_format_that_was_not_measured_says_its_size():
+    result = Result(stopped_by="budget", parameters=2, deployment=(Deployment(format="fp32", bytes=2048),))
+
+    assert "as fp32" in printed(a_job(State.SUCCEEDED, result=result))
 
 
 def test_a_page_draws_the_losses():

@@ -1,4 +1,5 @@
 import asyncio
+import json
 
 import httpx2
 import pytest
@@ -7,6 +8,7 @@ from scripted import AT_ONCE, JOB_ID, Script, a_job, a_problem, the_job
 from unitscale import errors
 from unitscale.client import AsyncClient, Client, NotUnderstood, Unreachable
 from unitscale.models.jobs import Job, State
+from unitscale.models.predictions import Predictions, Sampling
 from unitscale.models.specs import JobSpec, TaskName
 from unitscale.models.units import Units
 
@@ -139,7 +141,40 @@ def test_the_client_outwaits_an_answer_that_the_service_holds_back():
     assert script.asked[0].extensions["timeout"]["read"] > 60
 
 
-def test_the_other_colour_tries_again_as_well():
+def answered() -> httpx2.Response:
+    return httpx2.Response(200, json={"outputs": ["x"]})
+
+
+def test_a_question_says_no_more_than_it_was_told():
+    script = Script(answered())
+
+    script.client().predict(JOB_ID, ["the "])
+
+    assert json.loads(script.asked[0].content) == {"inputs": ["the "]}
+
+
+@pytest.mark.parametrize("sampling", [Sampling(seed=3, temperature=0), {"seed": 3, "temperature": 0}])
+def test_a_question_names_format_and_sampling(sampling):
+    script = Script(answered())
+
+    script.client().predict(JOB_ID, ["the "], sampling=sampling, format="int8")
+
+    sent = json.loads(script.asked[0].content)
+    assert sent == {"inputs": ["the "], "format": "int8", "sampling": {"seed": 3, "temperature": 0}}
+
+
+def test_the_other_colour_asks_the_same():
+    script = Script(answered())
+
+    async def ask() -> Predictions:
+        async with AsyncClient("http://service", transport=httpx2.MockTransport(script)) as client:
+            return await client.predict(JOB_ID, ["the "], sampling={"seed": 3}, format="bf16")
+
+    assert asyncio.run(ask()).outputs == ("x",)
+    assert json.loads(script.asked[0].content) == {"inputs": ["the "], "format": "bf16", "sampling": {"seed": 3}}
+
+
+def test_the_other_colour_tries_tries_again_as_well():
     script = Script(LOST, a_problem(503, "store_away"), the_job())
 
     async def submit() -> Job:

@@ -59,3 +59,9 @@ def test_the_store_writes_before_it_answers_and_forgets_nothing():
 def test_the_store_is_not_reached_from_outside():
     assert "ports" not in SERVICES["redis"]
     assert SERVICES["redis"]["networks"] == ["store"]
+
+
+def test_the_worker_image_has_the_data_sets_that_must_be_brought():
+    steps = stage("worker")
+    assert "UNITSCALE_DATA_DIR=/opt/unitscale python -m worker.prefetch" in steps
+    assert "UNITSCALE_LIBRARY_DIR=/opt/unitscale/cache" in steps

@@ -1,6 +1,7 @@
 """What tests of the trainer stand on: groups trained here and now, and trainers as processes of their own."""
 
 import base64
+import json
 import os
 import signal
 import subprocess
@@ -68,7 +69,7 @@ class Record:
 class Ear:
     """A line that is heard here; after each message it may wish for stops."""
 
-    def __init__(self, records: list[Record], bell: Bell, wish: Callable) -> None:
+    def __init__(self, records: list[Record], bell: Bell, wish: Callable = lambda message: None) -> None:
         self._records = {record.lane.job: record for record in records}
         self._bell, self._wish = bell, wish
 
@@ -107,6 +108,23 @@ def train(library, a_lane) -> Callable[..., list[Record]]:
         order = Train(lanes=tuple(record.lane for record in records))
         train_group(order, Ear(records, bell, wish), bell, library)
         return records
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def train_once(library, tmp_path_factory) -> Callable[[dict], Record]:
+    """Trains a spec the first time it is asked for. What comes back is shared: it is only looked at."""
+    records: dict[str, Record] = {}
+
+    def run(spec: dict) -> Record:
+        if (key := json.dumps(spec, sort_keys=True)) not in records:
+            resolved = resolve(JobSpec.model_validate({"task": "regression", **spec}), "cpu")
+            record = Record(Lane(job="once", attempt=1, spec=resolved, folder=str(tmp_path_factory.mktemp("once"))))
+            bell = Bell()
+            train_group(Train(lanes=(record.lane,)), Ear([record], bell), bell, library)
+            records[key] = record
+        return records[key]
 
     return run
 
@@ -170,3 +188,8 @@ def a_trainer(library) -> Iterator[Callable[[], Process]]:
 @pytest.fixture
 def record_of() -> type[Record]:
     return Record
+
+
+@pytest.fixture
+def ear() -> type[Ear]:
+    return Ear

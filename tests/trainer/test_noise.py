@@ -37,16 +37,16 @@ def with_noise(spec, **units):
     return {**spec, "units": {**spec.get("units", {}), **units}, "diagnostics": {"noise_scale": True}}
 
 
-def a_learner(micro=None, rule=None, losses=None):
+def a_learner(micro=None, rule=None, losses=None, terms=None):
     """Learns one row of numbers, whose gradient is the mean of the rows of a batch, or that of the losses given."""
     spec = resolve(JobSpec.model_validate({"task": "regression", "optimizer": rule or {"name": "sgd"}}), "cpu")
     weights = Weights({"w": (8, FEATURES // 8)}, 1, laned=False, device="cpu")
     there = weights.named["w"]
     found = losses or (lambda batch, _parts=1: (batch[0].mean(1) * there.flatten()).sum(1))
     learns = optimizer(weights, [spec], Rates([1e-9], [spec.schedule], 1000, "cpu"))
-    parts = Accumulation(found, micro) if micro else None
+    parts = Accumulation(found, micro, terms=terms) if micro else None
     lengths = Lengths(weights, [spec], learns, {"w": Coordinates()})
-    return Learner(weights, found, learns, parts, Noise(weights, found, parts, lengths, 1))
+    return Learner(weights, found, learns, parts, Noise(weights, found, parts, lengths, 1, terms))
 
 
 def measured(learner, batches) -> Track:
@@ -102,6 +102,31 @@ def test_the_noise_scale_of_a_linear_regression_is_the_analytic_one():
     assert value == pytest.approx(known, rel=0.15)
 
 
+@pytest.mark.parametrize("micro", [None, 8])
+def test_halves_count_by_their_terms_where_examples_have_more_or_fewer(micro):
+    """Rows whose first number says how many terms each stands for."""
+    batch = rows(torch.full((FEATURES,), 0.3), torch.ones(FEATURES), 16, 1)[0]
+    held = torch.arange(1.0, 17)
+    batch[0][0, :, 0] = held
+
+    def losses(part, _parts=1):
+        weighted = (part[0] * part[0][..., :1]).sum(1) / part[0][..., :1].sum(1)
+        return (weighted * learner.weights.named["w"].flatten()).sum(1)
+
+    learner = a_learner(micro, losses=losses, terms=lambda targets: targets[..., 0].sum())
+
+    measurement = measured(learner, [batch]).measurements[0]
+
+    share = held[:8].sum() / held.sum()
+    first, second = (
+        (part * weight.unsqueeze(1)).sum(0) / weight.sum()
+        for part, weight in zip(batch[0][0].split(8), held.split(8), strict=True)
+    )
+    whole = share * first + (1 - share) * second
+    of_parts = share * first.square().sum() + (1 - share) * second.square().sum()
+    assert measurement.signal == pytest.approx((2 * whole.square().sum() - of_parts).item(), rel=1e-4)
+
+
 def test_no_signal_has_an_infinite_noise_scale():
     track = measured(a_learner(), rows(torch.zeros(FEATURES), torch.ones(FEATURES), 8, 40))
 
@@ -148,10 +173,12 @@ def test_a_function_has_one_noise_scale_under_every_parametrization(a_lane, libr
     assert found[0].signal == pytest.approx(found[1].signal, rel=1e-4)
 
 
-def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library):
+@pytest.mark.parametrize("task", ["text-generation", "masked-language-modeling"])
+def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library, task):
     """Of every weight, at a batch size other than that at which the numbers were found, whatever the alphas."""
     odd = Alphas(ffn_act=1.5, attn_softmax=2.0, res=0.7, res_attn_ratio=1.3, loss_softmax=0.8).model_dump()
-    specs = [a_lane(with_noise(TEXT, parametrization="u-mup", alphas=each)).spec for each in ({}, odd)]
+    spec = {**TEXT, "task": task}
+    specs = [a_lane(with_noise(spec, parametrization="u-mup", alphas=each)).spec for each in ({}, odd)]
     learner, batches, *_ = assemble(specs, "cpu", library)
     batch, lengths = next(batches.start(1)), learner.noise._lengths
 
@@ -174,9 +201,10 @@ def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library):
         {**TEXT, "optimizer": {"clip_norm": 0.5}, "batch_schedule": {"name": "ramp"}},
         {**MLP, "optimizer": {"name": "sgd", "momentum": 0.9}},
         DIGITS,
+        {**TEXT, "task": "masked-language-modeling", "units": {"parametrization": "u-mup"}},
         {"task": "regression", "dataset": "linear", "units": {"batch_size": "full"}},
     ],
-    ids=["u-mup", "parts", "fp8", "ramp", "sgd", "convnet", "full"],
+    ids=["u-mup", "parts", "fp8", "ramp", "sgd", "convnet", "masked", "full"],
 )
 def test_measuring_noise_changes_nothing(train, spec):
     noisy = train(with_noise(spec))[0]

@@ -9,9 +9,10 @@ import torch
 from torch.nn import functional
 
 from unitscale.models.datasets import Dataset, DatasetState
+from unitscale.models.formats import Format
 from unitscale.models.predictions import Sampling
 from unitscale.models.resolution import resolve
-from unitscale.models.specs import Data, JobSpec, Model, TaskName
+from unitscale.models.specs import Data, InitFrom, JobSpec, Model, TaskName
 from worker.pipe import Ask, Check, Lane
 from worker.trainer.answers import Responder
 from worker.trainer.checks.check import check
@@ -146,6 +147,18 @@ def test_a_run_paused_and_resumed_is_bitwise_the_undisturbed_run(train, learnt, 
     assert stopped.saved.step < 40
     assert resumed.curves == undisturbed.curves
     assert all(torch.equal(tensor, resumed.weights()[name]) for name, tensor in undisturbed.weights().items())
+
+
+def test_a_job_on_other_pairs_starts_with_the_tokens_it_shares(train, learnt, record_of, lane_on, upload):
+    origin = Path(learnt().lane.folder) / "artifacts"
+    other, _ = upload(["\t".join(pair) for pair in [*counted(300), *((f"new word {n}", "x") for n in range(5))]])
+    still = {**TRANSLATION, "units": {"learning_rate": 1e-12}, "budget": {"steps": 1}}
+    fresh, lane = train(record_of(lane_on(still, other)))[0], lane_on(still, other)
+    started = lane.spec.model_copy(update={"init_from": InitFrom(job="job_01k00000000000000000")})
+
+    [branched] = train(record_of(lane.model_copy(update={"spec": started, "origin": str(origin)})))
+
+    assert branched.ended.result.metrics["perplexity"] < fresh.ended.result.metrics["perplexity"] / 20
 
 
 @pytest.fixture
@@ -310,6 +323,21 @@ def test_questions_are_learnt_by_heart_and_graded_by_any_answer(train, record_of
     assert record.ended.result.metrics["exact_match"] > 0.7
     assert record.ended.result.test_metrics["f1"] > 0.7
     assert ask(record, "two five?").outputs == ("dos 五",)
+
+
+def test_a_model_that_writes_is_worth_nearly_as_much_in_few_bits(train, record_of, lane_on, numbers):
+    asked = {"evaluation": {"formats": list(Format)}}
+    record = train(record_of(lane_on(TRANSLATION | asked, numbers[0])))[0]
+    folder = str(Path(record.lane.folder) / "artifacts")
+
+    fp32, *small = record.ended.result.deployment
+
+    assert fp32.metrics == pytest.approx(record.ended.result.metrics, rel=1e-3)
+    for form in small:
+        assert form.examples_per_second > 0
+        assert form.metrics == pytest.approx(fp32.metrics, rel=0.1)
+        answered = answer(Ask(ask="a", folder=folder, inputs=("two five",), format=form.format))
+        assert answered.outputs == ("dos 五",)
 
 
 @pytest.mark.parametrize(

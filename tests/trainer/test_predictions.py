@@ -153,8 +153,8 @@ def test_what_is_kept_changes_nothing(train, name):
     (kept,) = writer.continued([prompt], Sampling(temperature=0, max_tokens=17))
 
     for _ in range(17):
-        logits = writer._decoder.outputs(writer._weights, prompt.view(1, 1, -1))[0, 0, -1]
-        prompt = torch.cat((prompt, logits[: config["outputs"]].argmax().view(1)))
+        logits = writer.decoder(prompt.view(1, -1))[0, -1]
+        prompt = torch.cat((prompt, logits.argmax().view(1)))
     assert kept == prompt[-17:].tolist()
 
 
@@ -174,10 +174,8 @@ def test_sampling_belongs_to_models_that_write(train):
 def test_the_documented_snippet_reads_a_text_the_same(train):
     folder, text = Path(train(TEXT)[0].lane.folder) / "artifacts", "the small lane "
     writer, config = predict._load(str(folder))
-    tokens = torch.tensor([[[config["alphabet"].index(character) for character in text]]])
+    tokens = torch.tensor([[config["alphabet"].index(character) for character in text]])
 
     printed = torch.tensor(run_snippet(folder, text, number=1, function="logits"))
 
-    torch.testing.assert_close(
-        printed, writer._decoder.outputs(writer._weights, tokens)[0, 0].detach(), rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(printed, writer.decoder(tokens)[0], rtol=1e-4, atol=1e-4)

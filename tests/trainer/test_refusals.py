@@ -28,6 +28,8 @@ def resolved(spec):
         ({**TEXT, "model": {"context": 1}}, "/model/context"),
         ({"task": "regression", "budget": {"tokens": 1000}}, "/budget/tokens"),
         ({"task": "regression", "data": {"tokenizer": "bpe"}}, "/data/tokenizer"),
+        ({**TEXT, "data": {"vocabulary": 400}}, "/data/vocabulary"),
+        ({**TEXT, "data": {"tokenizer": "bpe"}, "budget": {"epochs": 1}}, "/budget/epochs"),
         ({"task": "translation", "data": {"tokenizer": "characters", "vocabulary": 400}}, "/data/vocabulary"),
         ({"task": "translation", "model": {"head_size": 24}}, "/model/head_size"),
         ({"task": "translation", "units": {"parametrization": "u-mup"}}, "/units/parametrization"),

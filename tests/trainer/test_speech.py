@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from unitscale.models.datasets import Dataset
+from unitscale.models.formats import Format
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import InitFrom, JobSpec, TaskName
 from worker.pipe import Ask, Check, Lane
@@ -219,6 +220,17 @@ def test_what_tones_spell_is_learnt_and_told(train, record):
     told = json.loads((Path(ended.lane.folder) / "artifacts" / "transcripts.json").read_text())
     assert len(told) >= 8
     assert sum(each["said"] == each["heard"] for each in told) >= 0.7 * len(told)
+
+
+def test_a_recording_is_heard_nearly_as_well_in_few_bits(train, record):
+    ended = train(record(recordings(texts(80)), evaluation={"formats": list(Format)}))[0]
+
+    fp32, *small = ended.ended.result.deployment
+
+    assert fp32.metrics == pytest.approx(ended.ended.result.metrics, rel=1e-3)
+    for form in small:
+        assert form.examples_per_second > 0
+        assert form.metrics == pytest.approx(fp32.metrics, abs=0.05)
 
 
 def test_a_run_paused_twice_is_bitwise_the_undisturbed_run(train, record):

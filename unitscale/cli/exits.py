@@ -37,6 +37,7 @@ NEXT_STEP = {
     "illegal_transition": "`unitscale show ID` tells where the job stands.",
     "not_ended": "`unitscale watch ID` waits for its end; `unitscale cancel ID` ends it.",
     "no_weights": "Only a job that succeeded has weights; `unitscale show ID` tells how it ended.",
+    "no_such_format": "`unitscale artifacts ID` lists the files; leave --format out for fp32.",
     "dataset_in_use": "`unitscale ls` shows the jobs; `unitscale cancel ID` ends one.",
     "malformed": "`unitscale submit --help` shows a spec; `unitscale submit --dry-run` tries one out.",
     "unsupported": "`unitscale catalog` shows what can be asked for.",

@@ -14,7 +14,7 @@ from unitscale.cli.plots import logarithmic, plot
 
 if TYPE_CHECKING:
     from unitscale.models.curves import Curves
-    from unitscale.models.jobs import Job
+    from unitscale.models.jobs import Job, Result
 
 SECTIONS = ("model", "units", "optimizer", "schedule", "budget", "resources")
 DRAWN = ("train_loss", "val_loss")
@@ -31,7 +31,8 @@ def page(job: "Job", curves: "Curves | None", now: datetime) -> list[RenderableT
     grid.add_column(overflow="fold")
     for name, value in (*_standing(job, now), *_asked(job), *_measured(job)):
         grid.add_row(name, value)
-    return [grid, *(_drawn(curves) if curves else ())]
+    deployment = [tables.deployment(job.result.deployment)] if job.result and _timed(job.result) else []
+    return [grid, *deployment, *(_drawn(curves) if curves else ())]
 
 
 def _standing(job: "Job", now: datetime) -> Iterable[Row]:
@@ -72,8 +73,13 @@ def _measured(job: "Job") -> Iterable[Row]:
         yield "test", wording.phrase(result.test_metrics)
         memory = wording.size(result.peak_memory_bytes) if result.peak_memory_bytes else None
         yield "cost", wording.phrase({"parameters": result.parameters, "peak memory": memory, "price": result.price})
-        for form in result.deployment:
+        for form in result.deployment if not _timed(result) else ():
             yield f"as {form.format}", wording.size(form.bytes)
+
+
+def _timed(result: "Result") -> bool:
+    """Whether more is known of a format than its size."""
+    return any(form.latency_ms for form in result.deployment)
 
 
 def _progress(job: "Job") -> RenderableType:

@@ -1,6 +1,6 @@
 """Lists of things as tables."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unitscale.models.catalog import Catalog, CatalogDataset, CatalogModel
     from unitscale.models.comparisons import Comparison
     from unitscale.models.datasets import Dataset
-    from unitscale.models.jobs import Artifact, Job
+    from unitscale.models.jobs import Artifact, Deployment, Job
     from unitscale.models.keys import Key
     from unitscale.models.workers import Worker
 
@@ -56,6 +56,35 @@ def comparison(compared: "Comparison") -> Table:
     for name, curves in compared.curves.items():
         table.add_row(name, *(sparkline(curve.value, 16) for curve in curves))
     return table
+
+
+def deployment(measured: "Sequence[Deployment]") -> Table:
+    """One line a format; beside what it takes, its speed over the first one's, and what it is still worth."""
+    rows = [dict(_cost(form, measured[0])) for form in measured]
+    columns = [name for name in rows[0] if any(row[name] != wording.number(None) for row in rows)]
+    table = _table(*columns, right=columns[1:])
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    return table
+
+
+def _cost(form: "Deployment", first: "Deployment") -> "Iterable[tuple[str, str]]":
+    faster = None
+    if form.examples_per_second and first.examples_per_second:
+        faster = form.examples_per_second / first.examples_per_second
+    latency, memory = form.latency_ms, form.peak_memory_bytes
+    yield "format", form.format
+    yield "file", wording.size(form.bytes)
+    yield "p50 ms", wording.number(latency.p50 if latency else None)
+    yield "p95 ms", wording.number(latency.p95 if latency else None)
+    yield "examples/s", wording.number(form.examples_per_second)
+    yield "faster", wording.number(None) if faster is None else f"{faster:.2f}×"
+    yield "first token ms", wording.number(form.first_token_ms)
+    yield "tokens/s", wording.number(form.decode_tokens_per_second)
+    yield "memory", wording.number(None) if memory is None else wording.size(memory)
+    yield "price of a million", wording.number(form.price_per_million)
+    for name in first.metrics:
+        yield name, wording.number(form.metrics.get(name))
 
 
 def workers(listed: "Iterable[Worker]", now: datetime) -> Table:

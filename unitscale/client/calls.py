@@ -18,12 +18,13 @@ from unitscale.models.events import Event, LogLine
 from unitscale.models.jobs import Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
-from unitscale.models.predictions import Predictions
+from unitscale.models.predictions import Predictions, Sampling
 from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
 Spec = JobSpec | Mapping[str, object]
+Sampled = Sampling | Mapping[str, object]
 Value = str | int | None
 Params = tuple[tuple[str, str], ...]
 HOLD_SECONDS = 60
@@ -127,9 +128,16 @@ def artifact(job_id: str, name: str) -> Call[None]:
     return Call("GET", _job(job_id, f"artifacts/{quote(name, safe='')}"), answers.nothing, headers={"Accept": "*/*"})
 
 
-def predict(job_id: str, inputs: Iterable[object]) -> Call[Predictions]:
+def predict(
+    job_id: str, inputs: Iterable[object], sampling: Sampled | None = None, form: str | None = None
+) -> Call[Predictions]:
     """Not repeated: each try may last as long as the service waits for a worker."""
-    call = Call("POST", _job(job_id, "predictions"), answers.one(Predictions), body={"inputs": list(inputs)})
+    body: dict[str, object] = {"inputs": list(inputs)}
+    if sampling is not None:
+        body["sampling"] = _sent(sampling)
+    if form is not None:
+        body["format"] = form
+    call = Call("POST", _job(job_id, "predictions"), answers.one(Predictions), body=body)
     return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
 
 
@@ -199,5 +207,5 @@ def _params(**values: Value) -> Params:
     return tuple((name, str(value)) for name, value in values.items() if value is not None)
 
 
-def _sent(spec: Spec) -> object:
-    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
+def _sent(document: Spec | Sampled) -> object:
+    return dict(document) if isinstance(document, Mapping) else document.model_dump(mode="json", exclude_unset=True)

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import httpx2
 
 from unitscale.client import answers, calls, connecting
-from unitscale.client.calls import Call, Spec
+from unitscale.client.calls import Call, Sampled, Spec
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
 from unitscale.client.retries import Outcome, Retries
@@ -158,9 +158,16 @@ class Client:
                 file.write(chunk)
         return file.path
 
-    def predict(self, job_id: str, inputs: Iterable[object]) -> Predictions:
-        """The trained model's answers."""
-        return self._send(calls.predict(job_id, inputs))
+    def predict(
+        self,
+        job_id: str,
+        inputs: Iterable[object],
+        *,
+        sampling: Sampled | None = None,
+        format: str | None = None,  # noqa: A002  the API's word
+    ) -> Predictions:
+        """The trained model's answers, by the file of a format (fp32 by default); `sampling` is of text models."""
+        return self._send(calls.predict(job_id, inputs, sampling, format))
 
     def compare(self, job_ids: Iterable[str]) -> Comparison:
         """Jobs side by side: only what differs, with measures and curves."""

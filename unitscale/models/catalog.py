@@ -113,7 +113,13 @@ CATALOG = Catalog(
             datasets=("shakespeare", "kjv", "grammar"),
             models=("transformer",),
             metrics=("bits_per_character", "perplexity"),
-            defaults={"dataset": "shakespeare", "model": "transformer", "steps": 2000},
+            defaults={
+                "dataset": "shakespeare",
+                "model": "transformer",
+                "steps": 2000,
+                "tokenizer": "characters",
+                "vocabulary": 4096,
+            },
         ),
         CatalogTask(
             name=_MASKED,

@@ -76,11 +76,35 @@ class Timings(Answer):
     tokens_per_second: Measure = None
 
 
+class Latency(Answer):
+    """How long one answer takes, in milliseconds."""
+
+    p50: Measure = None
+    p95: Measure = None
+
+
 class Deployment(Answer):
-    """What serving the model costs in one number format."""
+    """What serving the model costs in one number format, on the device it was trained on. An example of a text model
+    is a text as long as its context."""
 
     format: str
     bytes: int
+    """Of the file with the weights."""
+    latency_ms: Latency | None = None
+    """Of one example alone."""
+    batch_size: int | None = None
+    """Examples of the batch that the next two are of."""
+    examples_per_second: Measure = None
+    peak_memory_bytes: int | None = None
+    """The weights, and the most that results between them take at a time."""
+    first_token_ms: Measure = None
+    """Text models: to read half a context and write one token, p50."""
+    decode_tokens_per_second: Measure = None
+    """Text models: one text, keys and values kept."""
+    price_per_million: Measure = None
+    """Of a million examples, or of a million tokens that a text model writes, at the price of a device hour."""
+    metrics: Measures = {}
+    """On the validation split."""
 
 
 class NoiseScale(Answer):
@@ -114,6 +138,7 @@ class Result(Answer):
     parameters: int
     peak_memory_bytes: int | None = None
     price: Measure = None
+    """Seconds of training, on its devices, at the price of a device hour; null where none is set."""
     deployment: tuple[Deployment, ...] = ()
 
 

@@ -1,10 +1,11 @@
 """Asking a trained model."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from unitscale.models.document import Answer, Document
+from unitscale.models.formats import Format
 
 
 class Sampling(Document):
@@ -44,7 +45,8 @@ class PredictionRequest(Document):
     )
 
     inputs: Annotated[tuple[Any, ...], Field(min_length=1, max_length=1024)]
-    format: Literal["fp32"] = "fp32"
+    format: Format = Format.FP32
+    """`fp32`, or one of the spec's `evaluation.formats`."""
     sampling: Sampling | None = None
     """Of models that write text."""
 

@@ -5,21 +5,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models import contexts
+from unitscale.models import contexts, tokens
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
-from unitscale.models.growth import growth
+from unitscale.models.formats import Format
+from unitscale.models.growth import FEWEST_HALVED, growth, growth_checks
 from unitscale.models.offers import BUILT_IN, Offer
-from unitscale.models.specs import MOST_STEPS, Budget, Data, JobSpec, Model
+from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
 
 Word = TypeVar("Word", bound=Document)
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
-FEWEST_HALVED = 2
-"""Examples of a batch that has halves."""
+COMPILED = ("transformer", "encoder")
+"""Kinds that are worth being compiled."""
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -40,7 +41,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
     filled = spec.model_copy(
         update={
             "dataset": dataset,
-            "data": _data(spec.data, task.defaults),
+            "data": tokens.filled(spec.data, task.defaults),
             "model": model,
             "units": units,
             "optimizer": _optimizer(_under(spec.optimizer, task.defaults.get("optimizer", {}))),
@@ -131,14 +132,6 @@ def _auto_batch(spec: JobSpec, offer: Offer) -> int:
     return offer.tasks[spec.task].defaults.get("batch_size", AUTO_BATCH)
 
 
-def _data(data: Data, defaults: Mapping[str, Any]) -> Data:
-    if "tokenizer" not in defaults:
-        return data
-    tokenizer = data.tokenizer or defaults["tokenizer"]
-    vocabulary = data.vocabulary or (defaults["vocabulary"] if tokenizer == "bpe" else None)
-    return data.model_copy(update={"tokenizer": tokenizer, "vocabulary": vocabulary})
-
-
 def _optimizer(optimizer: Optimizer) -> Optimizer:
     defaults: dict[str, Any] = {"momentum": 0.0} if optimizer.name == "sgd" else {"betas": (0.9, 0.999), "eps": 1e-8}
     return _filled(optimizer, defaults)
@@ -202,7 +195,11 @@ def _refuse(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> None:
     _refuse_all(
         _unsupported_task(spec, offer)
         or _unsupported_dataset(spec, uploaded, offer)
-        or [*_unsupported_data(spec, offer), *_unsupported_model(spec, offer), *_unsupported_units(spec, offer)]
+        or [
+            *tokens.unsupported(spec, uploaded, offer.tasks[spec.task].defaults.get("tokenizer")),
+            *_unsupported_model(spec, offer),
+            *_unsupported_units(spec, offer),
+        ]
     )
 
 
@@ -257,20 +254,6 @@ def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
         return None
     unit = "characters" if uploaded.contents.tokens is None else "tokens"
     return f"A split of {uploaded.id} has {shortest} {unit}, too few for a context of {context}."
-
-
-def _unsupported_data(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
-    """A vocabulary where there are no texts, or of another size than there are characters."""
-    default = offer.tasks[spec.task].defaults.get("tokenizer")
-    if default is None:
-        return [
-            (f"/data/{field}", f"{spec.task} has no choice of tokens.")
-            for field in ("tokenizer", "vocabulary")
-            if getattr(spec.data, field) is not None
-        ]
-    if spec.data.vocabulary is not None and (spec.data.tokenizer or default) != "bpe":
-        return [("/data/vocabulary", "vocabulary belongs to bpe; there are as many characters as the texts have.")]
-    return []
 
 
 def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
@@ -350,24 +333,28 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
     pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
+        (
+            own and set(spec.evaluation.formats) != {Format.FP32},
+            "/evaluation/formats",
+            "A plug-in's model is served in fp32.",
+        ),
         (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
         (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
     ]
 
 
-def _growth_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
-    first, name, last = spec.batch_schedule.initial_batch_size, spec.batch_schedule.name, _last_batch(spec, offer)
-    pointer, follows = "/batch_schedule/initial_batch_size", name == "noise-scale"
-    halved = f"Noise is measured from halves of a batch: give at least {FEWEST_HALVED}."
+def _compile_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
+    """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
+    field, kind = "/resources/compile", offer.kind(spec)
+    several = bool(spec.units.micro_batch_size) or spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
+    remembers = bool(spec.model.memory_length)
     return [
-        (name != "constant" and (first or 1) > last, pointer, "A batch grows: its first is no larger than its last."),
-        (follows and first is not None and first < FEWEST_HALVED, pointer, halved),
-        (follows and last < FEWEST_HALVED, "/units/batch_size", halved),
-        (
-            (follows or spec.diagnostics.noise_scale) and spec.resources.devices > 1,
-            "/batch_schedule/name" if follows else "/diagnostics/noise_scale",
-            "The noise scale is measured on one device.",
-        ),
+        (spec.resources.compile and wrong, field, detail)
+        for wrong, detail in (
+            (kind not in COMPILED, f"A {kind} gains nothing from being compiled; leave compile out."),
+            (several, "Only batches of one size, in one piece, on one device can be compiled; leave compile out."),
+            (remembers, "With memory_length nothing can be compiled; leave compile out."),
+        )
     ]
 
 
@@ -377,12 +364,12 @@ def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
         *_memory_checks(spec),
         *_own_module_checks(spec, offer),
         *_parametrization_checks(spec, offer),
-        *_growth_checks(spec, offer),
+        *growth_checks(spec, _last_batch(spec, offer)),
+        *_compile_checks(spec, offer),
         (
             spec.budget.tokens is not None and spec.task not in OF_TEXT,
             "/budget/tokens",
             f"{spec.task} has no tokens; give epochs or steps.",
         ),
-        (spec.evaluation.formats != ("fp32",), "/evaluation/formats", "Only fp32 can be measured yet."),
     )
     return [(pointer, detail) for asked, pointer, detail in checks if asked]

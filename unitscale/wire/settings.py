@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Object store for data sets, checkpoints and artifacts, `s3://bucket/prefix`. Unset: the data directory."""
     max_cache_bytes: int = Field(default=100 * 2**30, ge=2**20)
     """What a machine keeps at hand of the object store's files."""
+    library_dir: Path | None = None
+    """A folder with data sets of the catalog that a worker takes over when it starts; an image's own, mostly."""
     api_key: SecretStr | None = None
     """The admin key. Unset: one is made at first start and kept in `<data-dir>/admin.key`."""
     slots: str = "auto"
@@ -44,6 +46,8 @@ class Settings(BaseSettings):
     """Largest upload of a data set."""
     prediction_timeout_seconds: float = Field(default=20.0, gt=0, le=60)
     """How long a prediction may take before the answer is 503."""
+    price_per_device_hour: float | None = Field(default=None, ge=0, le=1e6)
+    """What an hour of one device costs, in any currency. Unset: results name no price."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """How much the service writes to stderr."""
 

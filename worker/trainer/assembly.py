@@ -1,5 +1,6 @@
 """Assembly: from the specs of a group to everything that its training needs.  K lanes, N examples."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,10 @@ from worker.trainer import sources
 from worker.trainer.blueprint import Blueprint, Losses, built
 from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven, check_known
 from worker.trainer.coordinates import coordinates
-from worker.trainer.engine.accumulation import Accumulation
+from worker.trainer.engine import kernels
+from worker.trainer.engine.accumulation import Accumulation, Terms
 from worker.trainer.engine.batches import Batches, GrowingBatches
+from worker.trainer.engine.compiling import compiled
 from worker.trainer.engine.corruption import CorruptedBatches
 from worker.trainer.engine.following import Following
 from worker.trainer.engine.lengths import Lengths
@@ -33,7 +36,6 @@ from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.exam import Exam, StreamedExam
 from worker.trainer.layers.memory import Memory
-from worker.trainer.sequences import VOCABULARY
 
 AnyBatches = Batches | StreamBatches | CorruptedBatches
 
@@ -78,7 +80,8 @@ class Assembly(NamedTuple):
         if self.following is None or self.learner.noise is None:
             return
         estimates = self.learner.noise.tracks[0].estimates()
-        if self.following.hear(step, estimates.get(PRECONDITIONED, estimates[PLAIN]).low):
+        seen = estimates.get(PRECONDITIONED, estimates.get(PLAIN))
+        if seen is not None and self.following.hear(step, seen.low):
             self.rates.forget()
 
     def finished(self, lane: int) -> dict[str, Tensor]:
@@ -104,16 +107,18 @@ def assemble(
     blueprint, steps = Blueprint(specs, device, source), total_steps(specs[0], source.volume)
     memory = _memory(blueprint.spec)
     losses, training = blueprint.losses(blueprint.forward(memory=memory)), blueprint.laid_out(blueprint.splits.training)
+    kernels.settle(kernels.suited(device, _multiplications(blueprint, training[0])))
     following = _following(blueprint.spec)
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts = _accumulation(blueprint, losses, ranks)
-    noise = _noise(blueprint, losses, parts, rule, training, steps)
+    parts, batches = _accumulation(blueprint, losses, ranks), _batches(blueprint, training, memory, sizes)
+    noise = _noise(blueprint, losses, parts, rule, batches, steps)
     scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
+    of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
     return Assembly(
-        learner=Learner(blueprint.weights, losses, scaled or rule, parts, noise, ranks, scaled),
-        batches=_batches(blueprint, training, memory, sizes),
+        learner=Learner(blueprint.weights, of_steps, scaled or rule, parts, noise, ranks, scaled),
+        batches=batches,
         rates=rates,
         validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
         test=_exam(blueprint, 1, (ranks, Word.TEST)),
@@ -145,19 +150,30 @@ def _memory(spec: JobSpec) -> Memory | None:
 
 
 def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> Accumulation | None:
-    size, task = blueprint.spec.units.micro_batch_size, blueprint.task
-    terms = task.terms if isinstance(task, Uneven) else None
-    return Accumulation(losses, size, ranks, terms) if size or ranks else None
+    size = blueprint.spec.units.micro_batch_size
+    return Accumulation(losses, size, ranks, _terms(blueprint)) if size or ranks else None
+
+
+def _terms(blueprint: Blueprint) -> Terms | None:
+    return blueprint.task.terms if isinstance(blueprint.task, Uneven) else None
 
 
 def _noise(
-    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, training: Batch, steps: int
+    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, batches: AnyBatches, steps: int
 ) -> Noise | None:
     if not blueprint.spec.diagnostics.noise_scale:
         return None
     weights, name = blueprint.weights, blueprint.spec.optimizer.name
-    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, training, name)
-    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps)
+    plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, batches, name)
+    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps, _terms(blueprint))
+
+
+def _multiplications(blueprint: Blueprint, inputs: Tensor) -> int:
+    """In the largest product of a pass.  Inputs are features (K, N, I), sequences (K, N, T, I) or tokens (K, N, T)."""
+    spec = blueprint.spec
+    examples = spec.units.micro_batch_size or int(spec.units.batch_size)
+    rows = inputs.shape[2] if inputs.dim() == 4 or not inputs.is_floating_point() else 1
+    return examples * rows * max(math.prod(kind.shape) for kind in blueprint.kinds.values())
 
 
 def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
@@ -213,13 +229,15 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
         "dataset": spec.dataset,
         "model": spec.model.model_dump(exclude_none=True),
         "units": spec.units.model_dump(mode="json", include={"parametrization", "base_width", "alphas"}),
-        **{name: value for name, value in blueprint.config.items() if name != VOCABULARY},
+        **blueprint.config,
     }
 
 
 def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
     if len(specs) > 1 and specs[0].batch_schedule.name == "noise-scale":
         raise Impossible("Jobs whose batches follow the noise scale cannot be trained together.")
+    if len(specs) > 1 and any(spec.resources.compile for spec in specs):
+        raise Impossible("Jobs that are compiled are trained one by one, not together.")
     if len(specs) > 1 and ranks is not None:
         raise Impossible("Jobs on several devices are trained one by one, not together.")
     if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):

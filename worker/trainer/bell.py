@@ -25,6 +25,10 @@ class Bell:
             self._also(order)
         self.ring()
 
+    def wished(self, job: str) -> bool:
+        """Whether the end of a job's training is wished."""
+        return job in self._stops
+
     def pass_on(self, tell: Callable[[Stop], None]) -> None:
         """Tell someone else as well of every stop: of those so far, and of each that comes."""
         with self._turn:

@@ -28,7 +28,7 @@ from worker.trainer.data import (
 from worker.trainer.data.examples import Examples, Splits, cut
 from worker.trainer.data.packages import absent
 from worker.trainer.data.pairs import Asked
-from worker.trainer.data.text import cut_text
+from worker.trainer.data.text import cut_text, pieced
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
@@ -154,8 +154,14 @@ class Dataset:
 class Corpus(Dataset):
     """A text, the last parts of which are for exams."""
 
+    def ready(self, tensors: dict[str, Tensor], spec: specs.JobSpec) -> dict[str, Tensor]:
+        exams = self.validation, self.test
+        pieces = spec.data.tokenizer == "bpe" and "alphabet" in tensors
+        return pieced(tensors, int(spec.data.vocabulary or 0), exams) if pieces else tensors
+
     def splits(self, tensors: dict[str, Tensor], fraction: float, model: specs.Model) -> Splits:
-        return cut_text(tensors["tokens"], self.validation, self.test, fraction, int(model.context or 0))
+        exams = tensors["exams"].tolist() if "exams" in tensors else (self.validation, self.test)
+        return cut_text(tensors["tokens"], *exams, fraction, int(model.context or 0))
 
     def facts(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
         if "tokenizer" in tensors:

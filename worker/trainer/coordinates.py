@@ -1,7 +1,8 @@
 """Coordinates: what stands between the gradients that training finds and those of plain layers.  K lanes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import sqrt
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,28 +16,41 @@ from worker.trainer.units.tables import Kinds, Table
 
 EXAMPLES = 8
 
+
+class Batches(Protocol):
+    """What a run sees."""
+
+    def start(self, step: int) -> Iterator[Batch]: ...
+
+
 Losses = Callable[[Batch, float], Tensor]
 
 
 def coordinates(
-    weights: Weights, losses: Losses, kinds: Kinds, table: Table, folds: Mapping[str, float], training: Batch, rule: str
+    weights: Weights,
+    losses: Losses,
+    kinds: Kinds,
+    table: Table,
+    folds: Mapping[str, float],
+    batches: Batches,
+    rule: str,
 ) -> dict[str, Coordinates]:
     """Those of every weight, whatever their values."""
-    distortions = _distortions(weights, losses, training) if table.unit_scaled else {}
+    distortions = _distortions(weights, losses, next(batches.start(1))) if table.unit_scaled else {}
     return {
         name: Coordinates(folds.get(name, table.multiplier(kind)), table.rate(kind, rule), distortions.get(name))
         for name, kind in kinds.items()
     }
 
 
-def _distortions(weights: Weights, losses: Losses, training: Batch) -> dict[str, Tensor]:
+def _distortions(weights: Weights, losses: Losses, batch: Batch) -> dict[str, Tensor]:
     """By how much backward passes with scales of their own exceed the true gradients, per root of the batch.
 
     Unit scaling multiplies the gradient of each weight by one number, which follows from shapes and alphas, and grows
     with the root of the batch. It is measured, on the first weights and a few examples, rather than derived once more
     for every model: both passes are there.
     """
-    batch = training[0][:, :EXAMPLES], training[1][:, :EXAMPLES]
+    batch = batch[0][:, :EXAMPLES], batch[1][:, :EXAMPLES]
     found = _slopes(weights, losses, batch)
     with true_gradients():
         true = _slopes(weights, losses, batch)

@@ -14,6 +14,8 @@ class Course:
     lane: Lane
     place: int
     """Its row in everything that has a lane axis."""
+    price_per_hour: float | None = None
+    """Of one device."""
     points: dict[str, int] = field(default_factory=dict)
     """Points of each curve that were sent, over all attempts."""
     training_before: float = 0.0

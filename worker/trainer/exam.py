@@ -1,6 +1,7 @@
 """The exam: what K lanes are worth on one split.  N examples, O outputs."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -41,9 +42,19 @@ class Exam:
         self._asked = asked
         self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
-        self._truth = examples.targets.cpu()
+        self._examples, self._truth = examples, examples.targets.cpu()
         size = self._inputs[0, :1].numel()  # numbers, or tokens, of an example
         self._part = max(1, min(PART, NUMBERS // size) if self._inputs.is_floating_point() else PART // size)
+
+    @property
+    def inputs(self) -> Tensor:
+        """(N, …), as lanes take them."""
+        return self._inputs[0]
+
+    def by(self, forward: Forward) -> "Exam":
+        """The same questions to somebody else, who is one lane on one device."""
+        laid_out = self._inputs[:1], self._targets[:1]
+        return Exam(self._task, self._config, forward, laid_out, self._examples, None, self._asked)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
@@ -95,10 +106,16 @@ class StreamedExam(Exam):
     def __init__(self, memory: Memory, *exam: Any) -> None:
         """`memory` is the one that the exam's forward looks back at."""
         super().__init__(*exam)
+        self._memory = memory
         windows = self._inputs.shape[1]
         size = max(1, min(self._part, windows // TURNS))
         self._streams, self._batches = Streams(windows, size), StreamBatches(self._inputs, self._targets, size, memory)
         self._order = torch.cat([self._streams.rows(turn) for turn in range(self._streams.turns)]).argsort()
+
+    def by(self, forward: Forward) -> Exam:
+        memory, laid_out = self._memory.empty(), (self._inputs[:1], self._targets[:1])
+        remembering = partial(forward, memory=memory)
+        return StreamedExam(memory, self._task, self._config, remembering, laid_out, self._examples)
 
     def outputs(self) -> Tensor:
         return super().outputs()[:, self._order.to(self._inputs.device)]

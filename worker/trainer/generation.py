@@ -1,6 +1,6 @@
 """Generation: a text continued, token by token.  T tokens, V vocabulary."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from unitscale.models.predictions import Sampling
 from worker.trainer.data.passages import Passage
+from worker.trainer.deployment.decoder import Cache, Decoder
 from worker.trainer.engine.batches import mix
-from worker.trainer.layers.decoder import Cache, Decoder
 
 TEMPERATURE = 0.8
 """Of continuations, unless one is asked for."""
@@ -18,9 +18,8 @@ TEMPERATURE = 0.8
 class Writer:
     """A trained decoder that continues texts. Keys and values are kept, so that a token costs one pass over itself."""
 
-    def __init__(self, decoder: Decoder, weights: Mapping[str, Tensor], vocabulary: int) -> None:
-        self._decoder, self._vocabulary = decoder, vocabulary
-        self._weights = {name: weight.unsqueeze(0) for name, weight in weights.items()}
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
 
     def continued(self, prompts: Sequence[Tensor], sampling: Sampling) -> list[list[int]]:
         """What follows each prompt. The same seed says the same, wherever other prompts stand."""
@@ -32,10 +31,9 @@ class Writer:
     def _tokens(self, prompt: Tensor, sampling: Sampling, seed: int) -> Iterator[int]:
         """One token after the other; of the prompt the model sees as much as it can look back at."""
         cache, generator = Cache(), torch.Generator().manual_seed(seed)
-        seen = prompt[-self._decoder.reach :]
+        seen = prompt[-self.decoder.reach :]
         while True:
-            logits = self._decoder.outputs(self._weights, seen.view(1, 1, -1), cache=cache)[0, 0, -1]
-            token = chosen(logits[: self._vocabulary].float(), sampling, generator)
+            token = chosen(self.decoder.next(seen.view(1, -1), cache)[0], sampling, generator)
             yield token
             seen = torch.tensor([token])
 
@@ -43,21 +41,19 @@ class Writer:
 class Reader:
     """A trained encoder that says what stands in each place of a text."""
 
-    def __init__(self, encoder: Decoder, weights: Mapping[str, Tensor], vocabulary: int) -> None:
-        self._encoder, self._vocabulary = encoder, vocabulary
-        self._weights = {name: weight.unsqueeze(0) for name, weight in weights.items()}
+    def __init__(self, encoder: Decoder) -> None:
+        self._encoder = encoder
 
     def __call__(self, texts: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Each text's tokens (T,), with logits (T, V)."""
-        read = (self._encoder.outputs(self._weights, tokens.view(1, 1, -1))[0, 0] for tokens in texts)
-        return [(tokens, logits[:, : self._vocabulary]) for tokens, logits in zip(texts, read, strict=True)]
+        return [(tokens, self._encoder(tokens.view(1, -1))[0]) for tokens in texts]
 
 
 class Finder:
     """A trained encoder that says where in a context an answer starts and ends."""
 
-    def __init__(self, encoder: Decoder, weights: Mapping[str, Tensor], outputs: int) -> None:
-        self._read = Reader(encoder, weights, outputs)
+    def __init__(self, encoder: Decoder) -> None:
+        self._read = Reader(encoder)
 
     def __call__(self, passages: Sequence[Passage]) -> list[tuple[Passage, Tensor]]:
         """Each passage, with logits (T, 2)."""

@@ -23,17 +23,17 @@ UNUSED = "appears to not have been used in the graph"
 
 def train_group(order: Train, line: Line, bell: Bell, library: Path, ranks: Ranks | None = None) -> None:
     """Train a group until each of its jobs has ended or stopped, whatever happens on the way."""
-    courses = [Course(lane, place) for place, lane in enumerate(order.lanes)]
+    courses = [Course(lane, place, order.price_per_device_hour) for place, lane in enumerate(order.lanes)]
     try:
         assembly, step = begin(order, courses, library, ranks)
         Watch(courses, assembly, line, bell, step).train(step)
     except Exception as error:  # the end of a job must be told, whatever its reason
         reason = reason_for(error)
+        if reason.code == Internal.code:  # first, since the log of a job ends with it
+            traceback.print_exception(error)
         for course in courses:
             if course.open:
                 line.say(Ended(job=course.lane.job, reason=reason))
-        if reason.code == Internal.code:
-            traceback.print_exception(error)
 
 
 def begin(order: Train, courses: Sequence[Course], library: Path, ranks: Ranks | None = None) -> tuple[Assembly, int]:

@@ -1,6 +1,5 @@
 """Origins: another job's weights, which a job starts from.  V vocabulary."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from unitscale.errors import Impossible
 from worker.trainer import results
 from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
+from worker.trainer.data import vocabulary
 from worker.trainer.engine import checkpoints
+from worker.trainer.sequences import VOCABULARY
 
-BY_CHARACTER = ("embedding.weight", "readout.weight", "readout.bias")
-"""Weights with a row for each character of the vocabulary, and maybe others behind them, where a model has them."""
+BY_TOKEN = ("embedding.weight", "readout.weight", "readout.bias")
+"""Weights with a row for each token of the vocabulary, and maybe others behind them, where a model has them."""
 
 
 def start(courses: Sequence[Course], assembly: Assembly) -> None:
@@ -30,11 +31,11 @@ def start(courses: Sequence[Course], assembly: Assembly) -> None:
 
 
 def _inherit(course: Course, folder: Path, assembly: Assembly) -> None:
-    own, there = assembly.learner.weights.read(course.place), load_file(folder / results.WEIGHTS)
+    own, there = assembly.learner.weights.read(course.place), load_file(folder / checkpoints.WEIGHTS)
     config = folder / results.CONFIG
     if config.exists():  # final weights, as plain layers have them; a checkpoint holds what the optimizer moves
         there = {name: weight / assembly.folds.get(name, 1.0) for name, weight in there.items()}
-        there = _by_character(own, there, json.loads(config.read_text()), assembly.config)
+        there = _by_token(own, there, results.config_of(folder), assembly.config)
     if unlike := [name for name, weight in own.items() if name not in there or there[name].shape != weight.shape]:
         name = unlike[0]
         shapes = " and ".join(str(list(weights[name].shape)) if name in weights else "none" for weights in (there, own))
@@ -44,17 +45,23 @@ def _inherit(course: Course, folder: Path, assembly: Assembly) -> None:
         assembly.module.take(there if config.exists() else checkpoints.read(folder).optimizer)
 
 
-def _by_character(
+def _by_token(
     own: Mapping[str, Tensor], there: dict[str, Tensor], origin: dict[str, Any], config: dict[str, Any]
 ) -> dict[str, Tensor]:
-    """The origin's weights, the rows (V, …) of characters put where this alphabet has them; new ones keep their own."""
-    before, now = origin.get("alphabet"), config.get("alphabet")
-    if before == now or before is None or now is None:
+    """The origin's weights, the rows (V, …) of tokens put where this vocabulary has them; new ones keep their own."""
+    before, now = _tokens(origin), _tokens(config)
+    if before == now or not before or not now:
         return there
-    shared = [(now.index(character), place) for place, character in enumerate(before) if character in now]
-    moved = {}
-    for name in (name for name in BY_CHARACTER if name in own):
+    places, moved = {token: place for place, token in enumerate(now)}, {}
+    shared = [(places[token], place) for place, token in enumerate(before) if token in places]
+    for name in (name for name in BY_TOKEN if name in own):
         others = [(len(now) + place, len(before) + place) for place in range(len(own[name]) - len(now))]
         to, of = torch.tensor(shared + others, dtype=torch.long).view(-1, 2).unbind(1)
         moved[name] = own[name].clone().index_copy_(0, to, there[name][of])
     return {**there, **moved}
+
+
+def _tokens(config: dict[str, Any]) -> list[str]:
+    """What a model tells apart, in the order of its rows; nothing for one that reads no texts."""
+    words = config.get(VOCABULARY) or config.get("tokenizer")
+    return vocabulary.tokens_of(words) if words else list(config.get("alphabet", ""))

@@ -1,6 +1,5 @@
 """Predictions from the files that a trained model left, and from nothing else."""
 
-import json
 import traceback
 from functools import lru_cache
 from pathlib import Path
@@ -11,21 +10,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unitscale.errors import ServiceError, WrongInput
-from unitscale.models import specs
-from unitscale.models.catalog import TRANSFORMERS
+from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
-from unitscale.models.units import Alphas, Units
 from worker.pipe import Answered, Ask
 from worker.trainer import results
 from worker.trainer.answers import Responder
-from worker.trainer.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS, Laned, Pointing, check_known, task_of
-from worker.trainer.engine import modules
+from worker.trainer.catalog import MODELS, Pointing, check_known, task_of
+from worker.trainer.deployment.decoder import Decoder
+from worker.trainer.deployment.serving import model_of
 from worker.trainer.generation import Finder, Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.plugins import OwnModel
-from worker.trainer.sequences import TOKENIZER, VOCABULARY
-from worker.trainer.units.plan import Plan
 
 KEPT = 8  # models of the latest asks
 
@@ -48,12 +43,15 @@ def answer(ask: Ask) -> Answered:
         return Answered(ask=ask.ask, problem="The model could not answer; the worker's log says why.")
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _outputs(ask: Ask) -> list[Any]:
-    model, config = _load(ask.folder)
+    model, config = _load(ask.folder, ask.format)
     task = task_of(config["task"], config["model"]["kind"])
+    sampling = ask.sampling or Sampling()
+    if isinstance(model, Writer) and sampling.beams > 1:
+        raise WrongInput("This model continues texts.", (("/sampling/beams", "belongs to translations and answers"),))
     if isinstance(model, Writer | Responder):
-        return task.answers(model.continued(task.read(ask.inputs, config), ask.sampling or Sampling()), config)
+        return task.answers(model.continued(task.read(ask.inputs, config), sampling), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
     read = task.read(ask.inputs, config)
@@ -63,39 +61,11 @@ def _outputs(ask: Ask) -> list[Any]:
 
 
 @lru_cache(KEPT)
-def _load(folder: str) -> Trained:
-    config = json.loads((Path(folder) / results.CONFIG).read_text())
-    model, weights = specs.Model.model_validate(config["model"]), load_file(Path(folder) / results.WEIGHTS)
-    check_known(config["task"], str(model.kind))
-    layers = built(model, config)
-    if (tokenizer := Path(folder) / TOKENIZER).exists():
-        config[VOCABULARY] = tokenizer.read_text()
-    if model.kind in TRANSFORMERS:
-        function = _function(model, layers, weights, config)
-        return Trained(_reader(model, config)(function, weights, config["outputs"]), config)
-    if isinstance(MODELS[str(model.kind)], OwnModel):
-        modules.load(layers, weights)
-        return Trained(layers.eval(), config)
-    layers.load_state_dict(weights, assign=True)
-    if isinstance(layers, EncoderDecoder):
-        return Trained(Responder(layers), config)
-    flat = isinstance(MODELS[str(model.kind)], Laned)
-    return Trained(nn.Sequential(nn.Flatten(), layers) if flat else layers, config)
-
-
-def _reader(model: specs.Model, config: dict[str, Any]) -> type[Writer | Reader | Finder]:
-    if model.kind == "transformer":
-        return Writer
-    return Finder if isinstance(task_of(config["task"], str(model.kind)), Pointing) else Reader
-
-
-def _function(model: specs.Model, layers: nn.Module, weights: dict[str, Tensor], config: dict[str, Any]) -> Any:
-    units, kind = Units.model_validate(config["units"]), MODELS[str(model.kind)]
-    plan = Plan(
-        model,
-        kind.kinds(model, shapes_of(layers)),
-        table_of(units, model),
-        (units.alphas or Alphas(),),
-        weights["readout.weight"],
-    )
-    return kind.lanes(plan)
+def _load(folder: str, form: Format = Format.FP32) -> Trained:
+    config = results.config_of(Path(folder))
+    check_known(config["task"], str(config["model"]["kind"]))
+    model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
+    if isinstance(model, Decoder):
+        points = isinstance(task_of(config["task"], config["model"]["kind"]), Pointing)
+        return Trained(Writer(model) if model.causal else Finder(model) if points else Reader(model), config)
+    return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)

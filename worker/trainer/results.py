@@ -3,6 +3,7 @@
 import hashlib
 import json
 import resource
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 from typing import Any, Literal
@@ -11,22 +12,39 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from unitscale.models.formats import Format, weights_file
 from unitscale.models.jobs import Artifact, Deployment, NoiseScale, Result
 from worker.trainer.durable import new_folder
 from worker.trainer.engine.ratios import Ratio
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED, Track
+from worker.trainer.sequences import TOKENIZER, VOCABULARY
 
 StoppedBy = Literal["budget", "max_seconds", "target_loss"]
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+CONFIG = "config.json"
 KIBIBYTE = 1024
 UNKNOWN = Ratio(nan, nan, nan)
 
 
-def leave(folder: Path, weights: dict[str, Tensor], documents: dict[str, Any]) -> tuple[Artifact, ...]:
-    """Write weights and JSON documents to `folder`, whole and fsynced."""
+def described(config: dict[str, Any]) -> dict[str, Any]:
+    """What `config.json` keeps: a vocabulary of pairs has a file of its own."""
+    return {CONFIG: {name: value for name, value in config.items() if name != VOCABULARY}}
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """What the documents in `folder` say of a model, with its vocabulary where it has one."""
+    tokenizer = folder / TOKENIZER
+    words = {VOCABULARY: tokenizer.read_text("utf-8")} if tokenizer.exists() else {}
+    return {**json.loads((folder / CONFIG).read_text("utf-8")), **words}
+
+
+def leave(
+    folder: Path, weights: Mapping[Format, Mapping[str, Tensor]], documents: dict[str, Any]
+) -> tuple[Artifact, ...]:
+    """Write the weights in each format, and JSON documents, to `folder`, whole and fsynced."""
     with new_folder(folder) as unfinished:
-        save_file({name: tensor.cpu() for name, tensor in weights.items()}, unfinished / WEIGHTS)
+        for form, tensors in weights.items():
+            save_file({name: tensor.cpu() for name, tensor in tensors.items()}, unfinished / weights_file(form))
         for name, content in documents.items():
             (unfinished / name).write_text(json.dumps(content, indent=2) + "\n")
     return tuple(_artifact(file) for file in sorted(folder.iterdir()))
@@ -37,11 +55,11 @@ def result(
     losses: tuple[float | None, float],
     metrics: tuple[dict[str, float], dict[str, float]],
     parameters: int,
-    artifacts: tuple[Artifact, ...],
+    price: float | None,
+    deployment: Sequence[Deployment],
     noise: NoiseScale | None = None,
 ) -> Result:
     """What a run ended with. `losses` are of training and validation, `metrics` of validation and test."""
-    size = next(artifact.bytes for artifact in artifacts if artifact.name == WEIGHTS)
     return Result(
         stopped_by=stopped_by,
         train_loss=losses[0],
@@ -52,7 +70,8 @@ def result(
         noise=noise,
         parameters=parameters,
         peak_memory_bytes=_peak_memory_bytes(),
-        deployment=(Deployment(format="fp32", bytes=size),),
+        price=price,
+        deployment=tuple(deployment),
     )
 
 

@@ -17,6 +17,7 @@ from worker.pipe import ORDER, Ask, Check, Ready, Stop, Train
 from worker.trainer import plugins
 from worker.trainer.bell import Bell
 from worker.trainer.checks.check import check
+from worker.trainer.engine import kernels, memory
 from worker.trainer.group import train_group
 from worker.trainer.line import Line
 from worker.trainer.predict import answer
@@ -28,6 +29,8 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     plugins.install()
+    memory.keep_freed()
+    kernels.best()  # tried out once, known to every trainer that is forked
     stock(_library())
     settle_in()
 

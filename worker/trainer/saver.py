@@ -1,6 +1,6 @@
 """The saver: writes checkpoints beside the training loop and tells of each once it is durable."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from worker.pipe import Saved
@@ -11,7 +11,7 @@ from worker.trainer.line import Line
 
 
 class Saver:
-    """One thread that writes. A snapshot is a copy, so training goes on meanwhile."""
+    """One thread that copies, then writes, while training goes on: only weights must not change before their copy."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -22,17 +22,20 @@ class Saver:
     def busy(self) -> bool:
         return self._last is not None and not self._last.done()
 
-    def save(self, course: Course, snapshot: Snapshot) -> None:
-        """Have a checkpoint written, and told of. Raises what went wrong with the one before."""
+    def save(self, course: Course, copied: Callable[[], Snapshot]) -> Future[Snapshot]:
+        """Have a checkpoint written, and told of; its copy is to come. Raises what went wrong with the one before."""
         self.wait()
-        self._last = self._pool.submit(self._write, course, snapshot)
+        copying = self._pool.submit(copied)
+        self._last = self._pool.submit(self._write, course, copying)
+        return copying
 
     def wait(self) -> None:
         """Return once everything is written. Raises what went wrong in writing."""
         if self._last is not None:
             self._last.result()
 
-    def _write(self, course: Course, snapshot: Snapshot) -> None:
+    def _write(self, course: Course, copying: Future[Snapshot]) -> None:
+        snapshot = copying.result()
         facts: Mapping = snapshot.facts
         folder = checkpoints.name(facts["step"])
         size = checkpoints.write(course.folder / folder, snapshot)

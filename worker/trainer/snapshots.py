@@ -1,6 +1,6 @@
 """Snapshots of a course: taken on the way, and gone back to by a later attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -8,15 +8,14 @@ import torch
 from unitscale.errors import Impossible
 from worker.trainer.assembly import Assembly
 from worker.trainer.course import Course
-from worker.trainer.engine import checkpoints
+from worker.trainer.engine import checkpoints, kernels
 from worker.trainer.engine.checkpoints import Snapshot
 from worker.trainer.engine.modules import draw_on, drawn
 from worker.trainer.engine.timing import Clock
 
 
-def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapshot:
-    """A copy of one lane as it stands after `step`, whose points have been sent."""
-    optimizer = {name: tensor[course.place].clone() for name, tensor in assembly.state.items()}
+def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Callable[[], Snapshot]:
+    """What copies one lane as it stands after `step`, whose points have been sent: due before weights change again."""
     facts = {
         "step": step,
         "points": dict(course.points),
@@ -33,7 +32,16 @@ def take(step: int, course: Course, assembly: Assembly, clock: Clock) -> Snapsho
         facts["drawn"] = drawn(str(assembly.learner.weights.values.device))
     if assembly.memory is not None:
         facts["memory"] = assembly.memory.read(course.place)
-    return Snapshot(assembly.learner.weights.read(course.place), optimizer, facts)
+    learner, place = assembly.learner, course.place
+
+    def copied() -> Snapshot:
+        optimizer = {name: tensor[place].clone() for name, tensor in assembly.state.items()}
+        return Snapshot(learner.weights.read(place), optimizer, facts)
+
+    if assembly.module is None:
+        return copied
+    at_once = copied()  # what a module holds changes before its weights do
+    return lambda: at_once
 
 
 def go_back(courses: Sequence[Course], assembly: Assembly) -> int:
@@ -67,5 +75,6 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     course.training_before, course.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
     if "drawn" in facts:
         draw_on(facts["drawn"], str(learner.weights.values.device))
+    kernels.settle(kernels.again(facts["kernels"].get("products", kernels.DEFAULT)))
     if facts["kernels"]["threads"] != torch.get_num_threads():
         torch.set_num_threads(facts["kernels"]["threads"])

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from unitscale.errors import Diverged, Impossible
+from unitscale.models.formats import Format
 from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Started, Stop, Stopped
 from worker.trainer import results, snapshots
 from worker.trainer.assembly import Assembly
 from worker.trainer.bell import Bell
 from worker.trainer.course import Course
+from worker.trainer.deployment.measuring import deployments
+from worker.trainer.deployment.serving import file_of
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.timing import Clock
 from worker.trainer.line import Line
@@ -21,6 +24,7 @@ from worker.trainer.reporter import Measured, Reporter
 from worker.trainer.results import StoppedBy
 from worker.trainer.saver import Saver
 
+HOUR_SECONDS = 3600.0
 BUSY_SECONDS = 0.02  # until a checkpoint is asked for again while another one is being written
 
 
@@ -169,10 +173,21 @@ class Watch:
                 self._succeed(self._courses[place], stopped_by, measured[place], outputs)
 
     def _succeed(self, course: Course, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
-        exam = self._assembly.test
-        weights = self._assembly.finished(course.place)
-        documents = {results.CONFIG: self._assembly.config, **exam.documents(outputs, course.place)}
-        artifacts = results.leave(course.folder / "artifacts", weights, documents)
+        exam, config, weights = self._assembly.test, self._assembly.config, self._assembly.finished(course.place)
+        documents = {**results.described(config), **exam.documents(outputs, course.place)}
+        asked = course.lane.spec.evaluation.formats
+        files = {form: file_of(weights, config, form) for form in dict.fromkeys((Format.FP32, *asked))}
+        artifacts = results.leave(course.folder / "artifacts", files, documents)
+        price = self._price(course)
+        with self._clock.evaluating():
+            deployment = deployments(
+                {form: files[form] for form in asked},
+                {file.name: file.bytes for file in artifacts},
+                self._assembly.validation,
+                config,
+                course.price_per_hour,
+                lambda: self._bell.wished(course.lane.job),
+            )
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
         written, written_last = self._written(weights)
@@ -181,11 +196,19 @@ class Watch:
             (course.train_loss, val_loss),
             (metrics | written, exam.metrics(outputs, course.place) | written_last),
             self._assembly.learner.weights.parameters,
-            artifacts,
+            price,
+            deployment,
             results.noise(self._noise.tracks[course.place], self._trained(course)) if self._noise else None,
         )
         course.open = False
         self._line.say(Ended(job=course.lane.job, result=result, artifacts=artifacts))
+
+    def _price(self, course: Course) -> float | None:
+        """What training has cost so far. Jobs that train together share the devices."""
+        if course.price_per_hour is None:
+            return None
+        hours = (course.training_before + self._clock.training()) / HOUR_SECONDS
+        return course.price_per_hour * hours * course.lane.spec.resources.devices / len(self._courses)
 
     def _written(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
         """What a model that writes is worth on both exams."""
@@ -220,7 +243,8 @@ class Watch:
         """Have a checkpoint of this step written, after all its points."""
         self._reporter.flush()
         if course.failure is None:
-            self._saver.save(course, snapshots.take(step, course, self._assembly, self._clock))
+            copying = self._saver.save(course, snapshots.take(step, course, self._assembly, self._clock))
+            self._assembly.learner.weights.lend(copying)
 
     def _fail(self) -> None:
         """Tell the end of courses whose loss is no longer a number."""

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 Inputs = Annotated[
     str | None, typer.Argument(help="JSON, a path to a JSON file, or - for stdin: a list with one entry each.")
 ]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="fp32 (default), or another that the job was to be served in: bf16, int8, …"),
+]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="Texts: tokens to write; 200 by default.")]
+Temperature = Annotated[
+    float | None, typer.Option(min=0, help="Texts: 0 takes the likeliest token, more is bolder; 0.8 by default.")
+]
+TopK = Annotated[int | None, typer.Option(min=1, help="Texts: choose from the likeliest so many tokens alone.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Texts: the same seed writes the same; 0 by default.")]
 CurveKeys = Annotated[list[str] | None, typer.Option("--key", "-k", help="Such as val_loss; all of them by default.")]
 Files = Annotated[
     list[Path] | None,
@@ -31,21 +41,30 @@ def predict(
     job_id: JobArgument,
     inputs: Inputs = None,
     file: Files = None,
+    form: FormatOption = None,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a trained model; one line an answer.
 
         unitscale predict job_06g1m2c8kq7v3x9t4b5n '[[0.5], [1.5]]'
 
+        unitscale predict job_06g1m2c8kq7v3x9t4b5n '["Enter Hamlet"]' --format int8 --max-tokens 100
+
         unitscale predict job_06g1m2c8kq7v3x9t4b5n --file hello.wav
 
-    A row of numbers is a list; an image is nested lists, or a base64 PNG in quotes; a recording is a base64 WAV.
+    A row of numbers is a list; an image is nested lists, or a base64 PNG; a recording is a base64 WAV.
     """
     if file and inputs is not None:
         raise typer.BadParameter("give inputs, or files", param_hint="--file")
     asked = _encoded(file) if file else _inputs(inputs or "-")
+    given = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
+    sampling = {name: value for name, value in given.items() if value is not None}
     with connect(ctx) as client:
-        answer = client.predict(job_id, asked)
+        answer = client.predict(job_id, asked, sampling=sampling or None, format=form)
     if as_json:
         return printing.write_json(answer)
     for output in answer.outputs:

@@ -1,10 +1,16 @@
 """Text as data: characters as numbers, and windows of a text as examples.  N windows of T characters."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
 from unitscale.errors import BadDataset
+from worker.trainer.data import vocabulary
 from worker.trainer.data.examples import Examples, Splits
+
+READ = 10_000_000
+"""Characters that pieces are learnt from, at the most."""
 
 
 def numbered(text: str) -> dict[str, Tensor]:
@@ -18,6 +24,25 @@ def numbered(text: str) -> dict[str, Tensor]:
         "tokens": torch.tensor([places[character] for character in text], dtype=smallest),
         "alphabet": torch.tensor([ord(character) for character in alphabet], dtype=torch.int32),
     }
+
+
+def pieced(tensors: dict[str, Tensor], size: int, exams: tuple[int, int]) -> dict[str, Tensor]:
+    """A text as pieces learnt from its training part: `tokens`, and how many of the last ones are for `exams`."""
+    text = _text(tensors)
+    ends = (0, len(text) - sum(exams), len(text) - exams[1], len(text))
+    parts = [text[first:end] for first, end in pairwise(ends)]
+    words = vocabulary.trained(parts[0][:READ].splitlines(keepends=True), "bpe", size)
+    numbers = [vocabulary.encoded_lines(words, part) for part in parts]
+    return {
+        "tokens": torch.tensor([token for part in numbers for token in part], dtype=torch.int16),
+        "exams": torch.tensor([len(part) for part in numbers[1:]]),
+        "tokenizer": torch.frombuffer(bytearray(words.encode()), dtype=torch.uint8),
+    }
+
+
+def _text(tensors: dict[str, Tensor]) -> str:
+    points = tensors["alphabet"].numpy().astype("<u4")[tensors["tokens"].numpy()]
+    return points.tobytes().decode("utf-32-le")
 
 
 def windows(tokens: Tensor, context: int) -> Examples:

@@ -58,6 +58,17 @@ def decoded(vocabulary: str, tokens: Sequence[Sequence[int]]) -> list[str]:
     return _loaded(vocabulary).decode_batch(plain, skip_special_tokens=False)
 
 
+def encoded_lines(vocabulary: str, text: str) -> list[int]:
+    """The tokens of a long text, line by line."""
+    return [token for line in encoded(vocabulary, text.splitlines(keepends=True)) for token in line]
+
+
+def tokens_of(vocabulary: str) -> list[str]:
+    """Its tokens in their order."""
+    found = _loaded(vocabulary).get_vocab()
+    return sorted(found, key=lambda token: found[token])
+
+
 def document(vocabulary: str) -> Any:
     """The vocabulary as JSON is read."""
     return json.loads(vocabulary)

@@ -13,21 +13,31 @@ Batch = tuple[Tensor, Tensor]
 
 Gradients = tuple[Tensor, ...]
 
-Hear = Callable[[float, Gradients], None]
+Share = Tensor | float
+"""What a part is of its batch."""
+
+Terms = Callable[[Tensor], Tensor]
+"""By its targets, of how many terms a part's loss is the mean, where that is not the number of examples."""
+
+Hear = Callable[[Share, Gradients], None]
 """Is told of each part: its share of the batch, and what it adds to the gradients."""
+
+
+def weight(terms: Terms | None, part: Tensor, whole: Tensor) -> Share:
+    """The share of a part in the mean over a batch, by the targets of both."""
+    return part.shape[1] / whole.shape[1] if terms is None else terms(part) / terms(whole)
 
 
 class Accumulation:
     """Losses (K,) of a whole batch and their gradients, `size` examples at a time: the mean over parts is weighted by
-    what they hold, so the last may be smaller. Of several ranks, what this one adds to them. `terms` says, by its
-    targets, of how many terms a part's loss is the mean, where that is not the number of examples."""
+    what they hold, so the last may be smaller. Of several ranks, what this one adds to them."""
 
     def __init__(
         self,
         losses: Callable[[Batch, float], Tensor],
         size: int | None,
         ranks: Ranks | None = None,
-        terms: Callable[[Tensor], Tensor] | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self._losses, self._size, self._ranks, self._terms = losses, size, ranks, terms
 
@@ -41,16 +51,14 @@ class Accumulation:
         whole, total, sums = batch[0].shape[1], torch.zeros_like(ones), None
         for part in self._parts(batch, whole):
             share = part[0].shape[1] / whole
-            losses = self._losses(part, 1 / share) * self._weight(part[1], batch[1], share)
+            held = weight(self._terms, part[1], batch[1])
+            losses = self._losses(part, 1 / share) * held
             gradients = torch.autograd.grad(losses, leaves, ones)
             total += losses.detach()
             if hear is not None:
-                hear(share, gradients)
+                hear(held, gradients)
             sums = gradients if sums is None else tuple(map(torch.add, sums, gradients))
         return total, sums or tuple(map(torch.zeros_like, leaves))
-
-    def _weight(self, part: Tensor, whole: Tensor, share: float) -> Tensor | float:
-        return share if self._terms is None else self._terms(part) / self._terms(whole)
 
     def _parts(self, batch: Batch, whole: int) -> Iterator[Batch]:
         mine = self._ranks.part(whole) if self._ranks else slice(whole)

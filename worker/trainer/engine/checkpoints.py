@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worker.trainer.durable import new_folder
+from worker.trainer.engine import kernels as products
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 
@@ -46,6 +47,7 @@ def kernels() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "mkldnn": torch.backends.mkldnn.enabled,
+        "products": products.current(),
         "matmul_precision": torch.backends.cuda.matmul.fp32_precision,
         "torch": str(torch.__version__),
     }

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from worker.trainer.engine.accumulation import Accumulation, Batch, Gradients
+from worker.trainer.engine.accumulation import Accumulation, Batch, Gradients, Share, Terms, weight
 from worker.trainer.engine.gradients import gradients
 from worker.trainer.engine.lengths import Lengths, Squares
 from worker.trainer.engine.tracks import Measurement, Track
@@ -26,7 +26,7 @@ MEASUREMENTS = 200
 SPACING = 10
 """Steps between measurements, at least, where a run is long enough for ten: each costs about half a step."""
 
-Part = tuple[float, Squares]
+Part = tuple[Share, Squares]
 """Its share of the batch, and the squared norms of its own gradient."""
 
 
@@ -51,9 +51,11 @@ class Noise:
         accumulation: Accumulation | None,
         lengths: Lengths,
         steps: int,
+        terms: Terms | None = None,
     ) -> None:
         self._leaves, self._on_cuda = weights.leaves, weights.values.is_cuda
         self._losses, self._accumulation, self._lengths = losses, accumulation, lengths
+        self._terms = terms
         self.every = spacing(steps)
         self.tracks = [Track() for _ in weights.values]
 
@@ -77,7 +79,7 @@ class Noise:
     def _of_parts(self, step: int, batch: Batch, ones: Tensor, accumulation: Accumulation) -> tuple[Tensor, Gradients]:
         parts: list[Part] = []
 
-        def hear(share: float, slopes: Gradients) -> None:
+        def hear(share: Share, slopes: Gradients) -> None:
             with self._taking_time():
                 plain, preconditioned = self._lengths.squares(step, batch[0].shape[1], slopes)
                 parts.append((share, Squares(plain / share**2, preconditioned / share**2)))
@@ -89,10 +91,10 @@ class Noise:
 
     def _halves(self, step: int, batch: Batch, ones: Tensor, slopes: Gradients) -> list[Part]:
         """The gradient of the second half is what that of the first leaves of the whole."""
-        whole = batch[0].shape[1]
-        share = whole // 2 / whole
-        losses = self._losses((batch[0][:, : whole // 2], batch[1][:, : whole // 2]), 1 / share)
-        first = gradients(losses, self._leaves, ones)
+        whole, count = batch[0].shape[1], batch[0].shape[1] // 2
+        half = batch[0][:, :count], batch[1][:, :count]
+        share = weight(self._terms, half[1], batch[1])
+        first = gradients(self._losses(half, whole / count), self._leaves, ones)
         second = tuple((both - one * share) / (1 - share) for both, one in zip(slopes, first, strict=True))
         return [(part, self._lengths.squares(step, whole, of)) for part, of in ((share, first), (1 - share, second))]
 

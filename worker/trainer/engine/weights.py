@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +35,7 @@ class Weights:
         self._gradient_leaves = [axis(view) for view in self._gradients.values()]
         self.named = {name: axis(view).detach().requires_grad_() for name, view in self._stored.items()}
         self.leaves = list(self.named.values())
+        self._lent: list[Future[Any]] = []
         self.parameters = sum(math.prod(shape) for shape in shapes.values())
 
     def _views(self, rows: Tensor, stored: Shapes) -> dict[str, Tensor]:
@@ -43,8 +46,14 @@ class Weights:
             for name, shape in stored.items()
         }
 
+    def lend(self, reading: Future[Any]) -> None:
+        """Let somebody read the weights, and the optimizer's state, for as long as losses and gradients take."""
+        self._lent.append(reading)
+
     def take(self, gradients: tuple[Tensor, ...]) -> None:
-        """Put the gradients of the leaves where the optimizer reads them."""
+        """Put the gradients of the leaves where the optimizer reads them, once nobody reads what it will change."""
+        while self._lent:
+            self._lent.pop().result()
         torch._foreach_copy_(self._gradient_leaves, gradients)
 
     def read(self, lane: int) -> dict[str, Tensor]:

@@ -10,16 +10,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from worker.trainer.layers.attention import angles, attention, mask, rotated
+from worker.trainer.layers.attention import angles, attention, heads, mask, paired, rotated, turns
 from worker.trainer.layers.memory import Memory
+from worker.trainer.layers.norm import normed
 from worker.trainer.units.operations import embedding, linear
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.rules import Plain, Rules, UnitScaled
 from worker.trainer.units.tables import Kind
-
-EPS = 1e-5
 
 
 @dataclass
@@ -70,7 +68,7 @@ class Decoder:
         The tokens are one of `parts` equal parts of a batch; they follow on what is in the cache, or the memory.
         """
         run = self._begin(weights, tokens, parts, cache, memory)
-        logits = self._product(run, "readout", _normed(self._stack(run, tokens)))
+        logits = self._product(run, "readout", normed(self._stack(run, tokens)))
         vocabulary = self._plan.kinds["readout.weight"].fan_out
         return self._rules.logits(logits, run.tokens, vocabulary).unflatten(1, tokens.shape[1:])
 
@@ -102,7 +100,7 @@ class Decoder:
         first, like = cache.first if cache else 0, weights["readout.weight"]
         before = memory.tokens if memory else 0
         seen = count + before + (min(first, self.reach - count) if cache else 0)
-        turned = angles(first, before + count, self._head_size, like.device).to(like.dtype)
+        turned = angles(first, before + count, self._head_size, like.device)
         if cache is not None:
             cache.first += count
         hidden = mask(count, seen, like) if self._causal else self._unseen(tokens, like)
@@ -115,29 +113,42 @@ class Decoder:
         hidden = like.new_zeros(tokens.shape).masked_fill_(tokens == self._padding, float("-inf"))
         return hidden.flatten(0, 1).repeat_interleave(like.shape[-1] // self._head_size, 0).unsqueeze(1)
 
-    def _product(self, run: Pass, name: str, x: Tensor, share: float = 1) -> Tensor:
+    def _product(self, run: Pass, name: str, x: Tensor, share: float = 1, weight: Tensor | None = None) -> Tensor:
         """What the layer makes of x, which is `share` times as many tokens as the pass is over."""
         kind = self._plan.kinds[f"{name}.weight"]
         casts = self._plan.casts if kind.kind is Kind.HIDDEN else None
-        y = linear(x, run.weights[f"{name}.weight"], self._plan.table.scales(kind, round(run.tokens * share)), casts)
+        weight = run.weights[f"{name}.weight"] if weight is None else weight
+        y = linear(x, weight, self._plan.table.scales(kind, round(run.tokens * share)), casts)
         return y if self._plan.probe is None else self._plan.probe(name, y)
 
     def _attend(self, run: Pass, number: int, x: Tensor) -> Tensor:
         """x (K, B·T, D) → (K, B·T, D)"""
         lanes, rows, width = x.shape
-        heads, count = width // self._head_size, rows // run.batch
+        count = rows // run.batch
         if run.memory is not None:
             x = run.memory.before(number, x.unflatten(1, (run.batch, count))).flatten(1, 2)
-        qkv = self._product(run, f"blocks.{number}.qkv", _normed(x), x.shape[1] / rows)
-        # (K, B·(M + T), 3D) → three of (K·B·H, M + T, E), of which the last T ask
-        parts = qkv.view(lanes * run.batch, -1, 3, heads, self._head_size).permute(2, 0, 3, 1, 4).flatten(1, 2)
-        query, key, value = parts.unbind()
-        query = rotated(self._rules.query(query[:, -count:], lanes), run.angles[:, -count:])
-        key = rotated(key, run.angles)
+        query, key, value = self._heads(run, f"blocks.{number}.qkv", normed(x), count)
         if run.cache is not None:
             key, value = self._remembered(run.cache, number, key, value)
-        mixed = attention(query, key, value, run.hidden).unflatten(0, (-1, heads)).transpose(1, 2)
+        mixed = attention(query, key, value, run.hidden).unflatten(0, (-1, width // self._head_size)).transpose(1, 2)
         return self._product(run, f"blocks.{number}.out", self._rules.mixed(mixed.reshape(lanes, rows, width)))
+
+    def _heads(self, run: Pass, name: str, x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of the last `count` tokens, keys and values.  (K, B·(M + T), D) → (K·B·H, M + T, E) each"""
+        weight, share = run.weights[f"{name}.weight"], x.shape[1] / (run.batch * count)
+        shape, query_scale = (
+            (len(x), run.batch, -1, 3, x.shape[2] // self._head_size, self._head_size),
+            self._rules.query,
+        )
+        if not torch.compiler.is_compiling() and run.cache is None:
+            qkv = self._product(run, name, x, share, paired(weight, self._head_size))
+            asking = turns(run.angles[:, -count:], query_scale)
+            return heads(qkv.view(shape), asking, turns(run.angles), count)
+        qkv = self._product(run, name, x, share).view(shape).permute(3, 0, 1, 4, 2, 5)
+        query, key, value = (part.flatten(1, 2) for part in qkv.unbind())
+        angle = run.angles.to(x.dtype)
+        query = rotated(query[:, :, -count:] * query_scale, angle[:, -count:])
+        return query.flatten(0, 1), rotated(key, angle).flatten(0, 1), value.flatten(0, 1)
 
     def _remembered(self, cache: Cache, number: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         if number in cache.kept:
@@ -147,9 +158,5 @@ class Decoder:
         return cache.kept[number]
 
     def _feed_forward(self, run: Pass, number: int, x: Tensor) -> Tensor:
-        gate, up = self._product(run, f"blocks.{number}.gate_up", _normed(x)).chunk(2, -1)
-        return self._product(run, f"blocks.{number}.down", self._rules.gated(gate, up))
-
-
-def _normed(x: Tensor) -> Tensor:
-    return functional.rms_norm(x, x.shape[-1:], eps=EPS)
+        both = self._product(run, f"blocks.{number}.gate_up", normed(x))
+        return self._product(run, f"blocks.{number}.down", self._rules.gated(both))

@@ -16,6 +16,10 @@ class Memory:
         self._kept: dict[int, Tensor] = {}
         self._next: dict[int, Tensor] = {}
 
+    def empty(self) -> "Memory":
+        """Another one as long, which remembers nothing yet."""
+        return Memory(self._length)
+
     @property
     def tokens(self) -> int:
         """How many tokens are remembered at this step."""

@@ -87,15 +87,18 @@ def _characters(tokenizer: str, tokens: bytes) -> int:
 
 
 def _by_tokenizer(inputs: tuple[Any, ...], tokenizer: str) -> list[Tensor]:
-    wrong = [place for place, given in enumerate(inputs) if not isinstance(given, str)]
+    wrong = [place for place, given in enumerate(inputs) if _fault(given, None)]
     if wrong:
         fields = tuple((f"/inputs/{place}", "must be a text") for place in wrong)
         raise WrongInput(f"Input {wrong[0]} must be a text.", fields)
     return [torch.tensor(tokenizers.encoded(tokenizer, given) or [0]) for given in inputs]
 
 
-def _fault(given: Any, places: dict[str, int]) -> str | None:
+def _fault(given: Any, places: dict[str, int] | None) -> str | None:
+    """What is wrong with it; tokens (no `places`) can say anything but half a character."""
     if not isinstance(given, str):
         return "must be a text"
+    if places is None:
+        return "must be a text" if any("\ud800" <= each <= "\udfff" for each in given) else None
     unknown = next((character for character in given if character not in places), None)
     return None if unknown is None else f"has a character that the training text has not: {unknown!r}"

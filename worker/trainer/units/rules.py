@@ -9,9 +9,9 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from unitscale.models.units import Alphas, Parametrization
+from worker.trainer.units.gates import gated
 from worker.trainer.units.operations import joined, scaled
 
 Branch = Callable[[Tensor], Tensor]
@@ -23,9 +23,10 @@ class Rules(Protocol):
     """The parts of a transformer that have no weights."""
 
     def residual(self, number: int, x: Tensor, branch: Branch) -> Tensor: ...
-    def query(self, query: Tensor, lanes: int) -> Tensor: ...
+    @property
+    def query(self) -> Tensor | float: ...
     def mixed(self, values: Tensor) -> Tensor: ...
-    def gated(self, gate: Tensor, up: Tensor) -> Tensor: ...
+    def gated(self, both: Tensor) -> Tensor: ...
     def logits(self, logits: Tensor, tokens: int, vocabulary: int) -> Tensor: ...
 
 
@@ -34,19 +35,17 @@ class Plain:
 
     def __init__(self, parametrization: Parametrization, head_size: int) -> None:
         power = 1.0 if parametrization is Parametrization.MUP else 0.5
-        self._query = head_size**-power
+        self.query = head_size**-power
+        """What queries are multiplied by."""
 
     def residual(self, _number: int, x: Tensor, branch: Branch) -> Tensor:
         return x + branch(x)
 
-    def query(self, query: Tensor, _lanes: int) -> Tensor:
-        return query * self._query
-
     def mixed(self, values: Tensor) -> Tensor:
         return values
 
-    def gated(self, gate: Tensor, up: Tensor) -> Tensor:
-        return functional.silu(gate) * up
+    def gated(self, both: Tensor) -> Tensor:
+        return gated(both)
 
     def logits(self, logits: Tensor, _tokens: int, _vocabulary: int) -> Tensor:
         return logits
@@ -68,7 +67,8 @@ class UnitScaled:
         taus = [[_tau(a, number, depth) for a in alphas] for number in range(2 * depth)]
         self._branch = [column([t / math.hypot(1, t) for t in tau]) for tau in taus]
         self._skip = [column([1 / math.hypot(1, t) for t in tau]) for tau in taus]
-        self._query = column([a.attn_softmax / head_size for a in alphas])
+        self.query = column([a.attn_softmax / head_size for a in alphas])
+        """What queries are multiplied by.  (K, 1, 1)"""
         self._mixed = column([_attention_scale(a.attn_softmax, seen, head_size) for a in alphas])
         self._act = None if all(a.ffn_act == 1 for a in alphas) else column([a.ffn_act for a in alphas])
         self._gated = column([_gate_scale(a.ffn_act) / a.ffn_act for a in alphas])
@@ -78,17 +78,12 @@ class UnitScaled:
         share, skip = self._branch[number], self._skip[number]
         return joined(branch(scaled(x, backward=share)), x, share, skip)
 
-    def query(self, query: Tensor, lanes: int) -> Tensor:
-        """(K·B·H, T, E), before the logits are taken."""
-        return (query.unflatten(0, (lanes, -1)) * self._query.unsqueeze(-1)).flatten(0, 1)
-
     def mixed(self, values: Tensor) -> Tensor:
         return values * self._mixed
 
-    def gated(self, gate: Tensor, up: Tensor) -> Tensor:
+    def gated(self, both: Tensor) -> Tensor:
         """g · sigmoid(αg) · u, which is silu(αg)/α · u, so that lanes of α = 1 stay bitwise what they are alone."""
-        act = functional.silu(gate if self._act is None else gate * self._act)
-        return act * up * self._gated
+        return gated(both, self._act, self._gated)
 
     def logits(self, logits: Tensor, tokens: int, vocabulary: int) -> Tensor:
         """α times the logits; backward, unit scale for the gradient of a mean over `tokens` cross entropies."""
