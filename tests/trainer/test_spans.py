@@ -92,11 +92,12 @@ def ask(record, *inputs):
 def test_answers_are_found_in_contexts_that_were_never_seen(train, record_on, lives):
     [record] = train(record_on(SPEC, lives))
     result = record.ended.result
-    context = "Gus lives in Turin. Lea lives in Cairo. Bo lives in Accra."
+    others = stories(2050)[2000:]
 
     assert result.test_metrics["exact_match"] >= 0.9
     assert result.metrics["f1"] >= 0.9
-    assert ask(record, {"question": "Where does Lea live?", "context": context}).outputs == ("Cairo",)
+    found = ask(record, *({"question": each["question"], "context": each["context"]} for each in others)).outputs
+    assert sum(text == each["answer"] for text, each in zip(found, others, strict=True)) >= 0.9 * len(others)
 
 
 @pytest.mark.parametrize("parametrization", ["sp", "u-mup"])
@@ -234,3 +235,16 @@ def test_a_model_that_does_not_fit_the_data_is_refused(record_on, lives, told, m
 
     assert [field for field, _ in refused.value.fields] == [pointer]
     assert why in refused.value.message
+
+
+def test_padding_changes_no_format_that_is_served(train, record_on, lives):
+    """What a served model finds in whole batches, of rows of all lengths, is what it found as it was trained."""
+    formats = ("fp32", "bf16", "int8")
+    spec = {**SPEC, "budget": {"steps": 300}, "evaluation": {"every_steps": 300, "formats": formats}}
+    [record] = train(record_on(spec, lives))
+    result = record.ended.result
+
+    found = {each.format: each.metrics["exact_match"] for each in result.deployment}
+    assert found.keys() == set(formats)
+    assert result.test_metrics["exact_match"] > 0.6
+    assert list(found.values()) == pytest.approx([result.test_metrics["exact_match"]] * 3, abs=0.05)
