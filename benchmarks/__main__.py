@@ -8,7 +8,7 @@ Every subject runs on a private service of its own. Ratios are of things measure
 import signal
 import sys
 
-from benchmarks import curves, deployment, engine, footprint, seed, starts, streams, traffic
+from benchmarks import curves, deployment, engine, floors, footprint, seed, starts, streams, traffic
 from benchmarks.figures import Ledger
 
 SUBJECTS = {
@@ -20,7 +20,10 @@ SUBJECTS = {
     "footprint": footprint.measure,
     "deployment": deployment.measure,
     "engine": engine.measure,
+    "floors": floors.measure,
 }
+ON_REQUEST = {"floors"}
+"""Measured where they are named alone: they take minutes, and need what `make data` brings."""
 
 
 def main(names: list[str]) -> None:
@@ -30,7 +33,7 @@ def main(names: list[str]) -> None:
         sys.exit(f"There is no subject {', '.join(sorted(unknown))}; there are: {', '.join(SUBJECTS)}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services are ended, too
     ledger = Ledger()
-    for name in names or SUBJECTS:
+    for name in names or [subject for subject in SUBJECTS if subject not in ON_REQUEST]:
         with ledger.subject(name):
             SUBJECTS[name](ledger)
     ledger.show()

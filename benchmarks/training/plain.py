@@ -13,6 +13,7 @@ from worker.trainer import sources
 from worker.trainer.assembly import assemble
 from worker.trainer.blueprint import built
 from worker.trainer.catalog import TASKS
+from worker.trainer.engine import kernels
 from worker.trainer.engine.batches import mix
 
 
@@ -52,6 +53,7 @@ def epochs(batches: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
 def model(spec: JobSpec) -> nn.Module:
     """A plain module with the first weights of the engine."""
     assembly = assemble([spec], "cpu", LIBRARY)
+    kernels.settle(kernels.DEFAULT)  # what others find when they import torch
     if spec.task is TaskName.TEXT_GENERATION:
         sizes = spec.model
         layers: nn.Module = Gpt(

@@ -74,7 +74,7 @@ def test_the_worker_hears_which_format_is_asked(api, finished, worker, later):
     asked = []
 
     def answer():
-        while (taken := worker.run(worker.questions.take())) is None:
+        while (taken := worker.run(worker.questions.take("node"))) is None:
             pass
         asked.append(taken[1]["format"])
         worker.run(worker.questions.answer(taken[0], {"outputs": [2.0]}))

@@ -100,3 +100,12 @@ def test_what_nobody_expected_is_internal(train, a_lane, record_of):
 
     assert record.ended.reason.code == "internal"
     assert "NotADirectoryError" in record.ended.reason.message
+
+
+def test_the_trace_of_what_nobody_expected_is_written_before_the_end_is_told(train, a_lane, record_of, capsys):
+    lane, written = a_lane(DIABETES), []
+    Path(lane.folder).write_text("a file where a folder should be")
+
+    train(record_of(lane), wish=lambda _message: written.append(capsys.readouterr().err))
+
+    assert "Traceback" in written[-1]

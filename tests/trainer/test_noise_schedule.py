@@ -92,6 +92,15 @@ def test_a_rate_grows_with_the_root_of_the_batch_where_it_is_asked_to(train):
         assert rates[step] == pytest.approx(0.01 * (size / 64) ** 0.5)
 
 
+def test_a_batch_of_which_no_noise_can_be_measured_stays_as_it_is(train):
+    record = train({**DIABETES, "data": {"fraction": 0.001}, "batch_schedule": {"name": "noise-scale"}})[0]
+
+    assert record.lane.spec.units.batch_size == 1
+    assert record.ended.result.stopped_by == "budget"
+    assert record.ended.result.noise.value is None
+    assert len(record.points("train_loss")) == 20
+
+
 def test_what_is_measured_and_what_the_rate_does_is_said():
     spec = resolve(JobSpec.model_validate({"task": "regression", "batch_schedule": {"name": "noise-scale"}}), "cpu")
 

@@ -50,7 +50,7 @@ def assert_same_run(undisturbed, resumed):
             "units": {"batch_size": 64},
             "schedule": {"name": "cosine"},
             "batch_schedule": {"name": "noise-scale", "initial_batch_size": 4, "rate_follows": "root"},
-            "budget": {"epochs": 60},
+            "budget": {"epochs": 1000},
         },
         {**TEXT, "units": {"precision": "bf16", "micro_batch_size": 12}},
         {**TEXT, "schedule": {"name": "cosine", "warmup_steps": 5}},

@@ -141,11 +141,11 @@ def test_attention_keeps_unit_scale_where_tokens_are_unlike():
     torch.manual_seed(0)
     rules = UnitScaled(ONES, 1, (CONTEXT, True), 16, torch.zeros(()))
     query, key, value = torch.randn(3, 64, CONTEXT, 16)
+    hidden = mask(CONTEXT, CONTEXT, value)
     like = value[:, :1].expand_as(value)
 
     unlike, alike = (
-        rules.mixed(attention(rules.query(query, 1), key, each, mask(CONTEXT, CONTEXT, each))).square().mean().sqrt()
-        for each in (value, like)
+        rules.mixed(attention(query * rules.query, key, each, hidden)).square().mean().sqrt() for each in (value, like)
     )
 
     assert unlike.item() == pytest.approx(1, abs=0.25)

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from unitscale.models.specs import JobSpec
 
+FEWEST_HALVED = 2
+"""Examples of a batch that has halves."""
+
 
 class Sizes(Protocol):
     """How large batches are, and what that comes to."""
@@ -48,3 +51,20 @@ def growth(spec: JobSpec) -> Growth | None:
     if schedule.name != "ramp":
         return None
     return Growth(int(schedule.initial_batch_size or 1), int(spec.units.batch_size), int(schedule.ramp_steps or 1))
+
+
+def growth_checks(spec: JobSpec, last: float) -> list[tuple[bool, str, str]]:
+    """What a batch that grows to `last` examples cannot do: whether it is asked, where, and why not."""
+    first, name = spec.batch_schedule.initial_batch_size, spec.batch_schedule.name
+    pointer, follows = "/batch_schedule/initial_batch_size", name == "noise-scale"
+    halved = f"Noise is measured from halves of a batch: give at least {FEWEST_HALVED}."
+    return [
+        (name != "constant" and (first or 1) > last, pointer, "A batch grows: its first is no larger than its last."),
+        (follows and first is not None and first < FEWEST_HALVED, pointer, halved),
+        (follows and last < FEWEST_HALVED, "/units/batch_size", halved),
+        (
+            (follows or spec.diagnostics.noise_scale) and spec.resources.devices > 1,
+            "/batch_schedule/name" if follows else "/diagnostics/noise_scale",
+            "The noise scale is measured on one device.",
+        ),
+    ]

@@ -10,7 +10,7 @@ from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDat
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
 from unitscale.models.formats import Format
-from unitscale.models.growth import growth
+from unitscale.models.growth import FEWEST_HALVED, growth, growth_checks
 from unitscale.models.offers import BUILT_IN, Offer
 from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
 from unitscale.models.units import Alphas, BatchSchedule, Optimizer, Parametrization, Precision, Schedule, Units
@@ -19,8 +19,6 @@ Word = TypeVar("Word", bound=Document)
 
 AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
-FEWEST_HALVED = 2
-"""Examples of a batch that has halves."""
 COMPILED = ("transformer", "encoder")
 """Kinds that are worth being compiled."""
 SIDE = 8
@@ -351,22 +349,6 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
     ]
 
 
-def _growth_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
-    first, name, last = spec.batch_schedule.initial_batch_size, spec.batch_schedule.name, _last_batch(spec, offer)
-    pointer, follows = "/batch_schedule/initial_batch_size", name == "noise-scale"
-    halved = f"Noise is measured from halves of a batch: give at least {FEWEST_HALVED}."
-    return [
-        (name != "constant" and (first or 1) > last, pointer, "A batch grows: its first is no larger than its last."),
-        (follows and first is not None and first < FEWEST_HALVED, pointer, halved),
-        (follows and last < FEWEST_HALVED, "/units/batch_size", halved),
-        (
-            (follows or spec.diagnostics.noise_scale) and spec.resources.devices > 1,
-            "/batch_schedule/name" if follows else "/diagnostics/noise_scale",
-            "The noise scale is measured on one device.",
-        ),
-    ]
-
-
 def _compile_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
     field, kind = "/resources/compile", offer.kind(spec)
@@ -388,7 +370,7 @@ def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
         *_memory_checks(spec),
         *_own_module_checks(spec, offer),
         *_parametrization_checks(spec, offer),
-        *_growth_checks(spec, offer),
+        *growth_checks(spec, _last_batch(spec, offer)),
         *_compile_checks(spec, offer),
         (
             spec.budget.tokens is not None and spec.task not in OF_TEXT,

@@ -140,11 +140,11 @@ class Resources(Document):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Annotated[int, Field(ge=1, le=64)] = 1
+    """Trained on at once: each takes its share of every batch, which stays as large as the spec says. The job waits for
+    a slot of that many."""
     compile: bool = False
     """Transformers only: compile the model before the first step, with the C++ compiler of the worker's machine. That
     takes ten seconds or more, once; each step then takes an eighth less time in fp32, and a quarter less in bf16."""
-    """Trained on at once: each takes its share of every batch, which stays as large as the spec says. The job waits for
-    a slot of that many."""
 
 
 Priority = Literal["low", "normal", "high"]

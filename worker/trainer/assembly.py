@@ -80,7 +80,8 @@ class Assembly(NamedTuple):
         if self.following is None or self.learner.noise is None:
             return
         estimates = self.learner.noise.tracks[0].estimates()
-        if self.following.hear(step, estimates.get(PRECONDITIONED, estimates[PLAIN]).low):
+        seen = estimates.get(PRECONDITIONED, estimates.get(PLAIN))
+        if seen is not None and self.following.hear(step, seen.low):
             self.rates.forget()
 
     def finished(self, lane: int) -> dict[str, Tensor]:

@@ -29,11 +29,11 @@ def train_group(order: Train, line: Line, bell: Bell, library: Path, ranks: Rank
         Watch(courses, assembly, line, bell, step).train(step)
     except Exception as error:  # the end of a job must be told, whatever its reason
         reason = reason_for(error)
+        if reason.code == Internal.code:  # first, since the log of a job ends with it
+            traceback.print_exception(error)
         for course in courses:
             if course.open:
                 line.say(Ended(job=course.lane.job, reason=reason))
-        if reason.code == Internal.code:
-            traceback.print_exception(error)
 
 
 def begin(order: Train, courses: Sequence[Course], library: Path, ranks: Ranks | None = None) -> tuple[Assembly, int]:

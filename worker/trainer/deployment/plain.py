@@ -34,7 +34,7 @@ def plain(weights: Mapping[str, Tensor], model: Model, units: Units, table: Tabl
             shares.append(_asked(rules.residual(half, 0 * ONE, torch.ones_like)) / stream)
         block = f"blocks.{number}."
         width = folded[f"{block}out.weight"].shape[0]
-        folded[f"{block}qkv.weight"][:width] *= _asked(rules.query(ONE, 1)) * size**0.5
+        folded[f"{block}qkv.weight"][:width] *= float(rules.query) * size**0.5
         folded[f"{block}out.weight"] *= _asked(rules.mixed(ONE)) * shares[0]
         folded[f"{block}gate_up.weight"][: 2 * width] *= act
         folded[f"{block}down.weight"] *= _gated(rules, act) * shares[1]
@@ -53,7 +53,8 @@ def _rules(model: Model, units: Units) -> Rules:
 
 def _gated(rules: Rules, act: float) -> float:
     """What silu(act · g) · u is multiplied by."""
-    return _asked(rules.gated(LARGE / act * ONE, ONE)) / functional.silu(LARGE * ONE).item()
+    both = torch.cat((LARGE / act * ONE, ONE), -1)
+    return _asked(rules.gated(both)) / functional.silu(LARGE * ONE).item()
 
 
 def _asked(answer: Tensor) -> float:

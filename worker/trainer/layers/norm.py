@@ -12,7 +12,8 @@ EPS = 1e-5
 class _Normed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        fine = torch.promote_types(x.dtype, torch.float32)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=fine)
         scale = length.square_().div_(x.shape[-1]).add_(EPS).rsqrt_().to(x.dtype)
         y = x * scale
         ctx.save_for_backward(y, scale)
