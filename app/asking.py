@@ -22,7 +22,7 @@ async def predictions(services: Services, project: str, job_id: str, wanted: Pre
     folder = services.blobs.artifacts(job_id, attempt)
     question = {"folder": folder, **wanted.model_dump(mode="json", include={"inputs", "sampling", "format"})}
     seconds = services.settings.prediction_timeout_seconds
-    ask_id = await services.questions.ask(job_id, question, seconds)
+    ask_id = await services.questions.ask(job_id, question | {"seconds": seconds}, seconds)
     return _read(await _answer(services.questions, services.live, ask_id, seconds))
 
 

@@ -16,9 +16,6 @@ from worker.pipe import Answered, Ask
 from worker.spare import Nursery, Trainer
 
 LOOK_AGAIN_SECONDS = 0.05
-LONGEST_ANSWER_SECONDS = 60.0
-"""Nobody waits longer; a model or a tokenizer that takes for ever must not keep the questions of others waiting."""
-
 log = structlog.get_logger()
 
 
@@ -40,10 +37,10 @@ class Side:
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to one question; None when the process died over it. Raises FilesAway."""
         trainer = await self._living()
-        folder = await self._brought(question["folder"])
+        folder, seconds = await self._brought(question["folder"]), question.pop("seconds")
         await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):  # who asked waits no longer, and others wait behind it
                 async for message in trainer.said():
                     if isinstance(message, Answered) and message.ask == ask_id:
                         fields = {"outputs", "problem", "fields"}

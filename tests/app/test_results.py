@@ -70,19 +70,19 @@ def test_a_format_that_was_not_left_is_409_and_named_with_what_there_is(api, fin
     assert response.json()["errors"][0]["pointer"] == "/format"
 
 
-def test_the_worker_hears_which_format_is_asked(api, finished, worker, later):
+def test_the_worker_hears_which_format_is_asked_and_how_long_is_waited(api, finished, worker, later):
     asked = []
 
     def answer():
         while (taken := worker.run(worker.questions.take("node"))) is None:
             pass
-        asked.append(taken[1]["format"])
+        asked.append((taken[1]["format"], taken[1]["seconds"]))
         worker.run(worker.questions.answer(taken[0], {"outputs": [2.0]}))
 
     later(0.1, answer)
     api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
 
-    assert asked == ["fp32"]
+    assert asked == [("fp32", 0.5)]
 
 
 def test_an_input_that_the_model_cannot_read_is_422(api, finished, worker, later):

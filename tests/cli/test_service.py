@@ -90,7 +90,9 @@ def test_a_model_is_served_in_the_formats_that_were_asked_for(unitscale):
 
 
 @pytest.mark.parametrize(
-    "option", [("--max-tokens", "5"), ("--temperature", "0"), ("--top-k", "3"), ("--seed", "1")], ids=lambda o: o[0]
+    "option",
+    [("--max-tokens", "5"), ("--beams", "2"), ("--temperature", "0"), ("--top-k", "3"), ("--seed", "1")],
+    ids=lambda o: o[0],
 )
 def test_what_text_models_are_told_is_passed_on(unitscale, job_id, option):
     said = unitscale("predict", job_id, "[[0.5]]", *option)

@@ -96,6 +96,9 @@ def _behind_the_key(client: "Client", here: Connection) -> Iterator[Check]:
     yield Check("key", True, f"accepted (key from {here.key_source})")
     slots = sum(len(worker.slots) for worker in workers)
     yield Check("workers", slots > 0, f"{len(workers)} connected, with {slots} slots", "Start one: `unitscale worker`.")
+    if workers and not any(worker.abilities for worker in workers):
+        advice = "Ask again in some seconds; if that stays, the worker's log says why its trainers do not start."
+        yield Check("trainers", False, "no connected worker has said yet what it can do", advice)
     broken = [each for worker in workers if worker.abilities for each in worker.abilities.plugins.broken]
     if broken:
         detail = "; ".join(f"{each.entry_point}: {each.problem}" for each in broken)

@@ -24,9 +24,14 @@ FormatOption = Annotated[
 ]
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="Texts: tokens to write; 200 by default.")]
 Temperature = Annotated[
-    float | None, typer.Option(min=0, help="Texts: 0 takes the likeliest token, more is bolder; 0.8 by default.")
+    float | None,
+    typer.Option(
+        min=0,
+        help="Texts: 0 takes the likeliest token, more is bolder; by default 0.8, for translations and answers 0.",
+    ),
 ]
 TopK = Annotated[int | None, typer.Option(min=1, help="Texts: choose from the likeliest so many tokens alone.")]
+Beams = Annotated[int | None, typer.Option(min=1, max=16, help="Translations, answers: texts kept in a beam search.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Texts: the same seed writes the same; 0 by default.")]
 CurveKeys = Annotated[list[str] | None, typer.Option("--key", "-k", help="Such as val_loss; all of them by default.")]
 Files = Annotated[
@@ -45,6 +50,7 @@ def predict(
     max_tokens: MaxTokens = None,
     temperature: Temperature = None,
     top_k: TopK = None,
+    beams: Beams = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +67,7 @@ def predict(
     if file and inputs is not None:
         raise typer.BadParameter("give inputs, or files", param_hint="--file")
     asked = _encoded(file) if file else _inputs(inputs or "-")
-    given = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
+    given = {"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "beams": beams, "seed": seed}
     sampling = {name: value for name, value in given.items() if value is not None}
     with connect(ctx) as client:
         answer = client.predict(job_id, asked, sampling=sampling or None, format=form)
