@@ -57,3 +57,14 @@ def test_a_step_that_is_not_kept_is_refused(client, trunk):
         client.submit(from_trunk(trunk, init_from={"job": trunk.id, "step": 3}))
 
     assert error.value.fields[0][0] == "/init_from/step"
+
+
+def test_a_text_goes_on_in_the_tokens_of_its_origin(client):
+    text = {"task": "text-generation", "dataset": "grammar", "model": {"width": 16, "depth": 1, "context": 16}}
+    tokens, budget = {"tokenizer": "bpe", "vocabulary": 320}, {"steps": 2}
+    origin = client.wait(client.submit({**text, "data": tokens, "budget": budget}).id)
+
+    job = client.submit({"task": "text-generation", "init_from": {"job": origin.id}, "budget": budget})
+
+    assert (job.spec.data.tokenizer, job.spec.data.vocabulary) == ("bpe", 320)
+    assert client.wait(job.id).state is State.SUCCEEDED

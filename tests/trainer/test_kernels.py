@@ -11,6 +11,7 @@ from worker.trainer.assembly import assemble
 from worker.trainer.engine import kernels
 from worker.trainer.engine.weights import Weights
 from worker.trainer.layers.attention import angles, attention, heads, mask, paired, rotated, turns
+from worker.trainer.layers.causal import ASKING, SHARES, causal
 from worker.trainer.layers.norm import normed
 from worker.trainer.units.gates import gated
 
@@ -113,6 +114,16 @@ def test_attention_looks_back_only():
         return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
 
     assert_same_function(lambda *qkv: attention(*qkv, hidden), plain, *(torch.randn(shape) for _ in range(3)))
+
+
+@pytest.mark.parametrize("before", [0, 40])
+@pytest.mark.parametrize("count", [2 * ASKING, 3 * ASKING, 100])
+def test_causal_attention_by_blocks_is_causal_attention(count, before):
+    hidden = mask(count, seen := before + count, torch.zeros(()))
+    of_heads = SHARES // (count * seen) + 3
+    tensors = [torch.randn(of_heads, tokens, SIZE).div_(8) for tokens in (count, seen, seen)]
+
+    assert_same_function(lambda *qkv: causal(*qkv, hidden), lambda *qkv: attention(*qkv, hidden), *tensors)
 
 
 @pytest.mark.parametrize("count", [TOKENS, 5])

@@ -59,6 +59,7 @@ def assert_same(alone, together):
         TEXT,
         {**TEXT, "optimizer": {"name": "sgd"}, "units": {"batch_size": 9}},
         {**TEXT, "units": {"parametrization": "mup", "base_width": 8}},
+        {**TEXT, "model": {**TEXT["model"], "context": 256}, "units": {"batch_size": 6}, "budget": {"steps": 4}},
     ],
     ids=[
         "line",
@@ -71,6 +72,7 @@ def assert_same(alone, together):
         "decoder",
         "decoder-sgd",
         "decoder-mup",
+        "decoder-blocks",
     ],
 )
 def test_every_lane_is_bitwise_its_run_alone(train, spec, count):

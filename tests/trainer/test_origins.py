@@ -104,3 +104,15 @@ def _reversed(origin) -> Path:
     assert not torch.equal(turned["readout.weight"], weights["readout.weight"])
     save_file({name: weight.contiguous() for name, weight in turned.items()}, folder / "model.safetensors")
     return folder
+
+
+def test_rows_of_another_alphabet_take_the_format_of_the_job(train, branch):
+    [origin] = train({**TEXT, "budget": {"steps": 2}})
+    config = artifacts(origin) / "config.json"
+    words = json.loads(config.read_text())
+    config.write_text(json.dumps({**words, "alphabet": words["alphabet"][::-1]}))
+
+    [branched] = train(branch({**TEXT, "units": {"precision": "bf16"}, "budget": {"steps": 2}}, artifacts(origin)))
+
+    assert branched.ended.reason is None
+    assert branched.ended.result.stopped_by == "budget"

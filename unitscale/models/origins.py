@@ -5,14 +5,14 @@ from typing import Any
 
 from unitscale.errors import Unsupported
 from unitscale.models.jobs import Job, State
-from unitscale.models.specs import InitFrom, JobSpec
+from unitscale.models.specs import Data, InitFrom, JobSpec
 from unitscale.models.units import Units
 
 SIZES = ("kind", "width", "depth", "channels", "head_size", "context", "memory_length")
 
 
 def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:
-    """The spec, with data set, model, parametrization and rate of its origin where it says nothing.
+    """The spec, with data set, tokens, model, parametrization and rate of its origin where it says nothing.
 
     `steps` are those of the origin's checkpoints. Raises Unsupported, naming every field that does not fit the origin.
     """
@@ -20,6 +20,7 @@ def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:
     filled = spec.model_copy(
         update={
             "dataset": spec.dataset or origin.spec.dataset,
+            "data": _data(spec, origin.spec),
             "model": spec.model.model_copy(update=_missing(spec.model, origin.spec.model)),
             "units": _units(spec.units, origin.spec.units),
         }
@@ -28,6 +29,14 @@ def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:
     if fields:
         raise Unsupported(f"The spec cannot start from {origin.id}: {fields[0][1]}", fields)
     return filled
+
+
+def _data(spec: JobSpec, origin: JobSpec) -> Data:
+    """On the origin's data set, a spec that says nothing of tokens has the origin's: its rows are theirs."""
+    said = spec.data.tokenizer is not None or spec.data.vocabulary is not None
+    if said or (spec.dataset or origin.dataset) != origin.dataset or spec.task != origin.task:
+        return spec.data
+    return spec.data.model_copy(update={"tokenizer": origin.data.tokenizer, "vocabulary": origin.data.vocabulary})
 
 
 def _missing(model: Any, origin: Any) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _by_token(
     for name in (name for name in BY_TOKEN if name in own):
         others = [(len(now) + place, len(before) + place) for place in range(len(own[name]) - len(now))]
         to, of = torch.tensor(shared + others, dtype=torch.long).view(-1, 2).unbind(1)
-        moved[name] = own[name].clone().index_copy_(0, to, there[name][of])
+        moved[name] = own[name].clone().index_copy_(0, to, there[name][of].to(own[name]))
     return {**there, **moved}
 
 

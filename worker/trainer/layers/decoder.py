@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from worker.trainer.layers.attention import angles, attention, heads, mask, paired, rotated, turns
+from worker.trainer.layers.causal import causal
 from worker.trainer.layers.memory import Memory
 from worker.trainer.layers.norm import normed
 from worker.trainer.units.operations import embedding, linear
@@ -130,7 +131,8 @@ class Decoder:
         query, key, value = self._heads(run, f"blocks.{number}.qkv", normed(x), count)
         if run.cache is not None:
             key, value = self._remembered(run.cache, number, key, value)
-        mixed = attention(query, key, value, run.hidden).unflatten(0, (-1, width // self._head_size)).transpose(1, 2)
+        attend = causal if self._causal else attention
+        mixed = attend(query, key, value, run.hidden).unflatten(0, (-1, width // self._head_size)).transpose(1, 2)
         return self._product(run, f"blocks.{number}.out", self._rules.mixed(mixed.reshape(lanes, rows, width)))
 
     def _heads(self, run: Pass, name: str, x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
