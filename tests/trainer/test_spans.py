@@ -248,3 +248,20 @@ def test_padding_changes_no_format_that_is_served(train, record_on, lives):
     assert found.keys() == set(formats)
     assert result.test_metrics["exact_match"] > 0.6
     assert list(found.values()) == pytest.approx([result.test_metrics["exact_match"]] * 3, abs=0.05)
+
+
+def test_a_model_goes_on_with_contexts_of_other_words(train, record_on, lives, told):
+    [origin] = train(record_on(BRIEF, lives))
+    others = [{**row, "context": f"{row['context']} Zoë writes {n} odes."} for n, row in enumerate(stories(100))]
+    record = record_on(
+        {**BRIEF, "init_from": {"job": "job_06g1m2c8kq7v3x9t4b5n"}, "budget": {"steps": 1}}, told(others)[0]
+    )
+    record.lane = record.lane.model_copy(update={"origin": str(Path(origin.lane.folder) / "artifacts")})
+
+    [continued] = train(record)
+
+    assert continued.ended.result is not None, continued.ended.reason
+    sizes = [each.weights()["embedding.weight"].shape[0] for each in (origin, continued)]
+    assert sizes[0] != sizes[1]
+    apart = (origin.weights()["readout.weight"] - continued.weights()["readout.weight"]).abs().max()
+    assert apart <= 2 * continued.lane.spec.units.learning_rate

@@ -170,7 +170,7 @@ CATALOG = Catalog(
                     "model": "encoder",
                     "context": 256,
                     "steps": 2000,
-                    "learning_rates": {"sp": 2e-3, "mup": 2e-3, "u-mup": 0.15},
+                    "learning_rates": {"sp": 1e-3, "mup": 2e-3, "u-mup": 0.5},
                 },
             },
         ),

@@ -17,7 +17,8 @@ from worker.trainer.engine import checkpoints
 from worker.trainer.sequences import VOCABULARY
 
 BY_TOKEN = ("embedding.weight", "readout.weight", "readout.bias")
-"""Weights with a row for each token of the vocabulary, and maybe others behind them, where a model has them."""
+"""Weights with a row for each token of the vocabulary, and maybe others behind them, where a model has them. The
+readout of a model that points at tokens has fewer."""
 
 
 def start(courses: Sequence[Course], assembly: Assembly) -> None:
@@ -54,7 +55,7 @@ def _by_token(
         return there
     places, moved = {token: place for place, token in enumerate(now)}, {}
     shared = [(places[token], place) for place, token in enumerate(before) if token in places]
-    for name in (name for name in BY_TOKEN if name in own):
+    for name in (name for name in BY_TOKEN if name in own and len(own[name]) >= len(now)):
         others = [(len(now) + place, len(before) + place) for place in range(len(own[name]) - len(now))]
         to, of = torch.tensor(shared + others, dtype=torch.long).view(-1, 2).unbind(1)
         moved[name] = own[name].clone().index_copy_(0, to, there[name][of].to(own[name]))
