@@ -24,6 +24,7 @@ from worker.pipe import Ended, Lane, Train
 from worker.trainer.bell import Bell
 from worker.trainer.deployment.decoder import Cache
 from worker.trainer.deployment.serving import model_of
+from worker.trainer.engine import kernels
 from worker.trainer.group import train_group
 
 SPEC = {
@@ -58,7 +59,21 @@ def measure(ledger: Ledger) -> None:
         assert ended.result, ended.reason
         models = _models(Path(folder) / "artifacts")
     _quality(ledger, ended.result.deployment)
-    text = torch.randint(0, 20, (BATCH, 256), generator=torch.Generator().manual_seed(0))
+    with kernels.multiplying_by(kernels.DEFAULT):
+        _speed(ledger, models)
+    with kernels.multiplying_by(kernels.best()), torch.inference_mode():
+        run = partial(models[Format.FP32], _text())
+        seconds = median([_cpu_seconds(run) for _ in range(TURNS)])
+    ledger.note(Figure(f"{BATCH} texts of 256 tokens, fp32 as training multiplies", seconds * MILLISECONDS, "ms CPU"))
+
+
+def _text() -> Tensor:
+    return torch.randint(0, 20, (BATCH, 256), generator=torch.Generator().manual_seed(0))
+
+
+def _speed(ledger: Ledger, models: dict[Format, nn.Module]) -> None:
+    """fp32 as torch multiplies unless told otherwise, and as predictions do."""
+    text = _text()
     _compare(ledger, f"{BATCH} texts of 256 tokens", models, lambda model: partial(model, text), FASTER)
     _compare(ledger, "one text of 256 tokens", models, lambda model: partial(model, text[:1]), None)
     _compare(ledger, f"first token after {PROMPT}", models, lambda model: partial(_read, model, text[:1]), None)

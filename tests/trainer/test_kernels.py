@@ -144,3 +144,12 @@ def test_heads_are_turned_by_their_positions(count, scale):
         return torch.bmm(query.flatten(0, 2), key.flatten(0, 2).mT), value.flatten(0, 2)
 
     assert_same_function(mine, plain, torch.randn(LANES, BATCH * TOKENS, width), torch.randn(LANES, 3 * width, width))
+
+
+def test_a_kernel_is_lent_for_a_while():
+    before = kernels.current()
+
+    with kernels.multiplying_by(kernels.ONEDNN):
+        assert kernels.current() == kernels.ONEDNN != before
+
+    assert kernels.current() == before

@@ -14,6 +14,7 @@ from unitscale.models.jobs import Deployment, Latency
 from worker.trainer.deployment.memory import peak_bytes
 from worker.trainer.deployment.serving import Tensors, model_of
 from worker.trainer.deployment.timing import Samples, Timing
+from worker.trainer.engine import kernels
 from worker.trainer.exam import Exam
 
 MILLISECONDS, MILLION, HOUR_SECONDS = 1e3, 1e6, 3600.0
@@ -41,6 +42,7 @@ def deployments(
     ]
 
 
+@kernels.multiplying_by(kernels.DEFAULT)  # as predictions do, and torch elsewhere, however the model was trained
 def _found(bench: "_Bench", files: Mapping[Format, Tensors]) -> dict[Format, dict[str, Any]]:
     for form, tensors in files.items():
         bench.open(form, tensors)

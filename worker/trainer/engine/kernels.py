@@ -5,6 +5,8 @@ allowed to round operands to bf16. Whether it then does hangs on the processor, 
 """
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -38,15 +40,22 @@ def settle(kernel: str) -> None:
         torch.backends.mkldnn.matmul.fp32_precision = kernel
 
 
+@contextmanager
+def multiplying_by(kernel: str) -> Iterator[None]:
+    """Multiply by this kernel for a while."""
+    before = current()
+    settle(kernel)
+    try:
+        yield
+    finally:
+        settle(before)
+
+
 @functools.cache
 def best() -> str:
     """oneDNN's where it is exact. It follows from the processor alone: no clock is asked, so that runs stay equal."""
-    before = current()
-    try:
-        settle(ONEDNN)
+    with multiplying_by(ONEDNN):
         return ONEDNN if max(map(_error, TRIED)) < WORST else DEFAULT
-    finally:
-        settle(before)
 
 
 def _error(sizes: tuple[int, int, int]) -> float:
