@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.chaos.stack import until
+from unitscale.client import Client
 from unitscale.errors import IdempotencyMismatch, Malformed, NotFound
 from unitscale.models.campaigns import CampaignState
 from unitscale.models.jobs import State
@@ -101,5 +102,5 @@ def test_a_wrong_sweep_is_refused_by_the_field_and_leaves_nothing(client, body, 
 
 def test_another_projects_sweep_does_not_exist(stack, client, swept):
     key = client.create_key("other", ["submit"]).key
-    with stack.client(key) as stranger, pytest.raises(NotFound):
+    with Client(stack.url, key) as stranger, pytest.raises(NotFound):
         stranger.sweeps.get(swept.id)
