@@ -7,10 +7,21 @@ from typing import Annotated
 import typer
 
 from unitscale import __version__
-from unitscale.cli.commands import around, data, doctor, following, listing, results, service, steering, submitting
+from unitscale.cli.commands import (
+    around,
+    data,
+    doctor,
+    following,
+    listing,
+    looping,
+    results,
+    service,
+    steering,
+    submitting,
+)
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import MEANINGS, Polite
-from unitscale.cli.options import AROUND, JOBS, RESULTS, SERVICE
+from unitscale.cli.options import AROUND, JOBS, LOOP, RESULTS, SERVICE
 
 EPILOG = "Exit codes:\n\n" + "\n".join(f"- {code.value}: {meaning}" for code, meaning in MEANINGS.items())
 
@@ -27,6 +38,7 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
+    LOOP: (looping.sweep,),
     RESULTS: (results.predict, results.compare, results.curves, results.artifacts),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
