@@ -24,7 +24,7 @@ CURVES = 24
 def page(client: "Client", sweep: "Sweep", lines: int) -> list[RenderableType]:
     """Its standing, then a line a job, the best first; those that have no result yet come last."""
     jobs = client.jobs(campaign=sweep.id, limit=MOST_ROWS).data
-    ranked = sorted(jobs, key=lambda job: _rank(sweep, job))
+    ranked = sorted(jobs, key=lambda job: (*_rank(sweep, job), sweep.jobs.index(job.id)))
     return [standing(sweep), _table(client, sweep, ranked[: min(lines, MOST_ROWS)]), *_rest(sweep, lines)]
 
 
