@@ -19,12 +19,14 @@ from unitscale.models.jobs import Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions, Sampling
+from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
 from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
 Spec = JobSpec | Mapping[str, object]
 Sampled = Sampling | Mapping[str, object]
+LawWanted = ScalingLawRequest | Mapping[str, object]
 Value = str | int | None
 Params = tuple[tuple[str, str], ...]
 HOLD_SECONDS = 60
@@ -145,6 +147,12 @@ def compare(job_ids: Iterable[str]) -> Call[Comparison]:
     return Call("GET", "/v1/compare", answers.one(Comparison), _params(jobs=",".join(job_ids)))
 
 
+def fit_scaling_law(wanted: LawWanted) -> Call[ScalingLaw]:
+    """Not repeated: each try may wait for the fits of others."""
+    call = Call("POST", "/v1/scaling-laws", answers.one(ScalingLaw), body=_sent(wanted))
+    return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
+
+
 def catalog() -> Call[Catalog]:
     return Call("GET", "/v1/catalog", answers.one(Catalog))
 
@@ -207,5 +215,5 @@ def _params(**values: Value) -> Params:
     return tuple((name, str(value)) for name, value in values.items() if value is not None)
 
 
-def _sent(document: Spec | Sampled) -> object:
+def _sent(document: Spec | Sampled | LawWanted) -> object:
     return dict(document) if isinstance(document, Mapping) else document.model_dump(mode="json", exclude_unset=True)
