@@ -11,6 +11,7 @@ from unitscale.cli.commands import (
     around,
     data,
     doctor,
+    fitting,
     following,
     listing,
     looping,
@@ -39,7 +40,7 @@ PANELS = {
         steering.delete,
     ),
     LOOP: (looping.sweep,),
-    RESULTS: (results.predict, results.compare, results.curves, results.artifacts),
+    RESULTS: (results.predict, results.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
 

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import httpx2
 
 from unitscale.client import answers, calls, connecting
-from unitscale.client.calls import Call, Sampled, Spec
+from unitscale.client.calls import Call, LawWanted, Sampled, Spec
 from unitscale.client.campaigns import Campaigns
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
@@ -24,6 +24,7 @@ from unitscale.models.jobs import ENDED, Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions
+from unitscale.models.scaling_laws import ScalingLaw
 from unitscale.models.sweeps import Sweep, SweepSpec
 from unitscale.models.workers import Worker
 
@@ -176,6 +177,10 @@ class Client:
     def compare(self, job_ids: Iterable[str]) -> Comparison:
         """Jobs side by side: only what differs, with measures and curves."""
         return self._send(calls.compare(job_ids))
+
+    def fit_scaling_law(self, wanted: LawWanted) -> ScalingLaw:
+        """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
+        return self._send(calls.fit_scaling_law(wanted))
 
     def catalog(self) -> Catalog:
         """What can be asked for."""
