@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from unitscale import __version__
-from unitscale.cli.commands import around, data, doctor, following, listing, results, service, steering, submitting
+from unitscale.cli.commands import (
+    around,
+    comparing,
+    data,
+    doctor,
+    following,
+    listing,
+    results,
+    service,
+    steering,
+    submitting,
+)
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import MEANINGS, Polite
 from unitscale.cli.options import AROUND, JOBS, RESULTS, SERVICE
@@ -27,7 +38,7 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
-    RESULTS: (results.predict, results.compare, results.curves, results.artifacts),
+    RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
 

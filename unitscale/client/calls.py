@@ -11,7 +11,6 @@ import httpx2
 from unitscale.client import answers
 from unitscale.client.sending import Sent
 from unitscale.models.catalog import Catalog
-from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
 from unitscale.models.datasets import Dataset
 from unitscale.models.events import Event, LogLine
@@ -139,10 +138,6 @@ def predict(
         body["format"] = form
     call = Call("POST", _job(job_id, "predictions"), answers.one(Predictions), body=body)
     return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
-
-
-def compare(job_ids: Iterable[str]) -> Call[Comparison]:
-    return Call("GET", "/v1/compare", answers.one(Comparison), _params(jobs=",".join(job_ids)))
 
 
 def catalog() -> Call[Catalog]:
