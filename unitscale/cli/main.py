@@ -9,6 +9,7 @@ import typer
 from unitscale import __version__
 from unitscale.cli.commands import (
     around,
+    comparing,
     data,
     doctor,
     fitting,
@@ -40,7 +41,7 @@ PANELS = {
         steering.delete,
     ),
     LOOP: (looping.sweep,),
-    RESULTS: (results.predict, results.compare, results.curves, results.artifacts, fitting.fit),
+    RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
 

@@ -11,7 +11,6 @@ import httpx2
 from unitscale.client import answers
 from unitscale.client.sending import Sent
 from unitscale.models.catalog import Catalog
-from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
 from unitscale.models.datasets import Dataset
 from unitscale.models.document import Document
@@ -171,10 +170,6 @@ def campaigns(noun: str, kind: type[D], limit: int | None, cursor: str | None) -
 
 def call_off(noun: str, kind: type[D], campaign_id: str) -> Call[D]:
     return Call("POST", f"/v1/{noun}/{quote(campaign_id, safe='')}/cancel", answers.one(kind))
-
-
-def compare(job_ids: Iterable[str]) -> Call[Comparison]:
-    return Call("GET", "/v1/compare", answers.one(Comparison), _params(jobs=",".join(job_ids)))
 
 
 def fit_scaling_law(wanted: LawWanted) -> Call[ScalingLaw]:
