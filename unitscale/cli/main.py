@@ -9,8 +9,10 @@ import typer
 from unitscale import __version__
 from unitscale.cli.commands import (
     around,
+    comparing,
     data,
     doctor,
+    fitting,
     following,
     listing,
     looping,
@@ -39,7 +41,7 @@ PANELS = {
         steering.delete,
     ),
     LOOP: (looping.sweep,),
-    RESULTS: (results.predict, results.compare, results.curves, results.artifacts),
+    RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
 
