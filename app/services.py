@@ -7,6 +7,7 @@ from app.feed import Feed
 from app.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.events import Events
@@ -27,6 +28,8 @@ STORE_SECONDS = 2.0
 
 CURVES_AT_ONCE = 2
 """Answers with curves that are built at the same time: a long one takes tens of megabytes meanwhile."""
+FITS_AT_ONCE = 1
+"""Fits of scaling laws, each of which keeps a processor busy."""
 
 
 class Services:
@@ -41,6 +44,7 @@ class Services:
         shelf = shelf_of(settings)
         self.uploads = Uploads(settings.data_folder, shelf)
         self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs)
+        self.campaigns = Campaigns(self.store, self.jobs)
         self.curves = PackedCurves(self.store)
         self.events = Events(self.store)
         self.keyring = Keyring(self.store)
@@ -49,6 +53,7 @@ class Services:
         self.live = Live(self.store.redis)
         self.feed = Feed(News(self.store), self.live)
         self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)
+        self.fitting = asyncio.Semaphore(FITS_AT_ONCE)
         self.admission = Admission(self.keyring, settings)
 
     async def check(self) -> None:

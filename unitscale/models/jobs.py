@@ -172,7 +172,9 @@ class Job(Answer):
     timings: Timings = Timings()
     result: Result | None = None
     sweep: str | None = None
+    """The sweep, study or transfer that it belongs to."""
     study: str | None = None
+    transfer: str | None = None
 
 
 class Checkpoint(Answer):
