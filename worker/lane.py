@@ -108,8 +108,8 @@ class JobLane:
             self.stop_asked_at = time.monotonic()
             self._news.set()
 
-    def take(self, message: Any) -> None:
-        """Put down what the trainer says of this job."""
+    def take(self, message: Any, beside: bool = False) -> None:
+        """Put down what the trainer says of this job. `beside`: others of its process train on."""
         if self.over:
             return
         match message:
@@ -125,7 +125,9 @@ class JobLane:
                 self._take_end(message)
             case Stopped(why="pause" | "leave"):
                 self._end_shipped(partial(self._attempts.release, self.job))
-            case _:  # a cancelled job has ended once its process is gone: only then is it really off the device
+            case Stopped(why="cancel") if beside:
+                self._end(partial(self._attempts.cancelled, self.job))
+            case _:  # a job cancelled last has ended once its process is gone: only then is it really off the device
                 pass
 
     def _take_end(self, ended: Ended) -> None:

@@ -116,7 +116,8 @@ async def _listen(trainer: Trainer, lanes: dict[str, JobLane], slot: Slot) -> No
     async for message in trainer.said():
         if message.say == "ready":
             continue
-        lanes[message.job].take(message)
+        lane = lanes[message.job]
+        lane.take(message, beside=any(not other.over for other in lanes.values() if other is not lane))
         if message.say == "started":
             asyncio.get_running_loop().call_later(SPARE_SECONDS, slot.spare.prepare)
         if all(lane.over for lane in lanes.values()):

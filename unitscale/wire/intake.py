@@ -3,6 +3,7 @@
 import time
 
 from unitscale.errors import NotFound, Unsupported
+from unitscale.models.alike import company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
 from unitscale.models.offers import Need, Offer
@@ -33,8 +34,9 @@ class Intake:
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
         resolved, volume, needs = await self._resolved(spec, project)
-        steps = total_steps(resolved, volume)
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs)
+        steps, laned = total_steps(resolved, volume), self._offer[1].models[str(resolved.model.kind)].laned
+        with_whom = company(resolved, volume, laned)
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, with_whom)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""

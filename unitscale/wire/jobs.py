@@ -16,6 +16,7 @@ from unitscale.errors import (
     QuotaExceeded,
     Unsupported,
 )
+from unitscale.models.alike import Company
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
@@ -30,6 +31,7 @@ from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
+NOBODY = Company("", "it was queued alone")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need] = (),
+        company: Company = NOBODY,
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
 
@@ -97,15 +100,10 @@ class Jobs:
             doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
             _written(needs),
+            company.alike,
+            company.why_alone or "",
         )
-        if outcome == b"dataset":
-            raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
-        if outcome == b"quota":
-            raise QuotaExceeded(
-                f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
-            )
-        if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+        _refuse(outcome, spec, quota)
         return await self.get(project, text(job_id)), outcome == b"replayed"
 
     async def get(self, project: str, job_id: str) -> Job:
@@ -236,6 +234,15 @@ class Jobs:
         queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
         [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
         return waits_for(queue, ahead, await self._workers.present(), needs)
+
+
+def _refuse(outcome: bytes, spec: JobSpec, quota: int) -> None:
+    if outcome == b"dataset":
+        raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
+    if outcome == b"quota":
+        raise QuotaExceeded(f"The project already has {quota} unfinished jobs; wait for some to end or cancel some.")
+    if outcome == b"mismatch":
+        raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
 
 
 def _written(needs: Sequence[Need]) -> str:

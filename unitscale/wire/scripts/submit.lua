@@ -1,5 +1,6 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
-local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV)
+local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs,
+  alike, why_alone = unpack(ARGV)
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
@@ -17,13 +18,13 @@ end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
   'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
-  'needs', needs)
+  'needs', needs, 'alike', alike, 'why_alone', why_alone)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)
 call('SADD', keys.unfinished(project), id)
 call('SADD', keys.queues(), queue)
-call('ZADD', keys.queue(queue), turn(id), id)
+enqueue(id, turn(id))
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
