@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Query
 from pydantic import StringConstraints
 
+from unitscale.errors import Malformed
+from unitscale.models.campaigns import StudyId, SweepId, TransferId
 from unitscale.models.jobs import State
 from unitscale.models.specs import Task
 from unitscale.wire.jobs import Filter
@@ -18,10 +20,16 @@ async def job_filter(
     label: Annotated[
         list[LabelIs], Query(max_length=32, description="Only jobs with this label, as `name:value`; all of several.")
     ] = [],  # noqa: B006  # FastAPI copies it
+    sweep: Annotated[SweepId | None, Query(description="Only jobs of this sweep.")] = None,
+    study: Annotated[StudyId | None, Query(description="Only jobs of this study.")] = None,
+    transfer: Annotated[TransferId | None, Query(description="Only jobs of this transfer.")] = None,
 ) -> Filter:
-    """What the caller asked for."""
+    """What the caller asked for. Raises Malformed where it asks for two campaigns at once."""
     labels = tuple((name, value) for name, _, value in (pair.partition(":") for pair in label))
-    return Filter(state=state, task=task, labels=labels)
+    campaigns = [campaign for campaign in (sweep, study, transfer) if campaign]
+    if len(campaigns) > 1:
+        raise Malformed("A job belongs to one campaign.", (("?study", "Give one of sweep, study and transfer."),))
+    return Filter(state=state, task=task, labels=labels, campaign=next(iter(campaigns), None))
 
 
 JobFilter = Annotated[Filter, Depends(job_filter)]

@@ -24,6 +24,7 @@ from app.routes import (
     keys,
     logs,
     predictions,
+    sweeps,
     workers,
 )
 from app.services import Services
@@ -40,7 +41,7 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
-    *(keys.router, health.router),
+    *(sweeps.router, keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""
 

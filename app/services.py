@@ -7,6 +7,7 @@ from app.feed import Feed
 from app.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.events import Events
@@ -41,6 +42,7 @@ class Services:
         shelf = shelf_of(settings)
         self.uploads = Uploads(settings.data_folder, shelf)
         self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs)
+        self.campaigns = Campaigns(self.store, self.jobs)
         self.curves = PackedCurves(self.store)
         self.events = Events(self.store)
         self.keyring = Keyring(self.store)

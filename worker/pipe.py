@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from unitscale.models.alike import Finding
 from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.formats import Format
@@ -51,6 +52,8 @@ class Train(Answer):
     devices: tuple[str, ...] = ("cpu",)
     """As torch calls them. On several, one job trains data-parallel."""
     price_per_device_hour: float | None = None
+    measure: bool = False
+    """Find out first how many of the lanes it pays to train together; the others are not trained."""
     lanes: tuple[Lane, ...]
 
 
@@ -97,6 +100,18 @@ class Ready(Answer):
     """torch is imported and warm: orders are taken at once."""
 
     say: Literal["ready"] = "ready"
+
+
+class Grouped(Answer):
+    """With how many a job trains, or that it does not train here: it goes back to its queue."""
+
+    say: Literal["grouped"] = "grouped"
+    job: str
+    trains: bool
+    lanes: int
+    why: str
+    finding: Finding | None = None
+    """What was measured; null: nothing that is worth being remembered."""
 
 
 class Started(Answer):
@@ -195,5 +210,9 @@ class Found(Answer):
     """Data sets that have to be brought, and the file of the cache that each is then in."""
 
 
-Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")]
-MESSAGE: TypeAdapter[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked] = TypeAdapter(Message)
+Message = Annotated[
+    Ready | Grouped | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")
+]
+MESSAGE: TypeAdapter[Ready | Grouped | Started | Points | Saved | Ended | Stopped | Answered | Checked] = TypeAdapter(
+    Message
+)

@@ -101,7 +101,8 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
         _all_gone(lanes, _reason_of(await trainer.gone()))
         return
     orders, price = tuple(lane.order() for lane in brought), slot.price_per_device_hour
-    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, lanes=orders))
+    measure = len(orders) > 1 and not all(lane.job.measured for lane in brought)
+    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, measure=measure, lanes=orders))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)

@@ -66,26 +66,28 @@ def test_jobs_that_wait_together_train_together_bit_for_bit_as_alone(caller, ref
 
     ended = jobs.all_ended(caller, ids)
 
-    assert [(job.state, job.attempt, job.fused.lanes) for job in ended] == [(State.SUCCEEDED, 1, 8)] * 8
+    assert [(job.state, job.losses) for job in ended] == [(State.SUCCEEDED, 0)] * 8
+    assert min(job.fused.lanes for job in ended) > 1
+    assert "measured on this machine" in ended[0].fused.why
     assert [jobs.outcome(caller, job_id) for job_id in ids] == references
     assert all(len(caller.artifacts(job_id)) >= 2 for job_id in ids)
 
 
 def test_one_of_a_group_is_cancelled_and_another_paused_while_the_rest_trains_on(caller, references):
-    ids = submitted(caller, [a_spec(seed) for seed in range(7)] + [a_spec(7, rate=1e6)])
-    cancelled, paused, *others, wild = ids
+    ids = submitted(caller, [a_spec(seed) for seed in range(3)] + [a_spec(7, rate=1e6)])
+    cancelled, paused, other, wild = ids
     until(lambda: running(caller, [cancelled, paused], past=100))
     caller.cancel(cancelled)
     caller.pause(paused)
     until(lambda: caller.job(cancelled).state is State.CANCELLED and caller.job(paused).state is State.PAUSED)
-    still = [caller.job(job_id).state for job_id in others]
+    still = caller.job(other).state
     caller.resume(paused)
 
-    ended = jobs.all_ended(caller, [paused, *others])
+    ended = jobs.all_ended(caller, [paused, other])
 
-    assert still == [State.RUNNING] * 5
-    assert [job.state for job in ended] == [State.SUCCEEDED] * 6
-    assert [jobs.outcome(caller, job.id) for job in ended] == references[1:7]
+    assert still is State.RUNNING
+    assert [job.state for job in ended] == [State.SUCCEEDED] * 2
+    assert [jobs.outcome(caller, job.id) for job in ended] == references[1:3]
     assert (caller.job(wild).state, caller.job(wild).reason.code) == (State.FAILED, "diverged")
     assert {job.losses for job in ended} == {0}
 

@@ -1,12 +1,13 @@
 """A claim takes, with the best job, others that may train with it."""
 
 import itertools
-import json
 
 import pytest
 
+from unitscale.errors import LeaseLost
+from unitscale.models.alike import Finding
 from unitscale.models.document import moment
-from unitscale.models.jobs import Reason, State
+from unitscale.models.jobs import Fused, Reason, State
 from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Slot, Worker
 from unitscale.wire.attempts import MOST_LANES, Attempts
@@ -17,6 +18,7 @@ from unitscale.wire.workers import Workers
 
 LAB = "lab"
 TICKETS = (f"ticket-{n}" for n in itertools.count())
+FUSED = Fused(lanes=2, why="two cost little more than one")
 KILLED = Reason(code="killed", message="The trainer was killed.")
 
 
@@ -50,6 +52,14 @@ def claim(attempts):
         return await attempts.claim("cpu-1", next(TICKETS), "node", slot)
 
     return group
+
+
+async def measured(submit, claim, attempts, finding):
+    """What a group was found to cost, by one of its jobs, which has ended since."""
+    await submit(1)
+    [job] = await claim()
+    await attempts.group(job, FUSED, True, finding)
+    await attempts.cancelled(job)
 
 
 def ids_of(group):
@@ -195,17 +205,69 @@ async def test_no_more_are_taken_than_a_claim_can_bear(submit, claim):
     assert [len(await claim()) for _ in range(2)] == [MOST_LANES, 4]
 
 
-async def test_no_more_are_taken_than_is_known_to_pay(store, submit, claim, jobs):
+async def test_what_does_not_belong_goes_back_to_its_old_place_and_nothing_is_lost(submit, claim, attempts, jobs):
+    ids = await submit(4)
+    [later] = await submit(1, dataset="diabetes")
+    finding = Finding(most=2, tried=4, why="measured")
+    for place, job in enumerate(await claim()):
+        await attempts.group(job, FUSED, place < 2, finding)
+
+    kept, back = await jobs.get_many(LAB, ids[:2]), await jobs.get_many(LAB, ids[2:])
+
+    assert [(job.state, job.fused) for job in kept] == [(State.RUNNING, FUSED)] * 2
+    assert [(job.state, job.fused, job.losses, job.started_at) for job in back] == [(State.QUEUED, None, 0, None)] * 2
+    assert [job.queue.position for job in back] == [0, 1]
+    assert (await jobs.get(LAB, later)).queue.position == 2
+
+
+async def test_no_more_are_taken_than_were_measured_to_pay(submit, claim, attempts, jobs):
+    await measured(submit, claim, attempts, Finding(most=2, tried=5, why="measured"))
     ids = await submit(5)
-    alike = (await store.redis.hget(f"job:{ids[0]}", "alike")).decode()
-    finding = {"most": 2, "why": "measured"}
-    await store.redis.hset("findings:a computer", alike, json.dumps(finding))
 
     group = await claim()
 
     assert ids_of(group) == ids[:2]
     assert all(job.measured for job in group)
     assert (await jobs.get(LAB, ids[0])).fused.why == "measured"
+
+
+async def test_where_the_largest_group_was_the_best_a_larger_one_is_taken_and_measured(submit, claim, attempts):
+    await measured(submit, claim, attempts, Finding(most=4, tried=4, why="measured"))
+    ids = await submit(6)
+
+    group = await claim()
+
+    assert ids_of(group) == ids
+    assert not any(job.measured for job in group)
+
+
+async def test_what_was_measured_elsewhere_says_nothing_here(store, submit, claim):
+    elsewhere = Attempts(store, lease_seconds=30, max_losses=5, hardware="another computer")
+    await measured(submit, claim, elsewhere, Finding(most=1, tried=5, why="measured"))
+    ids = await submit(3)
+
+    assert ids_of(await claim()) == ids
+
+
+async def test_a_stale_attempt_puts_nothing_back(submit, claim, attempts, jobs):
+    [only] = await submit(1)
+    [stale] = await claim()
+    await attempts.release(stale)
+    await claim()
+
+    with pytest.raises(LeaseLost):
+        await attempts.group(stale, FUSED, False, None)
+    assert (await jobs.get(LAB, only)).state is State.RUNNING
+
+
+async def test_the_wish_of_a_job_that_does_not_belong_comes_true(submit, claim, attempts, intake, jobs):
+    ids = await submit(2)
+    _, other = await claim()
+    await intake.cancel(other.id, LAB)
+
+    await attempts.group(other, FUSED, False, None)
+
+    assert (await jobs.get(LAB, ids[1])).state is State.CANCELLED
 
 
 @pytest.mark.parametrize(

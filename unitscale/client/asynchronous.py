@@ -10,6 +10,7 @@ import httpx2
 
 from unitscale.client import answers, calls, connecting
 from unitscale.client.calls import Call, Sampled, Spec
+from unitscale.client.campaigns import AsyncCampaigns
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
 from unitscale.client.retries import Outcome, Retries
@@ -23,6 +24,7 @@ from unitscale.models.jobs import ENDED, Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions
+from unitscale.models.sweeps import Sweep, SweepSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
@@ -42,6 +44,7 @@ class AsyncClient:
     ) -> None:
         self._http = httpx2.AsyncClient(transport=transport, **connecting.options(base_url, api_key, timeout_seconds))
         self._retries = retries or Retries()
+        self.sweeps = AsyncCampaigns[Sweep, SweepSpec](self._send, "sweeps", Sweep)
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,9 +81,10 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        campaign: str | None = None,
     ) -> Page[Job]:
-        """A page of the jobs that match, newest first."""
-        return await self._send(calls.jobs(state, task, labels, limit, cursor))
+        """A page of the jobs that match, newest first; `campaign` is the id of a sweep, a study or a transfer."""
+        return await self._send(calls.jobs(state, task, labels, limit, cursor, campaign))
 
     def iterate_jobs(
         self, state: str | None = None, task: str | None = None, labels: Mapping[str, str] | None = None

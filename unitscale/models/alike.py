@@ -5,10 +5,21 @@ import json
 from typing import Any, NamedTuple
 
 from unitscale.models.datasets import Volume
+from unitscale.models.document import Answer
 from unitscale.models.resolution import total_steps
 from unitscale.models.specs import JobSpec
 
 KEY_BYTES = 12
+
+
+class Finding(Answer):
+    """What training together costs, measured for jobs that are alike on one kind of hardware."""
+
+    most: int
+    """Lanes of the group that took the fewest seconds for each."""
+    tried: int
+    """Lanes of the largest group that was thought of: where `most` is as many, more may pay as well."""
+    why: str
 
 
 class Company(NamedTuple):

@@ -179,7 +179,9 @@ class Job(Answer):
     fused: Fused | None = None
     """How the present, or the last, attempt trains; null until there is one."""
     sweep: str | None = None
+    """The sweep, study or transfer that it belongs to."""
     study: str | None = None
+    transfer: str | None = None
 
 
 class Checkpoint(Answer):

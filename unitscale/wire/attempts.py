@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from unitscale.errors import Impossible, LeaseLost
-from unitscale.models.jobs import Artifact, Reason, Result, State, Wish
+from unitscale.models.alike import Finding
+from unitscale.models.jobs import Artifact, Fused, Reason, Result, State, Wish
 from unitscale.models.specs import InitFrom, JobSpec
 from unitscale.wire import doorbell
 from unitscale.wire.keys import name
@@ -19,6 +20,7 @@ CHECKPOINTS_KEPT = 2
 OTHERS_SECONDS = 0.25
 MOST_LANES = 256
 """Jobs that one claim takes at most: the record answers nobody else meanwhile, for some milliseconds."""
+FINDING_SECONDS = 30 * 86_400
 ARTIFACTS = "artifacts"
 
 
@@ -42,8 +44,6 @@ class Claimed:
     """The published checkpoint to start from: {step, attempt, folder, points, …}."""
     origin: Origin | None = None
     """Where the other job's weights lie that this one starts from; None, too, when they are gone."""
-    alike: str = ""
-    """The key of the jobs that it may train with."""
     measured: bool = False
     """Whether it is known what they cost together on this hardware."""
 
@@ -144,6 +144,25 @@ class Attempts:
         """Say that a cancelled job's training is over."""
         await self._finish(job, State.CANCELLED, "", "", "[]")
 
+    async def group(self, job: Claimed, fused: Fused, trains: bool, finding: Finding | None) -> Wish | None:
+        """Put down with how many a job trains, and what was measured; one that does not goes back to its old place.
+
+        Returns the job's wish.
+        """
+        found = finding.model_dump_json() if finding else ""
+        answer = await self._store.run(
+            "group",
+            job.id,
+            job.attempt,
+            int(trains),
+            fused.model_dump_json(),
+            self._hardware,
+            found,
+            doorbell.message(doorbell.TRAIN),
+            FINDING_SECONDS,
+        )
+        return self._held(job, answer) or None  # type: ignore[return-value]  # the script answers with a wish
+
     async def release(self, job: Claimed) -> None:
         """Give a job back, nothing lost: its wish to pause comes true, or it goes on elsewhere."""
         await self._give_back(job, 0, Reason(code="", message=""))
@@ -169,7 +188,7 @@ class Attempts:
 def _claimed(entry: dict[str, Any]) -> Claimed:
     checkpoint = json.loads(entry["checkpoint"]) if entry["checkpoint"] else None
     spec = JobSpec.model_validate_json(entry["spec"])
-    return Claimed(entry["id"], entry["attempt"], spec, checkpoint, alike=entry["alike"], measured=entry["measured"])
+    return Claimed(entry["id"], entry["attempt"], spec, checkpoint, measured=entry["measured"])
 
 
 def _origin(

@@ -1,9 +1,10 @@
 """The one doorway by which a job is born or called off."""
 
 import time
+from collections.abc import Sequence
 
 from unitscale.errors import NotFound, Unsupported
-from unitscale.models.alike import company
+from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
 from unitscale.models.offers import Need, Offer
@@ -11,7 +12,7 @@ from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Datasets
-from unitscale.wire.jobs import Idempotency, Jobs
+from unitscale.wire.jobs import Idempotency, Jobs, Membership
 from unitscale.wire.workers import Workers
 
 OFFER_SECONDS = 2.0
@@ -34,9 +35,24 @@ class Intake:
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
         resolved, volume, needs = await self._resolved(spec, project)
-        steps, laned = total_steps(resolved, volume), self._offer[1].models[str(resolved.model.kind)].laned
-        with_whom = company(resolved, volume, laned)
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, with_whom)
+        steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom)
+
+    async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
+        """The same for a job of a campaign; False when that is over. `ring` once all are there. Raises Unsupported."""
+        resolved, volume, needs = await self._resolved(spec, project)
+        steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
+        return await self._jobs.add_member(project, spec, resolved, steps, needs, whom, membership)
+
+    async def ring(self) -> None:
+        """Wake workers for jobs of campaigns: a slot finds all that may train together."""
+        await self._jobs.ring()
+
+    async def check(self, specs: Sequence[JobSpec], project: str) -> int:
+        """The quota of unfinished jobs. Raises Unsupported for the first of these that cannot be done."""
+        for spec in specs:
+            await self._resolved(spec, project)
+        return self._quota
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
@@ -65,6 +81,10 @@ class Intake:
         resolved = resolve(spec, offer.device(spec), uploaded, offer)
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
         return resolved, volume, offer.needs(resolved)
+
+    def _company(self, resolved: JobSpec, volume: Volume | None) -> Company:
+        models = self._offer[1].models
+        return company(resolved, volume, models[str(resolved.model.kind)].laned)
 
     async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
         try:

@@ -19,6 +19,7 @@ def text(value: bytes | None) -> str:
 
 def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
     """The job that this hash holds."""
+    campaign = text(record.get(b"campaign"))
     return Job(
         id=job_id,
         state=State(text(record[b"state"])),
@@ -36,7 +37,14 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         timings=_timings(record, _spec(record[b"spec"])),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
         fused=Fused.model_validate_json(record[b"fused"]) if record.get(b"fused") else None,
+        sweep=_of_kind("sw_", campaign),
+        study=_of_kind("st_", campaign),
+        transfer=_of_kind("tr_", campaign),
     )
+
+
+def _of_kind(prefix: str, campaign: str) -> str | None:
+    return campaign if campaign.startswith(prefix) else None
 
 
 @lru_cache(maxsize=1024)

@@ -56,8 +56,10 @@ local function group(id)
   if there <= 1 then return {id} end
   local finding = call('HGET', keys.findings(hardware), alike)
   finding = finding and cjson.decode(finding)
-  local wanted = math.min(there, tonumber(most), finding and finding.most or there)
+  local wanted = math.min(there, tonumber(most))
+  if finding and finding.most < finding.tried then wanted = math.min(wanted, finding.most) end
   wanted = math.min(wanted, math.ceil(there / free_slots(field(id, 'needs'))))
+  if finding and finding.tried < wanted then finding = nil end
   local ids = {id}
   for _, other in ipairs(wanted > 1 and call('ZRANGE', among, 0, wanted - 1) or {}) do
     if other ~= id and #ids < wanted then ids[#ids + 1] = other end
@@ -75,7 +77,7 @@ end
 
 local function take(id, time, fused, finding)
   call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time, 'fused', fused,
-    'place', call('ZSCORE', keys.queue(queue), id))
+    'score', call('ZSCORE', keys.queue(queue), id))
   become(id, 'running')
   call('HINCRBY', keys.job(id), 'attempt', 1)
   call('HSETNX', keys.job(id), 'started_at', time)
@@ -84,7 +86,7 @@ local function take(id, time, fused, finding)
   drop_points(id, pointer ~= '' and cjson.decode(pointer) or {step = 0})
   tell_state(id)
   return {id = id, attempt = tonumber(field(id, 'attempt')), spec = field(id, 'spec'), checkpoint = pointer,
-    alike = field(id, 'alike'), measured = finding ~= false and finding ~= nil}
+    measured = finding and true or false}
 end
 
 local id, score = best()

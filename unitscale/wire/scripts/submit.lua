@@ -1,6 +1,7 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
-local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs,
-  alike, why_alone = unpack(ARGV)
+-- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over.
+local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV, 1, 13)
+local alike, why_alone, campaign, place = unpack(ARGV, 14)
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
@@ -10,6 +11,11 @@ if key ~= '' then
   end
 end
 if call('EXISTS', keys.job(id)) == 1 then return {'replayed', id} end
+if campaign ~= '' then
+  if call('ZSCORE', keys.members(project, campaign), id) then return {'replayed', id} end
+  local state, wish = unpack(call('HMGET', keys.campaign(campaign), 'state', 'wish'))
+  if state ~= 'running' or wish == 'cancel' then return {'over', ''} end
+end
 if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota', ''} end
 if dataset ~= '' then
   if call('HGET', keys.dataset(dataset), 'state') ~= 'ready' then return {'dataset', ''} end
@@ -18,16 +24,20 @@ end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
   'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
-  'needs', needs, 'alike', alike, 'why_alone', why_alone)
+  'needs', needs, 'alike', alike, 'why_alone', why_alone, 'campaign', campaign, 'place', place)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)
 call('SADD', keys.unfinished(project), id)
+if campaign ~= '' then
+  call('ZADD', keys.members(project, campaign), number, id)
+  call('SADD', keys.open_members(campaign), id)
+end
 call('SADD', keys.queues(), queue)
 enqueue(id, turn(id))
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
 tell_state(id)
-ring(queue, bell, 1)
+if bell ~= '' then ring(queue, bell, 1) end
 return {'created', id}
