@@ -30,6 +30,7 @@ async def launch(intake: Intake, held: Held) -> dict[int, str]:
                 break
         except Unsupported as error:
             refused[place] = _said(error)
+    await intake.ring()
     return refused
 
 
