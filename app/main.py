@@ -25,6 +25,7 @@ from app.routes import (
     logs,
     predictions,
     sweeps,
+    transfers,
     workers,
 )
 from app.services import Services
@@ -41,7 +42,7 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
-    *(sweeps.router, keys.router, health.router),
+    *(sweeps.router, transfers.router, keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""
 
