@@ -14,22 +14,32 @@ from unitscale.wire.jobs import Filter
 LabelIs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}:[^\x00-\x1f\x7f]{0,255}$")]
 
 
+async def campaign_of(
+    sweep: Annotated[SweepId | None, Query(description="Only jobs of this sweep.")] = None,
+    study: Annotated[StudyId | None, Query(description="Only jobs of this study.")] = None,
+    transfer: Annotated[TransferId | None, Query(description="Only jobs of this transfer.")] = None,
+) -> str | None:
+    """The campaign that jobs are to belong to. Raises Malformed where it is two."""
+    campaigns = [campaign for campaign in (sweep, study, transfer) if campaign]
+    if len(campaigns) > 1:
+        raise Malformed("A job belongs to one campaign.", (("?study", "Give one of sweep, study and transfer."),))
+    return next(iter(campaigns), None)
+
+
+OfCampaign = Annotated[str | None, Depends(campaign_of)]
+
+
 async def job_filter(
+    campaign: OfCampaign,
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     task: Annotated[Task | None, Query(description="Only jobs of this task.")] = None,
     label: Annotated[
         list[LabelIs], Query(max_length=32, description="Only jobs with this label, as `name:value`; all of several.")
     ] = [],  # noqa: B006  # FastAPI copies it
-    sweep: Annotated[SweepId | None, Query(description="Only jobs of this sweep.")] = None,
-    study: Annotated[StudyId | None, Query(description="Only jobs of this study.")] = None,
-    transfer: Annotated[TransferId | None, Query(description="Only jobs of this transfer.")] = None,
 ) -> Filter:
-    """What the caller asked for. Raises Malformed where it asks for two campaigns at once."""
+    """What the caller asked for."""
     labels = tuple((name, value) for name, _, value in (pair.partition(":") for pair in label))
-    campaigns = [campaign for campaign in (sweep, study, transfer) if campaign]
-    if len(campaigns) > 1:
-        raise Malformed("A job belongs to one campaign.", (("?study", "Give one of sweep, study and transfer."),))
-    return Filter(state=state, task=task, labels=labels, campaign=next(iter(campaigns), None))
+    return Filter(state=state, task=task, labels=labels, campaign=campaign)
 
 
 JobFilter = Annotated[Filter, Depends(job_filter)]

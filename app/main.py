@@ -24,6 +24,7 @@ from app.routes import (
     keys,
     logs,
     predictions,
+    scaling_laws,
     sweeps,
     transfers,
     workers,
@@ -42,7 +43,9 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
-    *(sweeps.router, transfers.router, keys.router, health.router),
+    *(sweeps.router, transfers.router),
+    scaling_laws.router,
+    *(keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""
 

@@ -4,6 +4,7 @@ import asyncio
 
 from app.admission import Admission
 from app.feed import Feed
+from app.fits import Fits
 from app.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
@@ -51,6 +52,7 @@ class Services:
         self.live = Live(self.store.redis)
         self.feed = Feed(News(self.store), self.live)
         self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)
+        self.fits = Fits()
         self.admission = Admission(self.keyring, settings)
 
     async def check(self) -> None:

@@ -6,7 +6,7 @@ from math import inf
 from app.campaigns import common
 from app.services import Services
 from unitscale.errors import Unsupported
-from unitscale.models import tuning
+from unitscale.models import drifts
 from unitscale.models.campaigns import member_id
 from unitscale.models.jobs import State
 from unitscale.models.specs import JobSpec
@@ -46,7 +46,7 @@ async def _resolved(
     """A run at the parametrization's default rate, as it will be."""
     number, name = numbered
     asked = job_of(spec, Trial(name.value, value, 1.0), 0)
-    asked = asked.model_copy(update={"units": asked.units.model_copy(update={"learning_rate": "auto"})})
+    asked = asked.model_copy(update={"units": asked.units.model_copy(update={"learning_rate": None})})
     try:
         return (await services.intake.estimate(asked, project)).spec
     except Unsupported as error:
@@ -78,7 +78,7 @@ def _result(spec: TransferSpec, trials: Trials, held: Held, glances: list[Glance
     places = range(len(trials.all) * spec.seeds)
     losses = {place: seen[job] for place in places if (job := member_id(held.id, place)) in seen}
     return TransferResult(
-        parametrizations=tuning.found(spec, trials, losses),
+        parametrizations=drifts.found(spec, trials, losses),
         not_tested=tuple(axis for axis in Axis if axis is not spec.axis),
     )
 

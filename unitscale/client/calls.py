@@ -11,7 +11,6 @@ import httpx2
 from unitscale.client import answers
 from unitscale.client.sending import Sent
 from unitscale.models.catalog import Catalog
-from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
 from unitscale.models.datasets import Dataset
 from unitscale.models.document import Document
@@ -20,6 +19,7 @@ from unitscale.models.jobs import Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions, Sampling
+from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
 from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Worker
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 D = TypeVar("D", bound=Document)
 Spec = JobSpec | Mapping[str, object]
 Sampled = Sampling | Mapping[str, object]
+LawWanted = ScalingLawRequest | Mapping[str, object]
 Value = str | int | None
 Params = tuple[tuple[str, str], ...]
 HOLD_SECONDS = 60
@@ -171,8 +172,10 @@ def call_off(noun: str, kind: type[D], campaign_id: str) -> Call[D]:
     return Call("POST", f"/v1/{noun}/{quote(campaign_id, safe='')}/cancel", answers.one(kind))
 
 
-def compare(job_ids: Iterable[str]) -> Call[Comparison]:
-    return Call("GET", "/v1/compare", answers.one(Comparison), _params(jobs=",".join(job_ids)))
+def fit_scaling_law(wanted: LawWanted) -> Call[ScalingLaw]:
+    """Not repeated: each try may wait for the fits of others."""
+    call = Call("POST", "/v1/scaling-laws", answers.one(ScalingLaw), body=_sent(wanted))
+    return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
 
 
 def catalog() -> Call[Catalog]:

@@ -94,6 +94,8 @@ class TransferSpec(Document):
             for name in self.learning_rates:
                 if name not in self.parametrizations:
                     raise ValueError(f"learning_rates has a grid for {name.value}, which is not to be trained")
+        if self.base.units.batch_size == "auto" and self.axis is not Axis.BATCH_SIZE:
+            raise ValueError("every run of a transfer has the same batch: give base.units.batch_size a number")
         if self.size > MOST_JOBS:
             raise ValueError(f"{self.size} jobs are too many: a transfer begins with at most {MOST_JOBS}")
         return self
@@ -192,7 +194,8 @@ def pointer_of(spec: TransferSpec, value: int) -> str:
 def _without(spec: TransferSpec, name: str) -> JobSpec:
     """The base without what belongs to another parametrization, or to another length."""
     base = spec.base
-    dropped = {"alphas"} if name != Parametrization.UMUP else set[str]()
+    dropped = {"learning_rate", "tune", "rule"}
+    dropped |= {"alphas"} if name != Parametrization.UMUP else set()
     dropped |= {"base_width"} if name != Parametrization.MUP else set()
     units = {field: getattr(base.units, field) for field in base.units.model_fields_set - dropped}
     changed: dict[str, Any] = {"units": type(base.units).model_validate(units)}

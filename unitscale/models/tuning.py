@@ -1,157 +1,180 @@
-"""From the losses of a transfer's jobs to what they say: vertices, drift, penalty. Missing losses are left out."""
+"""What `auto` asks for, and the plan of it: small runs that stand in for a job, within a share of its work."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
-from math import inf, log2
-from typing import NamedTuple
+from math import floor, lcm, log2
+from typing import Any, NamedTuple
 
-from unitscale.models.parabolas import Nowhere, Parabola, loss_at, parabola, slope
-from unitscale.models.transfers import AtValue, Axis, Parametrized, TransferSpec, Trial, Trials
-from unitscale.models.units import Parametrization
+from unitscale.models.catalog import MODELS, TRANSFORMERS
+from unitscale.models.specs import Budget, Diagnostics, Evaluation, JobSpec, Model, Resources
+from unitscale.models.tuned import Proxy, Rule
+from unitscale.models.units import Parametrization, Tunable
 
-Losses = Mapping[int, float]
-"""Place of a job → its validation loss; +inf where it diverged."""
-
-
-class Curve(NamedTuple):
-    """Loss against log2 learning rate, rates ascending."""
-
-    rates: tuple[float, ...]
-    losses: tuple[float, ...]
-
-    def lowest(self) -> Parabola | Nowhere:
-        """Where it is least."""
-        return parabola(self.rates, self.losses)
-
-
-class Line(NamedTuple):
-    """One parametrization at one value: S seeds at R rates."""
-
-    parametrization: str
-    value: int
-    rates: tuple[float, ...]
-    seeds: tuple[tuple[float | None, ...], ...]
-    """(S, R); None where a loss is missing."""
-
-    def means(self) -> list[float | None]:
-        """(R,); None where one of the seeds is missing: the others alone would be no fair comparison."""
-        return [_mean(column) for column in zip(*self.seeds, strict=True)]
-
-    def curve(self) -> Curve:
-        """The mean over seeds, of rates that all seeds have."""
-        there = [(log2(rate), loss) for rate, loss in zip(self.rates, self.means(), strict=True) if loss is not None]
-        return Curve(tuple(rate for rate, _ in there), tuple(loss for _, loss in there))
+SHARE = 0.2
+"""Of a job's work, the most that tuning its rate may take."""
+LEAST_WORK = 1e11
+"""Floating-point operations that tuning may take, however small the job: seconds of one core."""
+MOST_RATES = 11
+"""Rates that are tried at most: five, twice two more beyond an edge, and two around the best."""
+NARROWEST = 32
+NARROWER = (1, 4, 8)
+"""By which a proxy's width is divided: the first that allows of all the job's steps, else the last."""
+FEWEST_STEPS = 50
+MOST_SHORTER = 8
+"""A proxy has no fewer steps than the job over this."""
+SIDE = 8
+"""Widths are multiples of it."""
+CHARACTERS = 96
+FEATURES = 64
+"""Weights of a layer whose other side is the data's are counted as if the data were so wide."""
 
 
-def lines(spec: TransferSpec, trials: Trials, losses: Losses) -> list[Line]:
-    """Every line, in the order of parametrizations and ascending values."""
-    places = {trial: number * spec.seeds for number, trial in enumerate(trials.all)}
-    ascending = sorted(places)
+class Plan(NamedTuple):
+    """A run that stands in for a job."""
+
+    spec: JobSpec
+    proxy: Proxy
+
+
+def asked(spec: JobSpec) -> JobSpec:
+    """The spec with `auto` read as: no number given, to be tuned. A rate belongs to its batch."""
+    units = spec.units
+    rate, batch = units.learning_rate, units.batch_size
+    follows = rate is None and batch == "auto"
+    tune: list[Tunable] = []
+    if rate == "auto" or follows or "learning_rate" in units.tune:
+        tune.append("learning_rate")
+    if batch == "auto" or "batch_size" in units.tune:
+        tune.append("batch_size")
+    if not tune:
+        return spec
+    numbers = {"learning_rate": None if rate == "auto" else rate, "batch_size": None if batch == "auto" else batch}
+    return spec.model_copy(update={"units": units.model_copy(update={**numbers, "tune": tuple(tune)})})
+
+
+def rule_of(parametrization: Parametrization, has_width: bool) -> Rule | None:
+    """The default table: how the best rate moves with the width, where a model has one."""
+    if not has_width:
+        return None
+    octaves = -1.0 if parametrization is Parametrization.SP else 0.0
+    return Rule(octaves_per_doubling=octaves, source=f"the default table for {parametrization.value}")
+
+
+def moved(rate: float, rule: Rule | None, width: int | None, to: int | None) -> float:
+    """The rate that is as good at another width."""
+    if rule is None or not width or not to:
+        return rate
+    return rate * 2.0 ** (rule.octaves_per_doubling * log2(to / width))
+
+
+def start(spec: JobSpec, usual: float, width: int | None) -> dict[str, Any]:
+    """Where tuning starts, and the rule it goes by: from the rate given, or the usual one of models of this width."""
+    units = spec.units
+    rule = units.rule or rule_of(units.parametrization, width is not None)
+    rate = units.learning_rate or float(f"{moved(usual, rule, width, spec.model.width or width):.3g}")
+    return {"learning_rate": rate, "rule": rule}
+
+
+def checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
+    """What cannot be tuned: whether it is asked, where, and why not."""
+    units, grows = spec.units, spec.batch_schedule.name != "constant"
+    alone = units.rule is not None and "learning_rate" not in units.tune
     return [
-        _line(spec, [trial for trial in ascending if trial[:2] == (name.value, value)], places, losses)
-        for name in spec.parametrizations
-        for value in spec.ascending
+        ("batch_size" in units.tune and grows, "/units/batch_size", "A batch that grows needs its last size; give it."),
+        (alone, "/units/rule", "A rule moves a rate that is tuned; give `learning_rate: auto`."),
     ]
 
 
-def found(spec: TransferSpec, trials: Trials, losses: Losses) -> tuple[Parametrized, ...]:
-    """What these losses say of each parametrization, without intervals."""
-    all_lines = lines(spec, trials, losses)
-    of_sp = {line.value: _least(line) for line in all_lines if line.parametrization == Parametrization.SP}
-    return tuple(
-        _of_parametrization(spec, name, list(of_name), of_sp)
-        for name, of_name in groupby(all_lines, key=lambda line: line.parametrization)
+def plan(spec: JobSpec, steps: int) -> Plan | str:
+    """The proxy of a resolved spec of so many steps; or why there is none."""
+    if why := _unlike_any(spec):
+        return why
+    allowed = max(SHARE * steps * work_of_step(spec), LEAST_WORK) / MOST_RATES
+    found = [(model, min(steps, floor(allowed / work_of_step(spec, model)))) for model in _narrower(spec.model)]
+    model, fewer = next((each for each in found if each[1] == steps), found[-1])
+    if fewer < steps and fewer < max(FEWEST_STEPS, steps / MOST_SHORTER):
+        return f"{MOST_RATES} proxies within {SHARE:.0%} of the job's work would have {fewer} of its {steps} steps"
+    work = fewer * work_of_step(spec, model) / (steps * work_of_step(spec))
+    return Plan(short(spec, model, fewer, steps), Proxy(width=model.width, steps=fewer, work=work))
+
+
+def short(spec: JobSpec, model: Model, steps: int, of: int) -> JobSpec:
+    """The spec with another model and its whole schedule in fewer steps, measured at the end alone."""
+    schedule, growth = spec.schedule, spec.batch_schedule
+    schedule = schedule.model_copy(update={"warmup_steps": round(schedule.warmup_steps * steps / of)})
+    if growth.ramp_steps is not None:
+        growth = growth.model_copy(update={"ramp_steps": max(1, round(growth.ramp_steps * steps / of))})
+    units = spec.units.model_copy(update={"tune": (), "rule": None})
+    fresh = {"budget": Budget(steps=steps), "evaluation": Evaluation(every_steps=steps), "diagnostics": Diagnostics()}
+    resources = Resources(device=spec.resources.device)
+    update = {"model": model, "units": units, "schedule": schedule, "batch_schedule": growth, "resources": resources}
+    return spec.model_copy(update={**update, **fresh})
+
+
+def work_of_step(spec: JobSpec, model: Model | None = None) -> float:
+    """Floating-point operations of one optimizer step, of this model or of the spec's own: an estimate."""
+    model = model or spec.model
+    examples = int(spec.units.batch_size or 1) * int(model.context or 1)
+    return 6.0 * examples * (weights(spec, model) + _attended(model))
+
+
+def weights(spec: JobSpec, model: Model | None = None) -> float:
+    """Numbers in the products of a model: an estimate, for what depends on the data."""
+    model = model or spec.model
+    width, depth = float(model.width or FEATURES), int(model.depth or 1)
+    if model.kind in TRANSFORMERS or model.kind == "encoder-decoder":
+        vocabulary = spec.data.vocabulary if spec.data.tokenizer == "bpe" else CHARACTERS
+        stacks = 1 if model.kind in TRANSFORMERS else 2.4
+        return stacks * 10 * depth * width**2 + (vocabulary or CHARACTERS) * width
+    if model.kind == "linear":
+        return float(FEATURES)
+    return (depth - 1) * width**2 + 2 * FEATURES * width
+
+
+def described(planned: Plan, width: int | None) -> str:
+    """A plan for a job of this width in words."""
+    proxy = planned.proxy
+    what = "the job's own model" if proxy.width == width else f"a proxy of width {proxy.width}"
+    return f"{what} in {proxy.steps} steps, {proxy.work:.1%} of the job's work a rate"
+
+
+def foreseen(spec: JobSpec, steps: int) -> str | None:
+    """What will be tuned of a resolved spec before its first step, in words; None: nothing."""
+    words: list[str] = []
+    if "batch_size" in spec.units.tune:
+        words.append("The batch size follows the noise scale of a short run, and memory.")
+    if "learning_rate" in spec.units.tune:
+        planned, rule = plan(spec, steps), spec.units.rule
+        if isinstance(planned, str):
+            return " ".join([*words, f"The learning rate is the default, since no proxy pays: {planned}."])
+        moves = f", moved to the job's width by {rule.source}" if rule else ""
+        moves = moves if planned.proxy.width != spec.model.width else ""
+        on = described(planned, spec.model.width) + moves
+        words.append(f"The learning rate is the best of about 7 rates (at most {MOST_RATES}) on {on}.")
+    return " ".join(words) or None
+
+
+def _unlike_any(spec: JobSpec) -> str:
+    """Why no small run can stand in for such a job; empty where one can."""
+    entry = MODELS.get(str(spec.model.kind))
+    checks = (
+        (entry is None or not entry.laned, f"models of kind {spec.model.kind} do not train several rates at once"),
+        (spec.init_from is not None, "the job starts from another one's weights, which no narrower model has"),
+        (spec.batch_schedule.name == "noise-scale", "batches that follow the noise scale are those of one run alone"),
+        (bool(spec.model.memory_length), "a model with memory reads its text on as one run alone"),
     )
+    return next((why for wrong, why in checks if wrong), "")
 
 
-def drift(vertices: Mapping[int, float]) -> float | None:
-    """Octaves that the vertex moves for each doubling of the value."""
-    if len(vertices) < 2:
-        return None
-    return slope([log2(value) for value in vertices], list(vertices.values()))
+def _narrower(model: Model) -> list[Model]:
+    """The models that may stand in, widest first; the model itself where there is none."""
+    if model.width is None:
+        return [model]
+    cut = lcm(model.head_size or 1, SIDE)
+    least = -(-NARROWEST // cut) * cut
+    widths = [max(least, model.width // by // cut * cut) for by in NARROWER]
+    return [model.model_copy(update={"width": width}) if width < int(model.width) else model for width in widths]
 
 
-def penalty(vertex_of_smallest: float, vertex_of_largest: float, largest: Curve) -> float | None:
-    """What the smallest value's best rate loses at the largest; None where that was not tried."""
-    there, best = (loss_at(*largest, x) for x in (vertex_of_smallest, vertex_of_largest))
-    return None if there is None or best is None else there - best
-
-
-def _line(spec: TransferSpec, trials: Sequence[Trial], places: Mapping[Trial, int], losses: Losses) -> Line:
-    seeds = tuple(tuple(losses.get(places[trial] + seed) for trial in trials) for seed in range(spec.seeds))
-    return Line(trials[0].parametrization, trials[0].value, tuple(trial.rate for trial in trials), seeds)
-
-
-def _mean(losses: Sequence[float | None]) -> float | None:
-    there = [loss for loss in losses if loss is not None]
-    return sum(there) / len(there) if len(there) == len(losses) else None
-
-
-def _least(line: Line) -> float | None:
-    lowest = line.curve().lowest()
-    return lowest.loss if isinstance(lowest, Parabola) else None
-
-
-def _of_parametrization(
-    spec: TransferSpec, name: str, of_name: Sequence[Line], of_sp: Mapping[int, float | None]
-) -> Parametrized:
-    curves = {line.value: line.curve() for line in of_name}
-    lowest = {value: curve.lowest() for value, curve in curves.items()}
-    vertices = {value: low.vertex for value, low in lowest.items() if isinstance(low, Parabola)}
-    small, large = min(curves), max(curves)
-    ends = vertices.get(small), vertices.get(large)
-    return Parametrized(
-        parametrization=Parametrization(name),
-        values=tuple(_at_value(spec, line, lowest[line.value], of_sp.get(line.value)) for line in of_name),
-        drift_octaves_per_doubling=drift(vertices),
-        penalty_nats=penalty(ends[0], ends[1], curves[large]) if ends[0] is not None and ends[1] is not None else None,
-    )
-
-
-def _at_value(spec: TransferSpec, line: Line, lowest: Parabola | Nowhere, of_sp: float | None) -> AtValue:
-    there = lowest if isinstance(lowest, Parabola) else None
-    return AtValue(
-        value=line.value,
-        width=line.value if spec.axis is Axis.WIDTH else None,
-        learning_rates=line.rates,
-        losses=tuple(line.means()),
-        seeds=line.seeds,
-        vertex=there and there.vertex,
-        learning_rate=2.0**there.vertex if there else None,
-        loss=there and there.loss,
-        regret=there.loss - of_sp if there and of_sp is not None else None,
-        why=None if isinstance(lowest, Parabola) else str(lowest),
-    )
-
-
-def extensions(spec: TransferSpec, trials: Trials, losses: Losses) -> list[Trial]:
-    """Rates to be tried where a best one lies at an edge, or next to a cliff, or was not tried at the largest value."""
-    more: list[Trial] = []
-    for line in lines(spec, trials, losses):
-        lowest = line.curve().lowest()
-        if isinstance(lowest, Nowhere):
-            more += [Trial(line.parametrization, line.value, rate) for rate in _beyond(line, lowest)]
-    return more
-
-
-STEPS = 2
-"""Rates by which a grid is extended at a time."""
-
-
-def _beyond(line: Line, lowest: Nowhere) -> list[float]:
-    rates = line.rates
-    if lowest is Nowhere.LOW_EDGE:
-        return [rates[0] * (rates[0] / rates[1]) ** step for step in range(1, STEPS + 1)]
-    if lowest is Nowhere.HIGH_EDGE:
-        top = [rates[-1] * (rates[-1] / rates[-2]) ** step for step in range(1, STEPS + 1)]
-        return [rate for rate in top if rate <= 1e6]
-    if lowest is Nowhere.CLIFF:
-        curve = line.curve()
-        best = min(zip(curve.losses, curve.rates, strict=True))[1]
-        return [2 ** (best + (other - best) / 2) for other, loss in _neighbours(curve, best) if loss == inf]
-    return []
-
-
-def _neighbours(curve: Curve, best: float) -> list[tuple[float, float]]:
-    at = curve.rates.index(best)
-    return [(curve.rates[i], curve.losses[i]) for i in (at - 1, at + 1)]
+def _attended(model: Model) -> float:
+    """What attention multiplies for each token, beside weights."""
+    stacks: dict[Any, int] = {"transformer": 1, "encoder": 1, "encoder-decoder": 3}
+    return 2.0 * stacks.get(model.kind, 0) * int(model.depth or 1) * int(model.width or 0) * int(model.context or 0)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import inf
 
-from unitscale.models import tuning
+from unitscale.models import drifts
 from unitscale.models.campaigns import CampaignState, member_id
 from unitscale.models.jobs import ENDED, Job, Reason, State
 from unitscale.models.transfers import Axis, TransferResult, TransferSpec, Trials
@@ -26,7 +26,7 @@ def decide(held: Held, jobs: Mapping[int, Job], refused: Mapping[int, str]) -> D
     losses = {place: loss for place, job in jobs.items() if (loss := loss_of(job)) is not None}
     if not any(loss < inf for loss in losses.values()):
         return _failed(held, "no_success", "None of its jobs succeeded.")
-    more = tuning.extensions(spec, trials, losses) if len(trials.rounds) <= MOST_EXTENSIONS else []
+    more = drifts.extensions(spec, trials, losses) if len(trials.rounds) <= MOST_EXTENSIONS else []
     if more:
         return Decision(trials.model_copy(update={"rounds": (*trials.rounds, tuple(more))}).model_dump(mode="json"))
     return Decision(held.document | {"result": _result(spec, trials, losses)}, CampaignState.SUCCEEDED)
@@ -43,8 +43,8 @@ def _failed(held: Held, code: str, message: str) -> Decision:
     return Decision(held.document, CampaignState.FAILED, Reason(code=code, message=message))
 
 
-def _result(spec: TransferSpec, trials: Trials, losses: tuning.Losses) -> dict[str, object]:
-    found = tuning.found(spec, trials, losses)
+def _result(spec: TransferSpec, trials: Trials, losses: drifts.Losses) -> dict[str, object]:
+    found = drifts.found(spec, trials, losses)
     result = TransferResult(
         parametrizations=found,
         verdict=verdict(spec, found),
