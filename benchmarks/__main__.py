@@ -8,7 +8,7 @@ Every subject runs on a private service of its own. Ratios are of things measure
 import signal
 import sys
 
-from benchmarks import curves, deployment, engine, floors, footprint, seed, starts, streams, traffic
+from benchmarks import curves, deployment, engine, floors, footprint, laws, seed, starts, streams, traffic
 from benchmarks.figures import Ledger
 
 SUBJECTS = {
@@ -18,6 +18,7 @@ SUBJECTS = {
     "curves": curves.measure,
     "streams": streams.measure,
     "footprint": footprint.measure,
+    "laws": laws.measure,
     "deployment": deployment.measure,
     "engine": engine.measure,
     "floors": floors.measure,
