@@ -35,8 +35,8 @@ class Intake:
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
         resolved, volume, needs = await self._resolved(spec, project)
-        steps = total_steps(resolved, volume)
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs)
+        steps, workers = total_steps(resolved, volume), (await self.offer()).workers
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, workers)
 
     async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
         """The same for a job of a campaign; False when that is over. Raises Unsupported."""
