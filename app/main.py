@@ -25,6 +25,7 @@ from app.routes import (
     logs,
     predictions,
     scaling_laws,
+    studies,
     sweeps,
     workers,
 )
@@ -43,6 +44,7 @@ ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
     sweeps.router,
+    studies.router,
     scaling_laws.router,
     *(keys.router, health.router),
 )

@@ -168,6 +168,8 @@ class Job(Answer):
     progress: Progress = Progress()
     timings: Timings = Timings()
     result: Result | None = None
+    hardware: str | None = None
+    """Of the worker that trained it last: times are to be compared on one class of hardware only."""
     sweep: str | None = None
     """The sweep, study or transfer that it belongs to."""
     study: str | None = None

@@ -17,6 +17,7 @@
     key:{digest}                hash    an API key: id, project, scopes; the secret is only hashed
     keys                        zset    digests of API keys by the time they were made
     worker:{id}                 string  a node as it last described itself; lives 15 s
+    worker:{id}:hardware        string  what it runs on, for the jobs that it claims; lives as long
     workers                     zset    node ids by the time they were last seen, ms
     dataset:{id}                hash    an uploaded data set: project, state, task, bytes, sha256, what its check found
     dataset:{id}:jobs           set     unfinished jobs that use it
@@ -59,6 +60,7 @@ TEMPLATES: dict[str, str] = {
     "key": "key:{digest}",
     "keys": "keys",
     "worker": "worker:{id}",
+    "hardware": "worker:{id}:hardware",
     "workers": "workers",
     "dataset": "dataset:{id}",
     "uses": "dataset:{id}:jobs",

@@ -40,7 +40,8 @@ local time, band = now(), field(id, 'band')
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
 call('HINCRBY', keys.job(id), 'attempt', 1)
 call('HSETNX', keys.job(id), 'started_at', time)
-call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time)
+call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time,
+  'hardware', call('GET', keys.hardware(worker)) or '')
 call('ZADD', keys.leases(), time + lease, id)
 local pointer = field(id, 'checkpoint')
 drop_points(id, pointer ~= '' and cjson.decode(pointer) or {step = 0})
