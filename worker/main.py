@@ -21,6 +21,7 @@ from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.checks import Checks
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
@@ -84,7 +85,8 @@ def open_slot(**_: Any) -> None:
 def _advancer(store: Store) -> Advancer:
     workers = Workers(store)
     jobs = Jobs(store, workers)
-    return Advancer(Campaigns(store, jobs), Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs))
+    intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs)
+    return Advancer(Campaigns(store, jobs), PackedCurves(store), intake)
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:
