@@ -13,8 +13,16 @@ POINTS_A_NUMBER = 3
 FEWEST_SIZES = 4
 FAR = 5.0
 """Deviations, as `spread` has them, of which a normal noise makes two in a million."""
-NEXT_TO_NOTHING = 0.02
-"""Of the least loss: a floor below this is none."""
+UNSEEN = 0.02
+"""Of a loss: a term that is less of every one of them is not seen."""
+WIDEN = {
+    "A": "larger and smaller models",
+    "B": "more and fewer tokens",
+    "E": "larger models on more tokens",
+    "N_c": "smaller models",
+    "D_c": "fewer tokens",
+}
+"""What shows a term."""
 OFTEN = 0.05
 BEYOND = 10.0
 """Times the largest, or part of the smallest size that was fitted, up to which a law is believed."""
@@ -22,7 +30,7 @@ BEYOND = 10.0
 
 def doubts(fit: Fit, told: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of `Doubt`, each with what to do about it. `told` are the predictions that were asked."""
-    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_beyond(fit, told))
+    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_unseen(fit), *_beyond(fit, told))
     return [{"code": code, "detail": detail, "points": list(points)} for code, detail, points in each]
 
 
@@ -41,8 +49,7 @@ def _few(fit: Fit) -> Said:
 
 
 def _far_off(fit: Fit) -> Said:
-    middle = np.median(fit.residuals)
-    far = np.flatnonzero(np.abs(fit.residuals - middle) > FAR * max(fit.spread, DELTA / 2))
+    far = np.flatnonzero(np.abs(fit.residuals) > FAR * max(fit.spread, DELTA / 2))
     if len(far):
         detail = (
             f"{len(far)} lie more than {FAR:g} deviations off the law: look at these runs for divergence or another "
@@ -62,13 +69,20 @@ def _bounded(fit: Fit) -> Said:
                 f"{name} is at its bound, {law[place]:g}: the points do not show it; widen their range.",
                 (),
             )
-    if "E" in fit.form.names and law[2] < fit.points.y.min() + np.log(NEXT_TO_NOTHING):
-        yield "at_a_bound", "E is next to nothing: the points show no floor; add larger models on more tokens.", ()
     pressed = (fit.refits <= low) | (fit.refits >= high)
     share = float(pressed[:, list(fit.form.exponents)].any(axis=1).mean()) if len(pressed) else 0.0
     if share > OFTEN:
         detail = f"{share:.0%} of the refits end with an exponent at its bound: intervals are too narrow; add runs."
         yield "unsure_intervals", detail, ()
+
+
+def _unseen(fit: Fit) -> Said:
+    """Terms that the points hold next to nothing of."""
+    shares = fit.form.slopes(fit.law, fit.points.n, fit.points.d)[1][0, : len(fit.form.terms)].max(axis=1)
+    for name, share in zip(fit.form.terms, shares, strict=True):
+        if share < UNSEEN:
+            detail = f"The term of {name} is {share:.1%} of a loss at the most: the points do not show it; add"
+            yield "unseen_term", f"{detail} {WIDEN[name]}.", ()
 
 
 def _beyond(fit: Fit, told: dict[str, Any]) -> Said:
