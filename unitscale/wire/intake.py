@@ -10,6 +10,7 @@ from unitscale.models.offers import Need, Offer
 from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
+from unitscale.models.tuning import foreseen
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs, Membership
 from unitscale.wire.workers import Workers
@@ -54,7 +55,8 @@ class Intake:
         resolved, volume, needs = await self._resolved(spec, project)
         place = await self._jobs.place_of_next(resolved, needs)
         steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
-        return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
+        words = foreseen(resolved, steps)
+        return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place, tuning=words))
 
     async def cancel(self, job_id: str, project: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""
