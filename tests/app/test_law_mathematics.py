@@ -220,6 +220,21 @@ def test_few_points_and_few_sizes_are_said():
     ]
 
 
+def test_sizes_that_lie_close_are_said():
+    rows = [(n, d, chinchilla(n, d)) for n in np.geomspace(1e8, 4e8, 5) for d in np.geomspace(1e9, 1e11, 5)]
+
+    [doubt] = [doubt for doubt in answer(rows)["warnings"] if doubt["code"] == "narrow_range"]
+
+    assert doubt["detail"].startswith("The model sizes lie within a factor of 4;")
+
+
+def test_sizes_that_rise_together_are_said():
+    together = [(n, 20 * n, chinchilla(n, 20 * n)) for n in np.geomspace(1e7, 1e10, 20)]
+
+    assert "entangled_sizes" in codes(answer(together))
+    assert "entangled_sizes" not in codes(answer(points()))
+
+
 @pytest.mark.parametrize(
     ("of", "form", "term"),
     [

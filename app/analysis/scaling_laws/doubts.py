@@ -11,8 +11,11 @@ from app.analysis.scaling_laws.minimum import DELTA
 POINTS_A_NUMBER = 3
 """Points for each number to be found, below which a law follows their noise."""
 FEWEST_SIZES = 4
+NARROW = 5.0
+TOGETHER = 0.98
+"""Correlation of log N and log D from which on hardly anything tells their terms apart."""
 FAR = 5.0
-"""Deviations, as `spread` has them, of which a normal noise makes two in a million."""
+"""Deviations, as `spread` has them, which of a normal noise is one in a million."""
 UNSEEN = 0.02
 """Of a loss: a term that is less of every one of them is not seen."""
 WIDEN = {
@@ -46,6 +49,13 @@ def _few(fit: Fit) -> Said:
         sizes = len(np.unique(np.round(values, 3)))
         if sizes < FEWEST_SIZES:
             yield "too_few_sizes", f"{sizes} {what}: a bend needs {FEWEST_SIZES} or more; add runs at others.", ()
+        if (times := float(np.exp(np.ptp(values)))) < NARROW:
+            yield "narrow_range", f"The {what} lie within a factor of {times:.3g}; add runs further apart.", ()
+    if abs(float(np.corrcoef(fit.points.n, fit.points.d)[0, 1])) > TOGETHER:
+        detail = (
+            "N and D rise together, so that their terms can hardly be told apart; add runs of one size on several D."
+        )
+        yield "entangled_sizes", detail, ()
 
 
 def _far_off(fit: Fit) -> Said:
@@ -64,11 +74,8 @@ def _bounded(fit: Fit) -> Said:
     for place in fit.form.exponents:
         if law[place] <= low[place] or law[place] >= high[place]:
             name = fit.form.names[place - len(law)]
-            yield (
-                "at_a_bound",
-                f"{name} is at its bound, {law[place]:g}: the points do not show it; widen their range.",
-                (),
-            )
+            detail = f"{name} is at its bound, {law[place]:g}: the points do not show it; widen their range."
+            yield "at_a_bound", detail, ()
     pressed = (fit.refits <= low) | (fit.refits >= high)
     share = float(pressed[:, list(fit.form.exponents)].any(axis=1).mean()) if len(pressed) else 0.0
     if share > OFTEN:
