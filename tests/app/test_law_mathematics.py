@@ -262,6 +262,13 @@ def test_an_exponent_at_its_bound_is_said():
     ]
 
 
+def test_an_exponent_that_may_be_almost_anything_is_said():
+    loose = answer(points(sizes=4, lengths=4, noise=0.1), bootstrap=200)
+
+    assert "loose_exponents" in codes(loose)
+    assert "loose_exponents" not in codes(answer(points(noise=0.01), bootstrap=200))
+
+
 def test_refits_that_end_at_a_bound_make_intervals_unsure():
     found = answer(points(sizes=4, lengths=4, noise=0.3), bootstrap=200)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.analysis.scaling_laws.fits import Fit
+from app.analysis.scaling_laws.fits import Fit, interval
 from app.analysis.scaling_laws.minimum import DELTA
 
 POINTS_A_NUMBER = 3
@@ -27,13 +27,15 @@ WIDEN = {
 }
 """What shows a term."""
 OFTEN = 0.05
+LOOSE = 3.0
+"""Times its lower end that the upper end of an exponent's interval may be."""
 BEYOND = 10.0
 """Times the largest, or part of the smallest size that was fitted, up to which a law is believed."""
 
 
 def doubts(fit: Fit, told: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of `Doubt`, each with what to do about it. `told` are the predictions that were asked."""
-    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_unseen(fit), *_beyond(fit, told))
+    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_loose(fit), *_unseen(fit), *_beyond(fit, told))
     return [{"code": code, "detail": detail, "points": list(points)} for code, detail, points in each]
 
 
@@ -69,18 +71,34 @@ def _far_off(fit: Fit) -> Said:
 
 
 def _bounded(fit: Fit) -> Said:
-    """Numbers that the points leave open: the fit, or many refits, end where numbers may go no further."""
+    """Exponents that the points leave open: of the law, or of many refits, they end where they may go no further."""
     law, (low, high) = fit.law[0], fit.form.box(fit.points.y)
     for place in fit.form.exponents:
         if law[place] <= low[place] or law[place] >= high[place]:
-            name = fit.form.names[place - len(law)]
-            detail = f"{name} is at its bound, {law[place]:g}: the points do not show it; widen their range."
+            detail = (
+                f"{_name(fit, place)} is at its bound, {law[place]:g}: the points do not show it; widen their range."
+            )
             yield "at_a_bound", detail, ()
     pressed = (fit.refits <= low) | (fit.refits >= high)
     share = float(pressed[:, list(fit.form.exponents)].any(axis=1).mean()) if len(pressed) else 0.0
     if share > OFTEN:
         detail = f"{share:.0%} of the refits end with an exponent at its bound: intervals are too narrow; add runs."
         yield "unsure_intervals", detail, ()
+
+
+def _loose(fit: Fit) -> Said:
+    """Exponents that could be almost anything."""
+    for place in fit.form.exponents:
+        said = interval(fit.refits[:, place])
+        if said and said["high"] > LOOSE * said["low"]:
+            detail = (
+                f"{_name(fit, place)} may be from {said['low']:.2g} to {said['high']:.2g}; add runs, further apart."
+            )
+            yield "loose_exponents", detail, ()
+
+
+def _name(fit: Fit, place: int) -> str:
+    return fit.form.names[place - len(fit.law[0])]
 
 
 def _unseen(fit: Fit) -> Said:
