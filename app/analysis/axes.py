@@ -21,12 +21,12 @@ MARK = np.dtype([("step", "<u4"), ("attempt", "<u4"), ("seconds", "<f8")])
 
 @dataclass(frozen=True)
 class Track:
-    """What the record holds of how a job went on: the packed points of one curve, marks, batch sizes."""
+    """What the record holds of how a job went on: the packed points of one curve, batch sizes, marks."""
 
     job: Job
     points: bytes = b""
-    marks: bytes = b""
     sizes: bytes = b""
+    marks: bytes = b""
 
     def course(self) -> tuple[Steps, Floats]:
         """Steps (N,) and values (N,) of the curve, up to the last step that is known to be whole."""
@@ -89,7 +89,7 @@ def examples(track: Track, steps: Steps) -> Floats | None:
     total = round(timings.examples_per_second * timings.training_seconds)
     plan = growth(track.job.spec)
     if plan is not None:
-        anchors = [*range(min(int(track.job.spec.batch_schedule.ramp_steps or 1), last)), last]
+        anchors = [*range(1 + min(int(track.job.spec.batch_schedule.ramp_steps or 1), last)), last]
         return np.interp(steps, anchors, [plan.examples(step) for step in anchors])
     measured, sizes = settled(track.sizes, last)
     if not len(measured):
