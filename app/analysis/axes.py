@@ -63,7 +63,9 @@ def seconds(track: Track, steps: Steps) -> Floats | None:
     marks = np.frombuffer(track.marks, MARK, len(track.marks) // MARK.itemsize)
     marks = marks[: np.searchsorted(marks["step"], last, side="right")]
     anchors = np.concatenate(([0], marks["step"].astype(np.int64), [last]))
-    return np.interp(steps, anchors, np.concatenate(([0.0], np.cumsum(_lengths(anchors, marks, total / last)))))
+    passed = np.concatenate(([0.0], np.cumsum(_lengths(anchors, marks, total / last))))
+    passed[-1] = total  # whatever rounding made of it: a course ends where its job does
+    return np.interp(steps, anchors, passed)
 
 
 def _lengths(anchors: Steps, marks: NDArray[np.void], pace: float) -> Floats:
@@ -82,7 +84,7 @@ def _lengths(anchors: Steps, marks: NDArray[np.void], pace: float) -> Floats:
 
 
 def examples(track: Track, steps: Steps) -> Floats | None:
-    """(N,) Examples seen until the end of these steps."""
+    """(N,) Examples seen until the end of these steps; where an epoch ends in a smaller batch, to within a batch."""
     timings, last = track.job.timings, track.job.progress.step
     if not timings.training_seconds or timings.examples_per_second is None or not last:
         return None
@@ -93,7 +95,7 @@ def examples(track: Track, steps: Steps) -> Floats | None:
         return np.interp(steps, anchors, [plan.examples(step) for step in anchors])
     measured, sizes = settled(track.sizes, last)
     if not len(measured):
-        return steps.astype(np.float64) * (total / last)
+        return np.interp(steps, [0, last], [0, total])
     seen = np.cumsum(np.diff(measured, prepend=0) * sizes)  # a size holds up to the step at which it is told
     return np.interp(
         steps, np.concatenate(([0], measured, [last])), np.concatenate(([0], seen, [max(total, seen[-1])]))

@@ -221,3 +221,14 @@ def test_a_job_without_that_curve_has_nothing_to_show():
     shown = laid("step", Track(a_track([1.0]).job), None, np.array([1.0, 2.0]))
 
     assert shown["value"] == pytest.approx([NAN, NAN], nan_ok=True)
+
+
+@given(st.floats(0.001, 1e5), st.lists(st.floats(0.01, 100), min_size=1, max_size=20))
+def test_a_course_ends_exactly_where_its_job_does(seconds, stretches):
+    clock = marks(*((4 * n, 1, float(at)) for n, at in enumerate(np.cumsum(stretches), 1)))
+    track = a_track([1.0] * 97, seconds=seconds, marks=clock)
+
+    ends = {align: along(align, track, np.array([97]))[0] for align in ("time", "examples", "fraction")}
+
+    assert ends == {"time": seconds, "examples": 4 * 97, "fraction": 0.5}
+    assert laid("time", track, None, even("time", [track.job], [1], 7))["value"][-1] == 1
