@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
+from unitscale.models.document import Document
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Upload
 from unitscale.wire.jobs import Idempotency
@@ -24,10 +25,15 @@ Key = Annotated[
 
 async def of_submission(spec: JobSpec, idempotency_key: Key = None) -> Idempotency | None:
     """The key, hashed, and a digest of the request it came with."""
+    return of_body("/v1/jobs", spec, idempotency_key)
+
+
+def of_body(path: str, body: Document, idempotency_key: str | None) -> Idempotency | None:
+    """The same for another body that makes something, by the path that it is posted to."""
     if idempotency_key is None:
         return None
-    body = json.dumps(spec.model_dump(mode="json", exclude_unset=True), sort_keys=True)
-    return Idempotency(_digest(idempotency_key), _digest(f"POST /v1/jobs\n{body}"))
+    sent = json.dumps(body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    return Idempotency(_digest(idempotency_key), _digest(f"POST {path}\n{sent}"))
 
 
 def of_upload(upload: Upload, idempotency_key: str | None) -> Idempotency | None:

@@ -24,6 +24,8 @@ from app.routes import (
     keys,
     logs,
     predictions,
+    scaling_laws,
+    sweeps,
     workers,
 )
 from app.services import Services
@@ -40,6 +42,8 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
+    sweeps.router,
+    scaling_laws.router,
     *(keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from app.filters import LabelIs
+from app.filters import LabelIs, OfCampaign
 from unitscale.errors import Malformed, NotFound
 from unitscale.models.jobs import Job
 from unitscale.wire.jobs import Filter, Jobs
@@ -26,6 +26,7 @@ class Selection:
 
 
 async def selection(
+    campaign: OfCampaign,
     jobs: Annotated[
         str | None,
         Query(
@@ -35,8 +36,6 @@ async def selection(
             examples=["job_06g1m2c8kq7v3x9t4b5n,job_06g1m2c8kq7v3x9t4b5p"],
         ),
     ] = None,
-    sweep: Annotated[str | None, Query(pattern="^sw_[0-9a-z]{20}$", description="The jobs of this sweep.")] = None,
-    study: Annotated[str | None, Query(pattern="^st_[0-9a-z]{20}$", description="The jobs of this study.")] = None,
     label: Annotated[
         list[LabelIs], Query(max_length=32, description="Jobs with this label, as `name:value`; all of several.")
     ] = [],  # noqa: B006  # FastAPI copies it
@@ -44,7 +43,7 @@ async def selection(
     """What the caller asked for. Raises Malformed when that is nothing."""
     ids = tuple(dict.fromkeys(jobs.split(","))) if jobs else ()
     labels = tuple((name, value) for name, _, value in (pair.partition(":") for pair in label))
-    only = Filter(labels=labels, sweep=sweep, study=study) if sweep or study or labels else None
+    only = Filter(labels=labels, campaign=campaign) if campaign or labels else None
     if not ids and only is None:
         raise Malformed("Nothing is compared.", (("?jobs", "Name jobs here, or give a sweep, a study or a label."),))
     return Selection(ids, only)
@@ -54,10 +53,7 @@ SelectionDep = Annotated[Selection, Depends(selection)]
 
 
 async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
-    """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed for too many.
-
-    A job of a sweep or a study is found by what its record says of it.
-    """
+    """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed."""
     parts = [wanted.ids[first : first + JOBS_AT_A_TIME] for first in range(0, len(wanted.ids), JOBS_AT_A_TIME)]
     named = [job for part in parts for job in await jobs.get_many(project, part)]
     others = await _matching(jobs, project, wanted.only) if wanted.only else []

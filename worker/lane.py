@@ -16,7 +16,7 @@ from unitscale.models.jobs import Reason, Result, Wish
 from unitscale.wire.attempts import CHECKPOINTS_KEPT, Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
 from worker.outbox import RETRY_SECONDS, Outbox
-from worker.pipe import PREPARED, Ended, Lane, Points, Resume, Saved, Started, Stop, Stopped
+from worker.pipe import PREPARED, Ended, Lane, Points, Resume, Saved, Settled, Started, Stop, Stopped
 from worker.shipping import Shipping
 
 OUT_OF_MEMORY_TRIES = 2
@@ -113,6 +113,8 @@ class JobLane:
         if self.over:
             return
         match message:
+            case Settled():
+                self._outbox.put(partial(self._attempts.tune, self.job, message.spec, message.steps, message.tuned))
             case Started():
                 self._steps = message.steps
                 self._outbox.put(partial(self._attempts.advance, self.job, self._start(), []))

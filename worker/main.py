@@ -19,13 +19,19 @@ from celery.signals import worker_init, worker_process_init, worker_shutting_dow
 from unitscale.wire import doorbell
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.checks import Checks
+from unitscale.wire.datasets import Datasets
+from unitscale.wire.intake import Intake
+from unitscale.wire.jobs import Jobs
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
 from unitscale.wire.shelves import shelf_of
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.uploads import Uploads
+from unitscale.wire.workers import Workers
+from worker.campaigns.advancer import Advancer
 from worker.checking import Checker
 from worker.side import Side, answer_all
 from worker.spare import Nursery, Spare
@@ -70,8 +76,14 @@ def open_slot(**_: Any) -> None:
     checks = Checks(store, settings.lease_seconds)
     shelf = Process.slot.blobs.shelf
     checker = Checker(checks, Uploads(settings.data_folder, shelf), nursery, settings.lease_seconds)
-    Process.side = Side(node_id, Questions(store), shelf, checker, nursery, Process.leaving[0])
+    Process.side = Side(node_id, Questions(store), shelf, checker, _advancer(store), nursery, Process.leaving[0])
     Process.runner.run(Process.slot.spare.begin())
+
+
+def _advancer(store: Store) -> Advancer:
+    workers = Workers(store)
+    jobs = Jobs(store, workers)
+    return Advancer(Campaigns(store, jobs), Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs))
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:
@@ -98,5 +110,5 @@ def train() -> None:
 
 @celery.task(name=doorbell.ANSWER)
 def answer() -> None:
-    """Answer the questions, and do the checks, that wait."""
+    """Answer the questions, do the checks and advance the campaigns that wait."""
     Process.runner.run(answer_all(Process.side))

@@ -15,6 +15,7 @@ from unitscale.models.formats import Format
 from unitscale.models.jobs import Artifact, Reason, Result
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import JobSpec, TaskName
+from unitscale.models.tuned import Tuned
 from unitscale.models.workers import Abilities
 
 PREPARED = "prepared-1"
@@ -97,6 +98,17 @@ class Ready(Answer):
     """torch is imported and warm: orders are taken at once."""
 
     say: Literal["ready"] = "ready"
+
+
+class Settled(Answer):
+    """What `auto` became, before the first step."""
+
+    say: Literal["settled"] = "settled"
+    job: str
+    spec: JobSpec
+    """With the numbers filled in."""
+    steps: int
+    tuned: Tuned
 
 
 class Started(Answer):
@@ -195,5 +207,9 @@ class Found(Answer):
     """Data sets that have to be brought, and the file of the cache that each is then in."""
 
 
-Message = Annotated[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")]
-MESSAGE: TypeAdapter[Ready | Started | Points | Saved | Ended | Stopped | Answered | Checked] = TypeAdapter(Message)
+Message = Annotated[
+    Ready | Settled | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")
+]
+MESSAGE: TypeAdapter[Ready | Settled | Started | Points | Saved | Ended | Stopped | Answered | Checked] = TypeAdapter(
+    Message
+)

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import tables, wording
-from unitscale.cli.plots import logarithmic, plot
+from unitscale.cli.plots import logarithmic, plot, sparkline
 
 if TYPE_CHECKING:
     from unitscale.models.curves import Curves
     from unitscale.models.jobs import Job, Result
+    from unitscale.models.tuned import Tuned, TunedRate
 
 SECTIONS = ("model", "units", "optimizer", "schedule", "budget", "resources")
 DRAWN = ("train_loss", "val_loss")
@@ -56,6 +57,24 @@ def _asked(job: "Job") -> Iterable[Row]:
     for section in SECTIONS:
         yield section, wording.phrase(spec[section])
     yield "seed", str(job.spec.seed)
+    if job.tuned:
+        yield from _tuned(job.tuned)
+
+
+def _tuned(tuned: "Tuned") -> Iterable[Row]:
+    """What `auto` became, and why."""
+    if tuned.batch_size:
+        yield "tuned batch", f"{tuned.batch_size.value}  {tuned.batch_size.why}"
+    if tuned.learning_rate:
+        yield "tuned rate", f"{wording.number(tuned.learning_rate.value)}  {tuned.learning_rate.why}"
+        losses = [tried.loss for tried in tuned.learning_rate.tried]
+        if losses:
+            yield "", f"losses from {_ends(tuned.learning_rate)}: {sparkline(losses, len(losses))}"
+    yield "tuning took", wording.seconds(tuned.seconds)
+
+
+def _ends(rate: "TunedRate") -> str:
+    return f"{wording.number(rate.tried[0].learning_rate)} to {wording.number(rate.tried[-1].learning_rate)}"
 
 
 def _measured(job: "Job") -> Iterable[Row]:

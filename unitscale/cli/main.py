@@ -12,8 +12,10 @@ from unitscale.cli.commands import (
     comparing,
     data,
     doctor,
+    fitting,
     following,
     listing,
+    looping,
     results,
     service,
     steering,
@@ -21,7 +23,7 @@ from unitscale.cli.commands import (
 )
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import MEANINGS, Polite
-from unitscale.cli.options import AROUND, JOBS, RESULTS, SERVICE
+from unitscale.cli.options import AROUND, JOBS, LOOP, RESULTS, SERVICE
 
 EPILOG = "Exit codes:\n\n" + "\n".join(f"- {code.value}: {meaning}" for code, meaning in MEANINGS.items())
 
@@ -38,7 +40,8 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
-    RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts),
+    LOOP: (looping.sweep,),
+    RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
 

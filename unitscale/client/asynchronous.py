@@ -9,7 +9,8 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from unitscale.client import answers, calls, comparing, connecting
-from unitscale.client.calls import Call, Sampled, Spec
+from unitscale.client.calls import Call, LawWanted, Sampled, Spec
+from unitscale.client.campaigns import AsyncCampaigns
 from unitscale.client.comparing import Asked
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
@@ -24,6 +25,8 @@ from unitscale.models.jobs import ENDED, Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions
+from unitscale.models.scaling_laws import ScalingLaw
+from unitscale.models.sweeps import Sweep, SweepSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
@@ -43,6 +46,7 @@ class AsyncClient:
     ) -> None:
         self._http = httpx2.AsyncClient(transport=transport, **connecting.options(base_url, api_key, timeout_seconds))
         self._retries = retries or Retries()
+        self.sweeps = AsyncCampaigns[Sweep, SweepSpec](self._send, "sweeps", Sweep)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,9 +83,10 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        campaign: str | None = None,
     ) -> Page[Job]:
-        """A page of the jobs that match, newest first."""
-        return await self._send(calls.jobs(state, task, labels, limit, cursor))
+        """A page of the jobs that match, newest first; `campaign` is the id of a sweep, a study or a transfer."""
+        return await self._send(calls.jobs(state, task, labels, limit, cursor, campaign))
 
     def iterate_jobs(
         self, state: str | None = None, task: str | None = None, labels: Mapping[str, str] | None = None
@@ -184,6 +189,10 @@ class AsyncClient:
     async def compare_markdown(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> str:
         """The same as a Markdown table."""
         return await self._send(comparing.compare_markdown(job_ids, **asked))
+
+    async def fit_scaling_law(self, wanted: LawWanted) -> ScalingLaw:
+        """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
+        return await self._send(calls.fit_scaling_law(wanted))
 
     async def catalog(self) -> Catalog:
         """What can be asked for."""

@@ -16,6 +16,7 @@ class Asked(TypedDict, total=False):
     sweep: str | None
     """The jobs of this sweep, too."""
     study: str | None
+    transfer: str | None
     labels: Mapping[str, str] | None
     """The jobs that have all of these, too."""
     keys: Iterable[str]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from unitscale.errors import Impossible, LeaseLost
 from unitscale.models.jobs import Artifact, Reason, Result, State, Wish
 from unitscale.models.specs import InitFrom, JobSpec
+from unitscale.models.tuned import Tuned
 from unitscale.wire import doorbell
 from unitscale.wire.keys import name
 from unitscale.wire.store import Store
@@ -111,6 +112,13 @@ class Attempts:
         parts = [part for s in stretches for part in (s.key, s.offset, s.data)]
         numbers = (to.step, to.steps, to.training_seconds, to.evaluation_seconds, to.examples)
         return self._held(job, await self._store.run("points", job.id, job.attempt, *numbers, *parts)) or None  # type: ignore[return-value]
+
+    async def tune(self, job: Claimed, spec: JobSpec, steps: int, tuned: Tuned) -> None:
+        """Put down what `auto` became: later attempts start from these numbers."""
+        answer = await self._store.run(
+            "tune", job.id, job.attempt, spec.model_dump_json(), steps, tuned.model_dump_json()
+        )
+        self._held(job, answer)
 
     async def log(self, job: Claimed, lines: Sequence[str]) -> None:
         """Keep lines that the trainer wrote."""

@@ -1,6 +1,7 @@
 """The one doorway by which a job is born or called off."""
 
 import time
+from collections.abc import Sequence
 
 from unitscale.errors import NotFound, Unsupported
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
@@ -9,8 +10,9 @@ from unitscale.models.offers import Need, Offer
 from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
+from unitscale.models.tuning import foreseen
 from unitscale.wire.datasets import Datasets
-from unitscale.wire.jobs import Idempotency, Jobs
+from unitscale.wire.jobs import Idempotency, Jobs, Membership
 from unitscale.wire.workers import Workers
 
 OFFER_SECONDS = 2.0
@@ -36,12 +38,25 @@ class Intake:
         steps = total_steps(resolved, volume)
         return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs)
 
+    async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
+        """The same for a job of a campaign; False when that is over. Raises Unsupported."""
+        resolved, volume, needs = await self._resolved(spec, project)
+        steps = total_steps(resolved, volume)
+        return await self._jobs.add_member(project, spec, resolved, steps, needs, membership)
+
+    async def check(self, specs: Sequence[JobSpec], project: str) -> int:
+        """The quota of unfinished jobs. Raises Unsupported for the first of these that cannot be done."""
+        for spec in specs:
+            await self._resolved(spec, project)
+        return self._quota
+
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
         resolved, volume, needs = await self._resolved(spec, project)
         place = await self._jobs.place_of_next(resolved, needs)
         steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
-        return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place))
+        words = foreseen(resolved, steps)
+        return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place, tuning=words))
 
     async def cancel(self, job_id: str, project: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""

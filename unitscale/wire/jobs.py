@@ -30,6 +30,7 @@ from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
+UNLIMITED = 2**31
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,13 @@ class Filter:
     state: State | None = None
     task: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
-    sweep: str | None = None
-    study: str | None = None
+    campaign: str | None = None
 
     def keeps(self, job: Job) -> bool:
         """Whether the job belongs in the list."""
         return (
             self.state in (None, job.state)
             and self.task in (None, job.spec.task)
-            and self.sweep in (None, job.sweep)
-            and self.study in (None, job.study)
             and all(job.spec.labels.get(label) == value for label, value in self.labels)
         )
 
@@ -59,6 +57,18 @@ class Idempotency:
 
     key: str
     body: str
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A job's place in a campaign, from which its id follows."""
+
+    campaign: str = ""
+    place: int = 0
+    job: str = ""
+
+
+ALONE = Membership()
 
 
 class Jobs:
@@ -82,9 +92,45 @@ class Jobs:
 
         Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
+        outcome, job_id = await self._submit(project, requested, spec, steps, quota, idempotency, needs, ALONE)
+        if outcome == "quota":
+            raise QuotaExceeded(
+                f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
+            )
+        if outcome == "mismatch":
+            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+        return await self.get(project, job_id), outcome == "replayed"
+
+    async def add_member(
+        self,
+        project: str,
+        requested: JobSpec,
+        spec: JobSpec,
+        steps: int,
+        needs: Sequence[Need],
+        membership: Membership,
+    ) -> bool:
+        """The same for a campaign's job, which was counted when the campaign began; False when that is over.
+
+        Raises Unsupported when its data set is gone.
+        """
+        outcome, _ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, membership)
+        return outcome != "over"
+
+    async def _submit(
+        self,
+        project: str,
+        requested: JobSpec,
+        spec: JobSpec,
+        steps: int,
+        quota: int,
+        idempotency: Idempotency | None,
+        needs: Sequence[Need],
+        membership: Membership,
+    ) -> tuple[str, str]:
         outcome, job_id = await self._store.run(
             "submit",
-            new_id("job", time.time_ns() // 10**6),
+            membership.job or new_id("job", time.time_ns() // 10**6),
             project,
             idempotency.key if idempotency else "",
             idempotency.body if idempotency else "",
@@ -97,16 +143,12 @@ class Jobs:
             doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
             _written(needs),
+            membership.campaign,
+            membership.place,
         )
         if outcome == b"dataset":
             raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
-        if outcome == b"quota":
-            raise QuotaExceeded(
-                f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
-            )
-        if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
-        return await self.get(project, text(job_id)), outcome == b"replayed"
+        return text(outcome), text(job_id)
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
@@ -129,13 +171,19 @@ class Jobs:
                 raise NotFound(f"There is no job {job_id}.")
         return await self._placed(list(zip(ids, records, strict=True)))
 
+    async def existing(self, project: str, ids: Sequence[str]) -> list[Job]:
+        """Those of these jobs that the project has, in this order."""
+        records = zip(ids, await self._records(ids), strict=True)
+        return await self._placed([(i, record) for i, record in records if text(record.get(b"project")) == project])
+
     async def page(self, project: str, only: Filter, limit: int, cursor: str | None) -> Page[Job]:
         """Newest first. Raises Malformed for a cursor that was not given out here."""
         before = number_of(cursor)
+        listing = name("members", project, only.campaign) if only.campaign else name("listing", project)
         kept: list[Job] = []
         numbers: list[int] = []
         while len(kept) <= limit:
-            entries = await self._listing(project, before)
+            entries = await self._listing(listing, before)
             for job, number in entries:
                 if only.keeps(job):
                     kept.append(job)
@@ -207,11 +255,9 @@ class Jobs:
     async def _records(self, ids: Sequence[str]) -> list[dict[bytes, bytes]]:
         return await self._store.read(*(("HGETALL", name("job", job_id)) for job_id in ids))
 
-    async def _listing(self, project: str, before: int | None) -> list[tuple[Job, int]]:
+    async def _listing(self, listing: str, before: int | None) -> list[tuple[Job, int]]:
         highest = "+inf" if before is None else f"({before}"
-        [entries] = await self._store.read(
-            ("ZRANGE", name("listing", project), highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK)
-        )
+        [entries] = await self._store.read(("ZRANGE", listing, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK))
         ids = [text(job_id) for job_id in entries]
         there = [(i, record) for i, record in zip(ids, await self._records(ids), strict=True) if record]
         jobs = await self._placed(there)

@@ -10,15 +10,20 @@ from unitscale.cli.connection import connect
 from unitscale.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from unitscale.client import Client
     from unitscale.client.comparing import Asked
 
+CAMPAIGNS = {"sw": "sweep", "st": "study", "tr": "transfer"}
+"""What the ids of campaigns begin with."""
 SHOWN_JOBS = 30
 SPARKLINE_POINTS = 64
 
-Jobs = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Ids of jobs.")]
-Sweep = Annotated[str | None, typer.Option(help="All jobs of this sweep.")]
-Study = Annotated[str | None, typer.Option(help="All jobs of this study.")]
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Of jobs; of a sweep, a study or a transfer: all its jobs."),
+]
 Labels = Annotated[
     list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All jobs with it; with all of several.")
 ]
@@ -45,9 +50,7 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown t
 
 def compare(
     ctx: typer.Context,
-    job_ids: Jobs = None,
-    sweep: Sweep = None,
-    study: Study = None,
+    ids: Ids = None,
     label: Labels = None,
     curve: Curves = None,
     align: Align = "step",
@@ -65,22 +68,25 @@ def compare(
 
     unitscale compare job_06g1m2c8kq7v3x9t4b5n job_06g1m2c8kq7v3x9t4b5p --to-loss 2.5
 
+    unitscale compare sw_06g1m2c8kq7v3x9t4b5n --sort val_loss
+
     unitscale compare --label team=nlp --sort val_loss --limit 10 --markdown
     """
     given = {"align": align, "smooth": smooth, "max_points": max_points, "to_loss": to_loss, "of": of}
-    asked = cast("Asked", {"sweep": sweep, "study": study, "sort": sort, "limit": limit, **given})
+    job_ids, campaigns = _told_apart(ids or ())
+    asked = cast("Asked", {**campaigns, "sort": sort, "limit": limit, **given})
     asked |= {"labels": dict(map(_pair, label or ())), "keys": curve or ()}
-    if not (job_ids or sweep or study or label):
-        raise typer.BadParameter("name jobs, or give --sweep, --study or --label")
+    if not (ids or label):
+        raise typer.BadParameter("name jobs, a sweep or a study, or give --label")
     if as_json + as_csv + as_markdown > 1:
         raise typer.BadParameter("give one of --json, --csv and --markdown")
     with connect(ctx) as client:
         if as_csv:
-            return printing.write(client.compare_csv(job_ids or (), **asked))
+            return printing.write(client.compare_csv(job_ids, **asked))
         if as_markdown:
-            return printing.write(client.compare_markdown(job_ids or (), **asked))
+            return printing.write(client.compare_markdown(job_ids, **asked))
         if as_json:
-            return printing.write_json(client.compare(job_ids or (), **asked))
+            return printing.write_json(client.compare(job_ids, **asked))
         return _show(client, job_ids or [], asked)
 
 
@@ -91,6 +97,12 @@ def _show(client: "Client", job_ids: list[str], asked: "Asked") -> None:
     printing.show(*comparison_page.page(answer, printing.stdout().width))
     if answer.total > len(answer.jobs):
         printing.say(f"{len(answer.jobs)} of {answer.total} jobs; --limit shows more, --sort val_loss the best first.")
+
+
+def _told_apart(ids: "Iterable[str]") -> tuple[list[str], dict[str, str]]:
+    """The ids of jobs; and of campaigns, by kind."""
+    campaigns = {CAMPAIGNS[begin]: some_id for some_id in ids if (begin := some_id.partition("_")[0]) in CAMPAIGNS}
+    return [some_id for some_id in ids if some_id not in campaigns.values()], campaigns
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -66,6 +66,28 @@ local function turn(id)
   return band * 2 ^ 40 + mine
 end
 
+local function end_campaign(id, state, reason)
+  call('HSET', keys.campaign(id), 'state', state, 'reason', reason, 'ended_at', now())
+  call('HDEL', keys.campaign(id), 'wish')
+  call('ZREM', keys.advancing(), id)
+  call('PUBLISH', 'live', id)
+end
+
+-- One of a campaign's jobs has ended: who decides what follows is to look, where each end or the last one matters.
+local function member_ended(campaign, id)
+  call('SREM', keys.open_members(campaign), id)
+  call('HINCRBY', keys.campaign(campaign), 'ended', 1)
+  local found = call('HMGET', keys.campaign(campaign), 'state', 'wish', 'heed', 'bell')
+  local left = call('SCARD', keys.open_members(campaign))
+  if found[1] ~= 'running' then return end
+  if found[2] == 'cancel' then
+    if left == 0 then end_campaign(campaign, 'cancelled', '') end
+  elseif left == 0 or found[3] == 'each' then
+    call('ZADD', keys.advancing(), now(), campaign)
+    ring('side', found[4], 1)
+  end
+end
+
 -- The only way a state changes. Returns false where the table forbids it.
 local function become(id, state)
   local before = field(id, 'state')
@@ -83,8 +105,22 @@ local function become(id, state)
     call('HSET', keys.job(id), 'ended_at', time)
     call('SREM', keys.unfinished(field(id, 'project')), id)
     call('SREM', keys.uses(field(id, 'dataset')), id)
+    local campaign = field(id, 'campaign')
+    if campaign ~= '' then member_ended(campaign, id) end
   end
   return true
+end
+
+-- Call off what is left of a campaign: at once what waits, as a wish what runs.
+local function call_off_all(campaign)
+  for _, id in ipairs(call('SMEMBERS', keys.open_members(campaign))) do
+    if field(id, 'state') == 'running' then
+      call('HSET', keys.job(id), 'wish', 'cancel')
+    else
+      become(id, 'cancelled')
+    end
+    tell_state(id)
+  end
 end
 
 -- A running job without its supervisor: its wish comes true, or it goes back to the front of its queue, or, lost

@@ -1,5 +1,7 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
-local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV)
+-- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over.
+local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV, 1, 13)
+local campaign, place = ARGV[14], ARGV[15]
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
@@ -9,6 +11,11 @@ if key ~= '' then
   end
 end
 if call('EXISTS', keys.job(id)) == 1 then return {'replayed', id} end
+if campaign ~= '' then
+  if call('ZSCORE', keys.members(project, campaign), id) then return {'replayed', id} end
+  local state, wish = unpack(call('HMGET', keys.campaign(campaign), 'state', 'wish'))
+  if state ~= 'running' or wish == 'cancel' then return {'over', ''} end
+end
 if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota', ''} end
 if dataset ~= '' then
   if call('HGET', keys.dataset(dataset), 'state') ~= 'ready' then return {'dataset', ''} end
@@ -17,11 +24,15 @@ end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
   'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
-  'needs', needs)
+  'needs', needs, 'campaign', campaign, 'place', place)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)
 call('SADD', keys.unfinished(project), id)
+if campaign ~= '' then
+  call('ZADD', keys.members(project, campaign), number, id)
+  call('SADD', keys.open_members(campaign), id)
+end
 call('SADD', keys.queues(), queue)
 call('ZADD', keys.queue(queue), turn(id), id)
 if key ~= '' then
