@@ -95,7 +95,7 @@ def examples(track: Track, steps: Steps) -> Floats | None:
         return np.interp(steps, anchors, [plan.examples(step) for step in anchors])
     measured, sizes = settled(track.sizes, last)
     if not len(measured):
-        return np.interp(steps, [0, last], [0, total])
+        return np.round(np.interp(steps, [0, last], [0, total]))
     seen = np.cumsum(np.diff(measured, prepend=0) * sizes)  # a size holds up to the step at which it is told
     return np.interp(
         steps, np.concatenate(([0], measured, [last])), np.concatenate(([0], seen, [max(total, seen[-1])]))

@@ -74,13 +74,14 @@ def test_the_best_is_the_lowest_loss_and_the_highest_score(trained, compared):
 
 def test_losses_on_other_data_have_no_best(trained, compared):
     ids = [
-        trained({"dataset": name}, val_loss=loss, price=loss) for name, loss in [("linear", 0.5), ("diabetes", 0.25)]
+        trained({"dataset": name}, val_loss=loss, price=loss, metrics={"r2": -loss} if name == "linear" else {})
+        for name, loss in [("linear", 0.5), ("diabetes", 0.25), ("linear", 0.125)]
     ]
 
     answer = compared(*ids)
 
     assert answer["best"]["val_loss"]["jobs"] == []
-    assert answer["best"]["price"]["jobs"] == ids[1:]
+    assert answer["best"]["price"]["jobs"] == answer["best"]["metrics.r2"]["jobs"] == ids[2:]
     assert answer["remarks"] == ["The jobs differ in dataset, so none is called best in val_loss."]
 
 

@@ -45,6 +45,19 @@ def test_few_jobs_stand_across(count):
     assert len(row.replace("★", "").split()) == 1 + count
 
 
+def test_jobs_for_which_a_terminal_is_too_narrow_follow_below():
+    measures = {
+        "val_loss": (1.0,) * 6,
+        "deployment.fp32.decode_tokens_per_second": tuple(12_345.0 + n for n in range(6)),
+    }
+
+    lines = printed(a_comparison(6, measures=measures), 80)
+
+    rows = [line.split()[1:] for line in lines if line.startswith("deployment.fp32")]
+    assert rows == [["12,345", "12,346", "12,347", "12,348", "12,349"], ["12,350"]]
+    assert max(map(len, lines)) <= 80
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_many_jobs_are_a_line_each_that_fits(width):
     lines = printed(a_comparison(40, curves=curves(40)), width)
@@ -111,7 +124,7 @@ def test_the_race_to_a_loss_is_told(count):
     said = "\n".join(printed(a_comparison(count, to_loss=race)))
 
     assert "2.00×" in said
-    assert "val_loss, smoothed by 0.9 ≤ 2.5" in said
+    assert "smoothed val_loss ≤ 2.5" in said
 
 
 def test_remarks_stand_below():
