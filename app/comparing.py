@@ -48,6 +48,7 @@ async def comparison(services: Services, project: str, wanted: Selection, asked:
     courses = Courses(services.curves, services.drawing, [jobs[place] for place in places], drawing.weight)
     told["curves"] = {key: await courses.drawn(key, drawing.align, drawing.max_points) for key in drawing.keys}
     told["to_loss"] = None if asked.loss is None else await courses.raced(asked.of, asked.loss)
+    told["remarks"] += courses.remarks
     return told
 
 

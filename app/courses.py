@@ -31,6 +31,8 @@ class Courses:
         self._turns = turns
         self._jobs = jobs
         self._weight = weight
+        self.remarks: list[str] = []
+        """What was asked for in vain."""
 
     async def drawn(self, key: str, align: Align, most: int) -> dict[str, Any]:
         """The fields of `Aligned`."""
@@ -38,20 +40,24 @@ class Courses:
 
         timed = align == "time"
         sizes, firsts = await self._extents(key, timed)
-        grid = alignment.even(align, self._jobs, firsts, most)
+        grid = await to_thread(alignment.even, align, self._jobs, firsts, most)
         if max(sizes) <= most * POINT_BYTES:
             tracks = await self._tracks(self._jobs, key, timed)
             every = await to_thread(lambda: alignment.every_place(align, tracks, most))
             grid = grid if every is None else every
         lay = partial(alignment.laid, align, weight=self._weight, grid=grid)
         laid = await self._each(key, timed, sizes, lay)
+        if not len(grid):
+            self.remarks.append(f"None of these jobs has a curve {key} to draw along {align}.")
         return {"align": align, "x": grid.tolist(), "smoothing": self._smoothing(), "jobs": laid}
 
     async def raced(self, key: str, loss: float) -> dict[str, Any]:
         """The fields of `Reached`."""
         from app.analysis import race  # noqa: PLC0415  brings numpy
 
-        sizes, _ = await self._extents(key, timed=True)
+        sizes, firsts = await self._extents(key, timed=True)
+        if not any(firsts):
+            self.remarks.append(f"None of these jobs has a curve {key} that could have reached {loss:g}.")
         arrivals = await self._each(key, True, sizes, partial(race.arrival, loss, weight=self._weight))
         head = {"loss": loss, "of": key, "smoothing": self._smoothing(), "relative_to": self._jobs[0].id}
         return head | race.race(arrivals)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from app.analysis.smoothing import Floats
 from unitscale.models.comparisons import Align
-from unitscale.models.growth import growth
 from unitscale.models.jobs import Job
+from unitscale.models.specs import JobSpec
 
 Steps = NDArray[np.int64]
 POINT = np.dtype([("step", "<u4"), ("value", "<f4")])
@@ -89,14 +89,22 @@ def examples(track: Track, steps: Steps) -> Floats | None:
     if not timings.training_seconds or timings.examples_per_second is None or not last:
         return None
     total = round(timings.examples_per_second * timings.training_seconds)
-    plan = growth(track.job.spec)
-    if plan is not None:
-        anchors = [*range(1 + min(int(track.job.spec.batch_schedule.ramp_steps or 1), last)), last]
-        return np.interp(steps, anchors, [plan.examples(step) for step in anchors])
+    if track.job.spec.batch_schedule.name == "ramp":
+        return ramped(track.job.spec, steps)
     measured, sizes = settled(track.sizes, last)
     if not len(measured):
-        return np.round(np.interp(steps, [0, last], [0, total]))
+        return np.rint(np.interp(steps, [0, last], [0, total]))
     seen = np.cumsum(np.diff(measured, prepend=0) * sizes)  # a size holds up to the step at which it is told
     return np.interp(
         steps, np.concatenate(([0], measured, [last])), np.concatenate(([0], seen, [max(total, seen[-1])]))
     )
+
+
+def ramped(spec: JobSpec, steps: Steps) -> Floats:
+    """(N,) What `growth(spec).examples` says of these steps; a ramp may be a million of them long."""
+    first, last = int(spec.batch_schedule.initial_batch_size or 1), int(spec.units.batch_size or 1)
+    rise = int(spec.batch_schedule.ramp_steps or 1)
+    seen = np.zeros(rise + 1)
+    seen[1:] = np.cumsum(np.rint(first + (last - first) * np.arange(rise) / rise))
+    risen = np.minimum(steps, rise)
+    return seen[risen] + (steps - risen) * float(last)

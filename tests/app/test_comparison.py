@@ -266,6 +266,24 @@ def test_a_resumed_job_has_no_gap(submitted, compared, worker):
     assert drawn["jobs"][0]["value"] == pytest.approx([value for _, value in FALLING])
 
 
+def test_curves_that_no_job_has_are_said_to_be_missing(trained, compared):
+    answer = compared(trained(curves={"train_loss": FALLING}), keys="vall_oss,train_loss", to_loss=1, of="los")
+
+    assert answer["curves"]["vall_oss"] == {
+        "align": "step",
+        "x": [],
+        "smoothing": None,
+        "jobs": [{"value": [], "min": [], "max": []}],
+    }
+    assert [remark.split("curve ")[1].split()[0] for remark in answer["remarks"]] == ["vall_oss", "los"]
+
+
+def test_jobs_without_tokens_are_not_drawn_along_them(trained, compared):
+    answer = compared(trained(curves={"train_loss": FALLING}), keys="train_loss", align="tokens")
+
+    assert answer["remarks"] == ["None of these jobs has a curve train_loss to draw along tokens."]
+
+
 def test_smoothing_is_named_in_the_answer(trained, compared):
     job_id = trained(curves={"train_loss": FALLING})
 

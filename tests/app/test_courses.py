@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.analysis.alignment import even, every_place, laid
-from app.analysis.axes import Track, along
+from app.analysis.axes import Track, along, ramped
 from app.analysis.race import arrival, race
 from app.analysis.smoothing import smoothed
+from unitscale.models.growth import growth
 from unitscale.models.jobs import Job, Progress, State, Timings
 from unitscale.models.specs import JobSpec
 
@@ -176,6 +177,14 @@ def test_examples_follow_a_batch_that_grows_by_a_plan():
     seen = along("examples", a_track([1.0] * 6, spec=spec), np.arange(1, 7))
 
     assert seen.tolist() == [4, 12, 24, 40, 56, 72]
+
+
+@given(st.integers(1, 50), st.integers(0, 500), st.integers(1, 300), st.lists(st.integers(0, 1000), max_size=20))
+def test_a_plan_is_followed_as_training_follows_it(first, more, rise, steps):
+    ramp = {"name": "ramp", "initial_batch_size": first, "ramp_steps": rise}
+    spec = JobSpec(task="regression", units={"batch_size": first + more}, batch_schedule=ramp)
+
+    assert ramped(spec, np.array(steps, int)).tolist() == [growth(spec).examples(step) for step in steps]
 
 
 def test_examples_follow_a_batch_that_grows_with_the_noise():

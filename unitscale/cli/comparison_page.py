@@ -82,11 +82,10 @@ def _fitting(widths: Sequence[int], room: int) -> list[list[int]]:
 def _down(compared: "Comparison", width: int) -> list[RenderableType]:
     """A line a job, as many columns as there is room for, and the names of the others."""
     fields, measures, race, curves = _fields(compared), _measures(compared), _race(compared), _curves(compared, width)
-    ids = Column("id", "id", [Text(job.id) for job in compared.jobs])
-    states = [Column("state", "state", [_state(job) for job in compared.jobs])]
-    states = states if any(job.state != "succeeded" for job in compared.jobs) else []
-    told = [ids, *states, *fields, *measures, *race, *curves]
-    wanted = [ids, *measures[:1], *fields[:2], *states, *race[:1], *curves[:1], *race, *measures, *fields, *curves]
+    ids, names, states = _heads(compared)
+    told = [ids, *names, *states, *fields, *measures, *race, *curves]
+    first = [ids, *measures[:1], *fields[:2], *states, *race[:1], *curves[:1], *names]
+    wanted = [*first, *race, *measures, *fields, *curves]
     kept, left = set[str](), width + GAP
     for column in wanted:
         if column.path not in kept and column.width <= left:
@@ -101,6 +100,15 @@ def _down(compared: "Comparison", width: int) -> list[RenderableType]:
     missing = [column.path for column in told if column.path not in kept]
     room = f"No room here for {', '.join(missing)}; --csv has everything." if missing else ""
     return [table, *_legend(compared.to_loss), *([Text(room, style="dim")] if room else [])]
+
+
+def _heads(compared: "Comparison") -> tuple[Column, list[Column], list[Column]]:
+    """The ids; names and states, where they tell jobs apart."""
+    ids = Column("id", "id", [Text(job.id) for job in compared.jobs])
+    names = Column("name", "name", [Text(job.name or "") for job in compared.jobs])
+    states = Column("state", "state", [_state(job) for job in compared.jobs])
+    ended_well = all(job.state == "succeeded" for job in compared.jobs)
+    return ids, [names] if "name" in compared.fields else [], [] if ended_well else [states]
 
 
 def _fields(compared: "Comparison") -> list[Column]:
