@@ -4,13 +4,13 @@ from math import inf, log2
 
 import pytest
 
+from unitscale.models.parabola import edge, vertex
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.pipe import Ended, Settled, Stop, Stopped, Train
 from worker.trainer import tuning
 from worker.trainer.bell import Bell
 from worker.trainer.group import train_group
-from worker.trainer.parabola import edge, vertex
 
 MLP = {
     "task": "image-classification",
