@@ -5,8 +5,11 @@ from math import isfinite
 
 Losses = Mapping[float, float]
 """log2 of a rate → its loss; infinite where it diverged."""
-NEAR = 1.0
-"""Octaves from the best rate to those that the parabola goes through, too; its neighbours, in any case."""
+NEAR, FAR = 1.0, 2.0
+"""Octaves from the best rate to those that the parabola goes through: near ones and neighbours in any case, far ones
+where they still bend like one. Single runs are noisy, and far ones say more of the middle than near ones."""
+STEEP = 6.0
+"""Times the most that a near rate loses, what a far one may lose: of a parabola it is 4."""
 SLACK = 1e-6
 
 
@@ -28,16 +31,23 @@ def vertex(losses: Losses) -> float | None:
     best = lowest(losses)
     if not isfinite(losses[best]):
         return None
-    finite = sorted(rate for rate, loss in losses.items() if isfinite(loss))
-    place = finite.index(best)
-    beside = {*finite[max(0, place - 1) : place + 2]}
-    near = [rate for rate in finite if abs(rate - best) < NEAR + SLACK or rate in beside]
+    near = _bending(losses, best)
     if edge(losses) or len(near) < 3:
         return best
     slope, curvature = _bent([rate - best for rate in near], [losses[rate] for rate in near])
     if curvature <= 0:
         return best
     return min(max(best - slope / (2 * curvature), (best + near[0]) / 2), (best + near[-1]) / 2)
+
+
+def _bending(losses: Losses, best: float) -> list[float]:
+    """The rates that the parabola goes through, in order."""
+    finite = sorted(rate for rate, loss in losses.items() if isfinite(loss))
+    place = finite.index(best)
+    beside = {*finite[max(0, place - 1) : place + 2]}
+    near = [rate for rate in finite if abs(rate - best) < NEAR + SLACK or rate in beside]
+    most = losses[best] + STEEP * (max(losses[rate] for rate in near) - losses[best])
+    return [rate for rate in finite if rate in near or (abs(rate - best) < FAR + SLACK and losses[rate] <= most)]
 
 
 def _bent(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
