@@ -27,6 +27,7 @@ from app.routes import (
     predictions,
     scaling_laws,
     sweeps,
+    transfers,
     workers,
 )
 from app.services import Services
@@ -43,7 +44,7 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
-    sweeps.router,
+    *(sweeps.router, transfers.router),
     scaling_laws.router,
     advice.router,
     *(keys.router, health.router),

@@ -16,6 +16,7 @@ from unitscale.errors import (
     QuotaExceeded,
     Unsupported,
 )
+from unitscale.models.alike import Company
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
@@ -30,6 +31,7 @@ from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
+NOBODY = Company("", "it was queued alone")
 UNLIMITED = 2**31
 
 
@@ -87,12 +89,13 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need] = (),
+        company: Company = NOBODY,
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
 
         Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
-        outcome, job_id = await self._submit(project, requested, spec, steps, quota, idempotency, needs, ALONE)
+        outcome, job_id = await self._submit(project, requested, spec, steps, quota, idempotency, needs, company, ALONE)
         if outcome == "quota":
             raise QuotaExceeded(
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
@@ -108,13 +111,16 @@ class Jobs:
         spec: JobSpec,
         steps: int,
         needs: Sequence[Need],
+        company: Company,
         membership: Membership,
     ) -> bool:
         """The same for a campaign's job, which was counted when the campaign began; False when that is over.
 
+        It does not ring: jobs that are submitted together are to be found together.
+
         Raises Unsupported when its data set is gone.
         """
-        outcome, _ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, membership)
+        outcome, _ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, company, membership)
         return outcome != "over"
 
     async def _submit(
@@ -126,6 +132,7 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need],
+        company: Company,
         membership: Membership,
     ) -> tuple[str, str]:
         outcome, job_id = await self._store.run(
@@ -140,15 +147,21 @@ class Jobs:
             requested.model_dump_json(exclude_unset=True),
             spec.model_dump_json(),
             steps,
-            doorbell.message(doorbell.TRAIN),
+            "" if membership.campaign else doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
             _written(needs),
+            company.alike,
+            company.why_alone or "",
             membership.campaign,
             membership.place,
         )
         if outcome == b"dataset":
             raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
         return text(outcome), text(job_id)
+
+    async def ring(self) -> None:
+        """Wake workers for all that waits."""
+        await self._store.run("ring", doorbell.message(doorbell.TRAIN), doorbell.message(doorbell.ANSWER))
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""

@@ -11,12 +11,12 @@ from unitscale.models.jobs import Job
 from unitscale.wire.campaigns import Campaigns, Decision, Held
 from unitscale.wire.intake import Intake
 from unitscale.wire.launching import launch
-from worker.campaigns import sweeps
+from worker.campaigns import sweeps, transfers
 
 Decide = Callable[[Held, Mapping[int, Job], Mapping[int, str]], Decision]
 """From a campaign, its jobs by place, and why jobs were refused, by place, to what follows. Given the same, it decides
 the same."""
-KINDS: dict[str, Decide] = {"sweep": sweeps.decide}
+KINDS: dict[str, Decide] = {"sweep": sweeps.decide, "transfer": transfers.decide}
 log = structlog.get_logger()
 
 

@@ -1,7 +1,7 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
 -- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over.
 local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV, 1, 13)
-local campaign, place = ARGV[14], ARGV[15]
+local alike, why_alone, campaign, place = unpack(ARGV, 14)
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
@@ -24,7 +24,7 @@ end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
   'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
-  'needs', needs, 'campaign', campaign, 'place', place)
+  'needs', needs, 'alike', alike, 'why_alone', why_alone, 'campaign', campaign, 'place', place)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)
@@ -34,10 +34,10 @@ if campaign ~= '' then
   call('SADD', keys.open_members(campaign), id)
 end
 call('SADD', keys.queues(), queue)
-call('ZADD', keys.queue(queue), turn(id), id)
+enqueue(id, turn(id))
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
 tell_state(id)
-ring(queue, bell, 1)
+if bell ~= '' then ring(queue, bell, 1) end
 return {'created', id}
