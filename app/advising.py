@@ -1,14 +1,15 @@
 """Advice on request: the project's past jobs, and the units decided one after the other."""
 
 from asyncio import to_thread
+from collections.abc import Mapping
 
 from app.analysis.advice import units
 from app.analysis.advice.expecting import expectations
 from app.analysis.advice.past import Setting, settings, usable
-from app.analysis.advice.rates import rate, rule_of
+from app.analysis.advice.rates import rate
 from app.services import Services
 from unitscale.errors import NotFound, Unsupported
-from unitscale.models.advice import MOST_PAST, Advice, AdviceRequest, Recommended
+from unitscale.models.advice import MOST_PAST, Advice, AdviceRequest, MeasuredRule, Recommended
 from unitscale.models.jobs import DryRun, Job
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Rule
@@ -26,10 +27,12 @@ class Adviser:
     def __init__(self, services: Services, project: str, wanted: AdviceRequest) -> None:
         self._services, self._project, self._known = services, project, wanted.known
         self._spec, self._asked = wanted.spec, wanted.spec.units
+        self._rules: Mapping[Parametrization, Rule] = {}
 
     async def advice(self) -> Advice:
         """Raises Unsupported, NotFound."""
         dry = await self._dry()
+        self._rules = await self._measured(dry.spec)
         jobs = usable(await self._past(), str(self._spec.task))
         there = await to_thread(settings, jobs)
         decided: dict[str, Recommended] = {"parametrization": await self._parametrization(dry.spec, there)}
@@ -46,7 +49,7 @@ class Adviser:
         dry = await self._dry()
         decided["learning_rate"] = self._rate(dry, there)
         self._fill("learning_rate", decided["learning_rate"].value)
-        if decided["learning_rate"].value == "auto" and (rule := self._measured(dry.spec)):
+        if decided["learning_rate"].value == "auto" and (rule := self._rules.get(dry.spec.units.parametrization)):
             self._fill("rule", rule)
         dry = await self._dry()
         price, steps = self._services.settings.price_per_device_hour, dry.estimate.steps or 1
@@ -69,7 +72,7 @@ class Adviser:
     def _rate(self, dry: DryRun, there: list[Setting]) -> Recommended:
         said = self._asked.learning_rate
         given = said not in (None, "auto") or self._goes_on
-        return rate(dry.spec, dry.estimate.steps or 1, given, self._known, there)
+        return rate(dry.spec, dry.estimate.steps or 1, given, self._rules, there)
 
     @property
     def _goes_on(self) -> bool:
@@ -83,10 +86,26 @@ class Adviser:
             return
         self._spec = self._spec.model_copy(update={"units": self._spec.units.model_copy(update={unit: value})})
 
-    def _measured(self, resolved: JobSpec) -> Rule | None:
-        """The rule that was measured for the parametrization; the default table goes without saying."""
-        there = any(rule.parametrization is resolved.units.parametrization for rule in self._known.transfers)
-        return rule_of(resolved, self._known) if there else None
+    async def _measured(self, resolved: JobSpec) -> Mapping[Parametrization, Rule]:
+        """The rules that are told, or that transfers found. Raises NotFound."""
+        kind, optimizer, rules = str(resolved.model.kind), resolved.optimizer.name, dict[Parametrization, Rule]()
+        if not self._known.transfers:
+            return await self._services.rules.measured(self._project, kind, optimizer)
+        for place, told in enumerate(self._known.transfers):
+            for name, rule in (await self._told(told, place, kind, optimizer)).items():
+                rules.setdefault(name, rule)
+        return rules
+
+    async def _told(
+        self, told: MeasuredRule | str, place: int, kind: str, optimizer: str
+    ) -> Mapping[Parametrization, Rule]:
+        if isinstance(told, MeasuredRule):
+            rule = Rule(octaves_per_doubling=told.octaves_per_doubling, source=told.source)
+            return {told.parametrization: rule}
+        try:
+            return await self._services.rules.of(self._project, told, kind, optimizer)
+        except NotFound as error:
+            raise NotFound(error.message, ((f"/known/transfers/{place}", error.message),)) from error
 
     async def _dry(self) -> DryRun:
         try:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer
 
+from unitscale.models.campaigns import TransferId
 from unitscale.models.document import Answer, Document, JobId, Measure
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Rule
@@ -44,8 +45,9 @@ class FittedLaw(Document):
 class Known(Document):
     """What is known beside the project's own jobs."""
 
-    transfers: Annotated[tuple[MeasuredRule, ...], Field(max_length=32)] = ()
-    """The first of the spec's parametrization goes before the default table."""
+    transfers: Annotated[tuple[TransferId | MeasuredRule, ...], Field(max_length=32)] = ()
+    """Transfers along the width, by their ids, or what one found. The first that knows the spec's parametrization goes
+    before the default table. Without any: the project's own, the newest first."""
     noise_scale: Annotated[float, Field(gt=0, le=1e12)] | None = None
     """In examples; under AdamW as AdamW sees it: `result.noise.preconditioned` of a job."""
     scaling_law: FittedLaw | None = None

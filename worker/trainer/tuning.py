@@ -12,11 +12,11 @@ from torch import Tensor
 from unitscale.errors import Impossible, Internal
 from unitscale.models import tuning
 from unitscale.models.datasets import Volume
-from unitscale.models.parabola import Losses, edge, lowest, vertex
 from unitscale.models.resolution import settled, total_steps
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Tried, Tuned, TunedBatch, TunedRate
 from unitscale.models.tuning import Plan, moved
+from unitscale.models.vertices import Losses, edge, lowest, vertex
 from worker.pipe import Ended, Lane, Settled, Stopped, Train
 from worker.trainer import batch_sizes, sources
 from worker.trainer.assembly import Assembly, assemble

@@ -34,6 +34,7 @@ def expectations(
 def training_seconds(spec: JobSpec, steps: int, jobs: Sequence[Job]) -> Expected:
     """By the speed of the same shapes, else of the nearest, at the same number of operations a second."""
     timed = [job for job in jobs if job.timings.steps_per_second and _place(job.spec) == _place(spec)]
+    timed = [job for job in timed if _alone(job)] or timed
     same = [job for job in timed if _shapes(job.spec) == _shapes(spec)]
     if same:
         speeds = [job.timings.steps_per_second or 1.0 for job in same]
@@ -41,6 +42,8 @@ def training_seconds(spec: JobSpec, steps: int, jobs: Sequence[Job]) -> Expected
         reason = f"{steps} steps at {mean:.3g} a second, as in {_counted(same)} of the same shapes."
         low, high = steps / max(*speeds, mean * SPREAD), steps / min(*speeds, mean / SPREAD)
         why = "Measured on the same kind of device; other jobs on the machine change it."
+        if not _alone(same[0]):
+            return _expected(steps / mean, (low, high), reason, same, ("medium", "They trained together with others."))
         return _expected(steps / mean, (low, high), reason, same, ("high", why))
     if not timed:
         return _nothing(f"No past job of this task ran on {spec.resources.device}.")
@@ -129,9 +132,15 @@ def _apart(job: Job, spec: JobSpec) -> float:
     return abs(log2(work_of_step(job.spec) / work_of_step(spec)))
 
 
+def _alone(job: Job) -> bool:
+    """Whether its steps were its own alone."""
+    return job.fused is None or job.fused.lanes == 1
+
+
 def _place(spec: JobSpec) -> tuple[object, ...]:
     """What a speed cannot be carried across."""
-    return spec.model.kind, spec.units.precision, spec.resources
+    resources = spec.resources
+    return spec.model.kind, spec.units.precision, resources.device, resources.devices, resources.compile
 
 
 def _shapes(spec: JobSpec) -> tuple[object, ...]:

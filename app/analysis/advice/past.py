@@ -5,8 +5,8 @@ from math import inf, log2
 from typing import NamedTuple
 
 from unitscale.models.jobs import Job, State
-from unitscale.models.parabola import edge, vertex
 from unitscale.models.specs import JobSpec
+from unitscale.models.vertices import edge, vertex
 
 SWEPT = 3
 """Rates that make a parabola."""

@@ -1,14 +1,18 @@
 """The learning rate: from the nearest past setting by the rule, or tuned when the job starts, or the default."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from app.analysis.advice.past import Setting, distance, nearest, octaves
 from unitscale.models import tuning
-from unitscale.models.advice import Known, Recommended, Sure
-from unitscale.models.parabola import edge
+from unitscale.models.advice import Recommended, Sure
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Rule
+from unitscale.models.units import Parametrization
+from unitscale.models.vertices import edge
+
+Rules = Mapping[Parametrization, Rule]
+"""What transfers measured."""
 
 SAME = 0.25
 """Octaves of distance within which a setting is the one that is asked for."""
@@ -16,7 +20,7 @@ NEAR = 2.5
 """Octaves of distance within which a rate that was swept can be relied on, moved by the rule."""
 
 
-def rate(spec: JobSpec, steps: int, given: bool, known: Known, settings: Sequence[Setting]) -> Recommended:
+def rate(spec: JobSpec, steps: int, given: bool, rules: Rules, settings: Sequence[Setting]) -> Recommended:
     """For a resolved spec whose other units are decided."""
     if given:
         return Recommended(
@@ -25,7 +29,7 @@ def rate(spec: JobSpec, steps: int, given: bool, known: Known, settings: Sequenc
             sure="high",
             why_sure="It is yours.",
         )
-    found, rule = nearest(settings, spec, steps), rule_of(spec, known)
+    found, rule = nearest(settings, spec, steps), rule_of(spec, rules)
     read = None if found is None or not isfinite(distance(found, spec, steps)) else _of_past(spec, steps, found, rule)
     if read is not None and read.sure != "low":
         return read
@@ -35,16 +39,12 @@ def rate(spec: JobSpec, steps: int, given: bool, known: Known, settings: Sequenc
     return read or _usual(spec, planned)
 
 
-def rule_of(spec: JobSpec, known: Known) -> Rule | None:
+def rule_of(spec: JobSpec, rules: Rules) -> Rule | None:
     """How the best rate moves with the width: as measured, or by the default table."""
     if spec.model.width is None:
         return None
     units = spec.units
-    measured = (rule for rule in known.transfers if rule.parametrization is units.parametrization)
-    rule = next(measured, None)
-    if rule is not None:
-        return Rule(octaves_per_doubling=rule.octaves_per_doubling, source=rule.source)
-    return units.rule or tuning.rule_of(units.parametrization, True)
+    return rules.get(units.parametrization) or units.rule or tuning.rule_of(units.parametrization, True)
 
 
 def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Recommended:

@@ -1,7 +1,12 @@
-"""A parabola through losses at learning rates: where it is lowest."""
+"""The best rate of few runs, one each: the vertex of a parabola that far rates steady.
 
-from collections.abc import Mapping, Sequence
+A transfer has several seeds and goes by `parabolas` alone; a rate that is to be used at once takes the best there is.
+"""
+
+from collections.abc import Mapping
 from math import isfinite
+
+from unitscale.models.parabolas import fitted
 
 Losses = Mapping[float, float]
 """log2 of a rate → its loss; infinite where it diverged."""
@@ -25,19 +30,16 @@ def edge(losses: Losses) -> int:
 
 
 def vertex(losses: Losses) -> float | None:
-    """log2 of the rate where the parabola, by least squares, is lowest, no further from the best than half way to what
-    it goes through. The best itself at an edge, and where the parabola bends the other way. None where all diverged.
-    """
+    """log2 of the rate where the parabola, by least squares, is lowest. The best itself at an edge, and where the
+    parabola bends the other way. None where all diverged."""
     best = lowest(losses)
     if not isfinite(losses[best]):
         return None
     near = _bending(losses, best)
     if edge(losses) or len(near) < 3:
         return best
-    slope, curvature = _bent([rate - best for rate in near], [losses[rate] for rate in near])
-    if curvature <= 0:
-        return best
-    return min(max(best - slope / (2 * curvature), (best + near[0]) / 2), (best + near[-1]) / 2)
+    found = fitted(near, [losses[rate] for rate in near], best)
+    return found.vertex if found else best
 
 
 def _bending(losses: Losses, best: float) -> list[float]:
@@ -48,19 +50,3 @@ def _bending(losses: Losses, best: float) -> list[float]:
     near = [rate for rate in finite if abs(rate - best) < NEAR + SLACK or rate in beside]
     most = losses[best] + STEEP * (max(losses[rate] for rate in near) - losses[best])
     return [rate for rate in finite if rate in near or (abs(rate - best) < FAR + SLACK and losses[rate] <= most)]
-
-
-def _bent(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """b and c of the a + bx + cx² that is nearest: by polynomials that are orthogonal on these places."""
-    count = len(xs)
-    middle = sum(xs) / count
-    first = [x - middle for x in xs]
-    length = _dot(first, first)
-    shift = sum(x * p * p for x, p in zip(xs, first, strict=True)) / length
-    second = [(x - shift) * p - length / count for x, p in zip(xs, first, strict=True)]
-    along, bend = _dot(first, ys) / length, _dot(second, ys) / _dot(second, second)
-    return along - bend * (middle + shift), bend
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unitscale.models.parabola import edge, vertex
+from unitscale.models.vertices import edge, vertex
 
 RATES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
