@@ -21,6 +21,7 @@ from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.checks import Checks
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
@@ -87,7 +88,7 @@ def _advancer(store: Store) -> Advancer:
     jobs = Jobs(store, workers)
     campaigns = Campaigns(store, jobs)
     intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs, Rules(campaigns))
-    return Advancer(campaigns, intake)
+    return Advancer(campaigns, PackedCurves(store), intake)
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:

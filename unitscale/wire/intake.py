@@ -41,7 +41,8 @@ class Intake:
         """
         resolved, volume, needs = await self._resolved(spec, project)
         steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom)
+        workers = (await self.offer()).workers
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom, workers)
 
     async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
         """The same for a job of a campaign; False when that is over. `ring` once all are there. Raises Unsupported."""

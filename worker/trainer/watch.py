@@ -92,6 +92,7 @@ class Watch:
         for course in self._courses:
             self._line.say(Started(job=course.lane.job, steps=self._assembly.steps))
             course.next_save = now + course.lane.spec.checkpoint.every_seconds
+        self._reporter.begin()
 
     def _is_due(self, step: int) -> bool:
         return step % self._every == 0 or step == self._assembly.steps
