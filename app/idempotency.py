@@ -4,9 +4,9 @@ import hashlib
 import json
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Header
 
-from unitscale.models.specs import JobSpec
+from unitscale.models.document import Document
 from unitscale.wire.datasets import Upload
 from unitscale.wire.jobs import Idempotency
 
@@ -22,12 +22,12 @@ Key = Annotated[
 ]
 
 
-async def of_submission(spec: JobSpec, idempotency_key: Key = None) -> Idempotency | None:
-    """The key, hashed, and a digest of the request it came with."""
+def of_body(path: str, body: Document, idempotency_key: str | None) -> Idempotency | None:
+    """The key, hashed, and a digest of the request it came with: a body that makes something where it is posted to."""
     if idempotency_key is None:
         return None
-    body = json.dumps(spec.model_dump(mode="json", exclude_unset=True), sort_keys=True)
-    return Idempotency(_digest(idempotency_key), _digest(f"POST /v1/jobs\n{body}"))
+    sent = json.dumps(body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    return Idempotency(_digest(idempotency_key), _digest(f"POST {path}\n{sent}"))
 
 
 def of_upload(upload: Upload, idempotency_key: str | None) -> Idempotency | None:
@@ -40,6 +40,3 @@ def of_upload(upload: Upload, idempotency_key: str | None) -> Idempotency | None
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-Submission = Annotated[Idempotency | None, Depends(of_submission)]

@@ -24,6 +24,10 @@ from app.routes import (
     keys,
     logs,
     predictions,
+    scaling_laws,
+    studies,
+    sweeps,
+    transfers,
     workers,
 )
 from app.services import Services
@@ -40,6 +44,8 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
+    *(sweeps.router, studies.router, transfers.router),
+    scaling_laws.router,
     *(keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""

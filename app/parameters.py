@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-ID = "job_[0-9a-z]{20}"
 KEY = "[a-z][a-z0-9_./-]{0,63}"
 MOST = 50
 
@@ -14,18 +13,18 @@ def several(pattern: str) -> str:
     return f"^{pattern}(,{pattern}){{0,{MOST - 1}}}$"
 
 
-async def compared_jobs(
-    jobs: Annotated[
-        str,
+async def drawn_keys(
+    keys: Annotated[
+        str | None,
         Query(
-            pattern=several(ID),
-            description=f"Ids of at most {MOST} jobs, with commas between them.",
-            examples=["job_06g1m2c8kq7v3x9t4b5n,job_06g1m2c8kq7v3x9t4b5p"],
+            pattern=several(KEY),
+            description="Names of curves to lay side by side, with commas between them; none by default.",
+            examples=["train_loss,val_loss"],
         ),
-    ],
+    ] = None,
 ) -> list[str]:
-    """The ids, each once."""
-    return list(dict.fromkeys(jobs.split(",")))
+    """The names, each once."""
+    return list(dict.fromkeys(keys.split(","))) if keys else []
 
 
 async def curve_keys(
@@ -42,5 +41,5 @@ async def curve_keys(
     return list(dict.fromkeys(keys.split(","))) if keys else []
 
 
-ComparedJobs = Annotated[list[str], Depends(compared_jobs)]
+DrawnKeys = Annotated[list[str], Depends(drawn_keys)]
 CurveKeys = Annotated[list[str], Depends(curve_keys)]

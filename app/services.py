@@ -4,9 +4,11 @@ import asyncio
 
 from app.admission import Admission
 from app.feed import Feed
+from app.fits import Fits
 from app.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.events import Events
@@ -41,6 +43,7 @@ class Services:
         shelf = shelf_of(settings)
         self.uploads = Uploads(settings.data_folder, shelf)
         self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs)
+        self.campaigns = Campaigns(self.store, self.jobs)
         self.curves = PackedCurves(self.store)
         self.events = Events(self.store)
         self.keyring = Keyring(self.store)
@@ -49,6 +52,7 @@ class Services:
         self.live = Live(self.store.redis)
         self.feed = Feed(News(self.store), self.live)
         self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)
+        self.fits = Fits()
         self.admission = Admission(self.keyring, settings)
 
     async def check(self) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from app.live import Live, heard
+from unitscale.models.campaigns import OVER
 from unitscale.models.datasets import Dataset, DatasetState
 from unitscale.models.jobs import ENDED, Job
+from unitscale.wire.campaigns import Campaigns, Held
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Jobs
 
@@ -27,6 +30,13 @@ async def until_checked(datasets: Datasets, live: Live, project: str, dataset_id
         dataset_id,
         seconds,
     )
+
+
+async def until_over(campaigns: Campaigns, live: Live, kind: str, ids: tuple[str, str], seconds: float) -> Held:
+    """The project's campaign of this kind when it is over, or as it is when the time is up. Raises NotFound."""
+    project, campaign_id = ids
+    read = partial(campaigns.get, project, kind, campaign_id)
+    return await _until(lambda held: held.state in OVER, read, live, campaign_id, seconds)
 
 
 async def _until(

@@ -14,12 +14,14 @@
     + Unsupported
     + IdempotencyMismatch
     + WrongInput
+    + NoLaw
   x TooLarge
   x QuotaExceeded
   x Away                 (503: try again)
     + StoreAway
       + FilesAway
     + NoAnswer
+    + Busy
   x LeaseLost            (told to a supervisor: a newer attempt holds the job)
   x TrainingError        (raised while training, kept as the job's `reason`)
     + OutOfMemory
@@ -112,6 +114,11 @@ class WrongInput(Malformed):
     title = "The model cannot read this input"
 
 
+class NoLaw(Malformed):
+    code = "no_law"
+    title = "No law can be fitted to this"
+
+
 class TooLarge(ServiceError):
     code = "too_large"
     title = "The body is too large"
@@ -141,6 +148,11 @@ class FilesAway(StoreAway):
 class NoAnswer(Away):
     code = "no_answer"
     title = "No worker answered in time"
+
+
+class Busy(Away):
+    code = "busy"
+    title = "Too much is being computed"
 
 
 class LeaseLost(ServiceError):

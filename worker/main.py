@@ -19,14 +19,22 @@ from celery.signals import worker_init, worker_process_init, worker_shutting_dow
 from unitscale.wire import doorbell
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.checks import Checks
+from unitscale.wire.curves import PackedCurves
+from unitscale.wire.datasets import Datasets
+from unitscale.wire.intake import Intake
+from unitscale.wire.jobs import Jobs
 from unitscale.wire.questions import Questions
 from unitscale.wire.settings import Settings
 from unitscale.wire.shelves import shelf_of
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.uploads import Uploads
+from unitscale.wire.workers import Workers
+from worker.campaigns.advancer import Advancer
 from worker.checking import Checker
+from worker.hardware import of_queue
 from worker.side import Side, answer_all
 from worker.spare import Nursery, Spare
 from worker.supervisor import Slot, supervise
@@ -70,8 +78,15 @@ def open_slot(**_: Any) -> None:
     checks = Checks(store, settings.lease_seconds)
     shelf = Process.slot.blobs.shelf
     checker = Checker(checks, Uploads(settings.data_folder, shelf), nursery, settings.lease_seconds)
-    Process.side = Side(node_id, Questions(store), shelf, checker, nursery, Process.leaving[0])
+    Process.side = Side(node_id, Questions(store), shelf, checker, _advancer(store), nursery, Process.leaving[0])
     Process.runner.run(Process.slot.spare.begin())
+
+
+def _advancer(store: Store) -> Advancer:
+    workers = Workers(store)
+    jobs = Jobs(store, workers)
+    intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs)
+    return Advancer(Campaigns(store, jobs), PackedCurves(store), intake)
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:
@@ -81,7 +96,7 @@ def _slot(store: Store, nursery: Nursery) -> Slot:
         worker=node_id,
         devices=place.devices,
         queue=place.queue,
-        attempts=Attempts(store, settings.lease_seconds, settings.max_losses),
+        attempts=Attempts(store, settings.lease_seconds, settings.max_losses, of_queue(place.queue)),
         blobs=Blobs(settings.data_folder, shelf),
         spare=Spare(nursery),
         lease_seconds=settings.lease_seconds,
@@ -98,5 +113,5 @@ def train() -> None:
 
 @celery.task(name=doorbell.ANSWER)
 def answer() -> None:
-    """Answer the questions, and do the checks, that wait."""
+    """Answer the questions, do the checks and advance the campaigns that wait."""
     Process.runner.run(answer_all(Process.side))

@@ -1,8 +1,9 @@
-"""The side queue: predictions and checks of data sets, by processes of their own while every slot trains."""
+"""The side queue: predictions, checks of data sets and campaigns, by processes of their own while every slot trains."""
 
 import asyncio
 import contextlib
 from asyncio import to_thread
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from unitscale.errors import StoreAway
 from unitscale.wire.questions import Questions
 from unitscale.wire.shelves import Shelf
 from worker import leave
+from worker.campaigns.advancer import Advancer
 from worker.checking import Checker
 from worker.pipe import Answered, Ask
 from worker.spare import Nursery, Trainer
@@ -23,12 +25,20 @@ class Side:
     """A trainer that only answers, kept from one question to the next with the models it has loaded."""
 
     def __init__(
-        self, worker: str, questions: Questions, shelf: Shelf, checker: Checker, nursery: Nursery, leaving: int
+        self,
+        worker: str,
+        questions: Questions,
+        shelf: Shelf,
+        checker: Checker,
+        advancer: Advancer,
+        nursery: Nursery,
+        leaving: int,
     ) -> None:
         self.worker = worker
         self.questions = questions
         self._shelf = shelf
         self.checker = checker
+        self.advancer = advancer
         self.leaving = leaving
         """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
         self._nursery = nursery
@@ -62,30 +72,46 @@ class Side:
 
 
 async def answer_all(side: Side) -> None:
-    """Answer the questions and do the checks that wait, one check at a time beside the questions.
+    """Answer the questions; beside them, one at a time, do the checks and advance the campaigns that wait.
 
     When the worker leaves, a check that is not done is given back.
     """
-    checking = asyncio.create_task(_check_all(side.checker))
+    chores = [Chore(side.checker.check_one), Chore(side.advancer.advance_one)]
     with leave.heard(side.leaving) as leaving:
         while True:
             if await _answer_one(side):
-                checking = asyncio.create_task(_check_all(side.checker)) if checking.done() else checking
-            elif checking.done() or leaving.is_set():
+                for chore in chores:
+                    chore.begin()
+            elif all(chore.task.done() for chore in chores) or leaving.is_set():
                 break
             else:
-                await asyncio.wait({checking}, timeout=LOOK_AGAIN_SECONDS)
-    checking.cancel()
-    await asyncio.gather(checking, return_exceptions=True)
+                await asyncio.wait(
+                    {chore.task for chore in chores if not chore.task.done()}, timeout=LOOK_AGAIN_SECONDS
+                )
+    for chore in chores:
+        chore.task.cancel()
+    await asyncio.gather(*(chore.task for chore in chores), return_exceptions=True)
 
 
-async def _check_all(checker: Checker) -> None:
-    """Do the checks that wait. One that fails here is tried again when its lease has run out."""
-    try:
-        while await checker.check_one():
-            pass
-    except Exception as error:  # a check must not take the predictions down with it
-        log.error("a check failed; it is tried again", error=repr(error))
+class Chore:
+    """What is done beside the questions for as long as any of it waits."""
+
+    def __init__(self, do_one: Callable[[], Awaitable[bool]]) -> None:
+        self._do_one = do_one
+        self.task = asyncio.create_task(self._do_all())
+
+    def begin(self) -> None:
+        """Do what waits, unless that is being done."""
+        if self.task.done():
+            self.task = asyncio.create_task(self._do_all())
+
+    async def _do_all(self) -> None:
+        """One that fails here is tried again when its lease has run out."""
+        try:
+            while await self._do_one():
+                pass
+        except Exception as error:  # it must not take the predictions down with it
+            log.error("work on the side failed; it is tried again", error=repr(error), exc_info=True)
 
 
 async def _answer_one(side: Side) -> bool:

@@ -1,64 +1,111 @@
-"""Jobs side by side: which fields of their specs differ, what came out, their curves."""
+"""Jobs side by side: which fields of their specs differ, what came out, and which came out best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from app.analysis.points import unpacked
-from app.analysis.shown import curve
+from app.analysis.directions import better, unlike
 from unitscale.models.jobs import Job
-from unitscale.wire.curves import Packed
 
-POINTS_COMPARED = 200
-NO_CURVE: dict[str, Any] = {"step": [], "value": [], "min": None, "max": None, "sampled": False}
+MOST_ROWS = 512
+"""Fields, and measures, that are told."""
+MOST_PATHS = 2048
+"""Of which it is looked at whether they differ: a thousand jobs may have 32,000 labels, which come last."""
+Rows = dict[str, list[Any]]
 
 
-def compared(jobs: Sequence[Job], packed: Sequence[Packed]) -> dict[str, Any]:
-    """The fields of `Comparison`; lists follow the order of the jobs."""
+def compared(jobs: Sequence[Job], latest: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The fields of `Comparison` that need no curves; lists follow the order of the jobs."""
+    fields, measured = differing([job.spec.model_dump(mode="json") for job in jobs]), measures(jobs)
+    remarks = [*_left_out("field", fields), *_left_out("measure", measured), *_unlike(fields, measured)]
+    fields, measured = _first(fields), _first(measured)
     return {
-        "jobs": [{"id": job.id, "name": job.spec.name, "state": job.state.value} for job in jobs],
-        "fields": differing([job.spec.model_dump(mode="json") for job in jobs]),
-        "measures": measures(jobs),
-        "curves": curves(packed),
+        "jobs": [_head(job, latest.get(job.id, {})) for job in jobs],
+        "total": len(jobs),
+        "fields": fields,
+        "measures": measured,
+        "best": best([job.id for job in jobs], fields, measured),
+        "remarks": remarks,
     }
 
 
-def differing(specs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The fields that are not the same in all of these, by dotted path."""
-    flat = [flattened(spec) for spec in specs]
-    table = {path: [spec.get(path) for spec in flat] for path in _paths(flat)}
+def differing(specs: Sequence[Mapping[str, Any]]) -> Rows:
+    """The fields that are not the same in all of these, by dotted path; labels are the last."""
+    table = _table([flattened(spec) for spec in specs])
     return {path: values for path, values in table.items() if any(value != values[0] for value in values)}
 
 
-def measures(jobs: Sequence[Job]) -> dict[str, list[Any]]:
-    """Numbers that any of these jobs has, by dotted path; null for the others."""
-    flat = [flattened(job.model_dump(mode="json", include={"result", "timings"})) for job in jobs]
-    table = {path: [_number(job.get(path)) for job in flat] for path in _paths(flat)}
-    return {path: values for path, values in table.items() if any(value is not None for value in values)}
+def measures(jobs: Sequence[Job]) -> Rows:
+    """Numbers that any of these jobs has, by dotted path; None for the others."""
+    table = _table([flattened(_measured(job)) for job in jobs])
+    numbers = {path: [_number(value) for value in values] for path, values in table.items()}
+    return {path: values for path, values in numbers.items() if any(value is not None for value in values)}
 
 
-def curves(packed: Sequence[Packed]) -> dict[str, list[dict[str, Any]]]:
-    """Every curve that any of these jobs has; an empty one for the others."""
-    of_jobs = [{key: unpacked(data).until(job.settled) for key, data in job.curves.items()} for job in packed]
-    keys = sorted({key for of_job in of_jobs for key in of_job})
+def best(ids: Sequence[str], fields: Rows, measured: Rows) -> dict[str, dict[str, Any]]:
+    """Of each measure with a better end: the jobs that came out best."""
     return {
-        key: [curve(of_job[key], POINTS_COMPARED) if key in of_job else NO_CURVE for of_job in of_jobs] for key in keys
+        path: {"better": end, "jobs": [] if unlike(path, fields) else _leaders(ids, values, end)}
+        for path, values in measured.items()
+        if (end := better(path)) is not None
     }
 
 
 def flattened(value: Any, path: str = "") -> dict[str, Any]:
-    """Leaves by dotted path. Lists count as leaves, but for entries that name their format."""
-    if isinstance(value, dict) and value:
+    """Leaves by dotted path. Lists count as leaves, but for entries that name their format; what is empty is none."""
+    if isinstance(value, dict):
         inner = cast("dict[str, Any]", value)
         parts = (flattened(part, f"{path}.{key}" if path else key) for key, part in inner.items())
         return {leaf: found for part in parts for leaf, found in part.items()}
-    if path.endswith("deployment") and isinstance(value, list):
+    if path == "deployment":
         entries = cast("list[dict[str, Any]]", value)
-        return flattened({str(entry["format"]): entry for entry in entries}, path) if entries else {}
+        return flattened({str(entry["format"]): entry for entry in entries}, path)
     return {path: value}
 
 
-def _paths(flat: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(path for entry in flat for path in entry))
+def _measured(job: Job) -> dict[str, Any]:
+    dumped = job.model_dump(mode="json", include={"result", "timings"})
+    result: dict[str, Any] = dumped["result"] or {}
+    ahead = ("val_loss", "train_loss", "metrics", "test_metrics")
+    first = {name: result[name] for name in ahead if name in result}
+    return first | dumped["timings"] | {name: value for name, value in result.items() if name not in first}
+
+
+def _head(job: Job, latest: Mapping[str, float]) -> dict[str, Any]:
+    shown = job.model_dump(mode="json", include={"id", "state", "reason", "attempt", "progress", "sweep", "study"})
+    stopped_by = job.result.stopped_by if job.result else None
+    return shown | {"name": job.spec.name, "stopped_by": stopped_by, "latest": dict(latest)}
+
+
+def _table(flat: Sequence[Mapping[str, Any]]) -> Rows:
+    """Values by path, None where one has no such path."""
+    paths = sorted(dict.fromkeys(path for entry in flat for path in entry), key=lambda path: path.startswith("labels."))
+    return {path: [entry.get(path) for entry in flat] for path in paths[:MOST_PATHS]}
+
+
+def _leaders(ids: Sequence[str], values: Sequence[float | None], end: str) -> list[str]:
+    known = [value for value in values if value is not None]
+    if len(known) < 2 or min(known) == max(known):
+        return []
+    top = min(known) if end == "lower" else max(known)
+    return [job_id for job_id, value in zip(ids, values, strict=True) if value == top]
+
+
+def _unlike(fields: Rows, measured: Rows) -> Iterable[str]:
+    """Which differing fields keep measures from being compared, in one sentence."""
+    reasons = {path: unlike(path, fields) for path in measured if better(path)}
+    guilty = list(dict.fromkeys(field for found in reasons.values() for field in found))
+    if guilty:
+        names = ", ".join(path for path, found in reasons.items() if found)
+        yield f"The jobs differ in {' and '.join(guilty)}, so none is called best in {names}."
+
+
+def _left_out(kind: str, rows: Rows) -> Iterable[str]:
+    if len(rows) > MOST_ROWS:
+        yield f"There are more than {MOST_ROWS} {kind}s to tell of; these are the first, labels the last."
+
+
+def _first(rows: Rows) -> Rows:
+    return dict(list(rows.items())[:MOST_ROWS])
 
 
 def _number(value: Any) -> float | None:

@@ -25,7 +25,7 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
     with stack.client() as client:
         expected = [jobs.reference(client, jobs.spec(seed, KILLED_STEPS)) for seed in range(SPECS)]
         ids = [client.submit(jobs.spec(n % SPECS, KILLED_STEPS)).id for n in range(jobs_wanted)]
-        killed_at = _kill_at_random(stack, kills)
+        killed_at = kill_at_random(stack, kills)
         until(stack.ready)
         ended = jobs.all_ended(client, ids)
         lost = sum(job.state is not State.SUCCEEDED for job in ended)
@@ -45,7 +45,8 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
     )
 
 
-def _kill_at_random(stack: Stack, kills: int) -> list[float]:
+def kill_at_random(stack: Stack, kills: int) -> list[float]:
+    """SIGKILL so many processes that train and serve, one every few seconds; when it was done."""
     chance, times = random.Random(0), []
     while len(times) < kills:
         time.sleep(chance.uniform(1, 4))

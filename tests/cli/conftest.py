@@ -33,7 +33,7 @@ def data_dir():
             up.wait(60)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def unitscale(data_dir):
     """Runs a command line against the service."""
 

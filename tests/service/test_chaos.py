@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import doorbells, endings, killing, outages
+from benchmarks.chaos import doorbells, endings, killing, outages, sweeping
 from benchmarks.chaos.report import Report
 from benchmarks.chaos.stack import Stack
 
@@ -66,3 +66,7 @@ def test_cancel(stack, report):
 
 def test_cancel_against_finish(stack, report):
     endings.racing(stack, report, times=20)
+
+
+def test_a_sweep_under_kills(own_stack, report):
+    sweeping.killed_sweep(own_stack, report, jobs_wanted=16, kills=4)

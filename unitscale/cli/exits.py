@@ -42,9 +42,11 @@ NEXT_STEP = {
     "malformed": "`unitscale submit --help` shows a spec; `unitscale submit --dry-run` tries one out.",
     "unsupported": "`unitscale catalog` shows what can be asked for.",
     "wrong_input": "`unitscale predict --help` shows how inputs are written.",
+    "no_law": "`unitscale fit --help` shows which points and jobs a law needs.",
     "quota_exceeded": "Wait for a job to end, or cancel one: `unitscale ls --state queued`.",
     "store_away": "The service is up, its record is not: try again in some seconds.",
     "no_answer": "`unitscale workers` shows who is there; try again in some seconds.",
+    "busy": "Try again in a minute.",
 }
 
 

@@ -7,10 +7,24 @@ from typing import Annotated
 import typer
 
 from unitscale import __version__
-from unitscale.cli.commands import around, data, doctor, following, listing, results, service, steering, submitting
+from unitscale.cli.commands import (
+    around,
+    comparing,
+    data,
+    doctor,
+    fitting,
+    following,
+    listing,
+    looping,
+    results,
+    service,
+    steering,
+    studying,
+    submitting,
+)
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import MEANINGS, Polite
-from unitscale.cli.options import AROUND, JOBS, RESULTS, SERVICE
+from unitscale.cli.options import AROUND, JOBS, LOOP, RESULTS, SERVICE
 
 EPILOG = "Exit codes:\n\n" + "\n".join(f"- {code.value}: {meaning}" for code, meaning in MEANINGS.items())
 
@@ -27,7 +41,8 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
-    RESULTS: (results.predict, results.compare, results.curves, results.artifacts),
+    LOOP: (looping.sweep,),
+    RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
 
@@ -75,4 +90,5 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.data, name="data", rich_help_panel=JOBS)
+app.add_typer(studying.study, name="study", rich_help_panel=LOOP)
 app.add_typer(around.keys, name="keys", rich_help_panel=AROUND)

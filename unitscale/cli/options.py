@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-SERVICE, JOBS, RESULTS, AROUND = "Run the service", "Jobs", "Results", "Around"
+SERVICE, JOBS, LOOP, RESULTS, AROUND = "Run the service", "Jobs", "Many jobs", "Results", "Around"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API says it.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, such as job_06g1m2c8kq7v3x9t4b5n.")]
 JobArguments = Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs.")]
+AnyArgument = Annotated[str, typer.Argument(metavar="ID", help="Of a job, a sweep, a study or a transfer.")]
+AnyArguments = Annotated[list[str], typer.Argument(metavar="ID...", help="Of jobs, sweeps, studies or transfers.")]

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 BRAILLE = 0x2800
@@ -26,6 +26,21 @@ def sparkline(values: Sequence[float | None], width: int = 24) -> str:
     return "".join(BLOCKS[round((mean - low) / (high - low or 1) * (len(BLOCKS) - 1))] for mean in means)
 
 
+def sparklines(rows: Sequence[Sequence[float | None]], width: int = 24) -> list[str]:
+    """Lines of blocks on one scale, over one grid: blank where a row has nothing, logarithmic where that tells more.
+
+    The scale ends at the median of the rows' highest values: a run that went astray flattens no other.
+    """
+    means = [_means(row, min(width, len(row))) for row in rows]
+    known = [[mean for mean in row if mean is not None] for row in means]
+    tops, bottoms = sorted(max(row) for row in known if row), [min(row) for row in known if row]
+    if not tops:
+        return [" " * len(row) for row in means]
+    low, high = min(bottoms), max(tops[len(tops) // 2], min(bottoms))
+    scale = math.log if logarithmic([(0, low), (1, high)]) else float
+    return ["".join(_blocks(row, scale, scale(low), scale(high))) for row in means]
+
+
 def plot(points: Points, width: int = 60, height: int = 8) -> list[str]:
     """Lines of braille with the y axis written at its ends; fewer than two points draw nothing."""
     if len(points) < 2:
@@ -44,6 +59,19 @@ def logarithmic(points: Points) -> bool:
     """Whether the values shrink by so much that only their logarithms can be told apart."""
     values = [y for _, y in points]
     return min(values) > 0 and max(values) / min(values) > LOGARITHMIC_FROM
+
+
+def _means(values: Sequence[float | None], width: int) -> list[float | None]:
+    """The mean of each share of the values; None where it holds nothing."""
+    edges = [len(values) * place // max(width, 1) for place in range(width + 1)]
+    parts = ([value for value in values[a:b] if value is not None] for a, b in itertools.pairwise(edges))
+    return [math.fsum(part) / len(part) if part else None for part in parts]
+
+
+def _blocks(row: Iterable[float | None], scale: Callable[[float], float], low: float, high: float) -> Iterator[str]:
+    for value in row:
+        share = None if value is None else min(1.0, _share(scale(value), low, high))
+        yield " " if share is None else BLOCKS[round(share * (len(BLOCKS) - 1))]
 
 
 def _canvas(points: Points, width: int, height: int) -> list[str]:

@@ -46,6 +46,19 @@ def spec_of(source: str | None, overrides: Iterable[str]) -> Tree:
     return spec
 
 
+def lists_of(axes: Iterable[str]) -> dict[str, list[object]]:
+    """Field → values, of each `path=value,value`; a YAML list does as well. Raises BadParameter."""
+    found: dict[str, list[object]] = {}
+    for axis in axes:
+        path, equals, text = axis.partition("=")
+        if not equals or not path or not text:
+            example = "units.learning_rate=0.01,0.1"
+            raise typer.BadParameter(f"'{axis}' is not path=values, such as {example}", param_hint="-a")
+        values = _value(axis, text if text.startswith("[") else f"[{text}]")
+        found[path] = cast("list[object]", values)
+    return found
+
+
 def _read(source: str) -> Tree:
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
@@ -85,4 +98,4 @@ def _value(override: str, text: str) -> object:
     try:
         return _parse(text, "")
     except yaml.YAMLError as error:
-        raise typer.BadParameter(f"the value of '{override}' is not YAML: {error}", param_hint="-o") from error
+        raise typer.BadParameter(f"the value of '{override}' is not YAML: {error}") from error

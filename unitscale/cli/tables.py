@@ -8,11 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
-from unitscale.cli.plots import sparkline
 
 if TYPE_CHECKING:
     from unitscale.models.catalog import Catalog, CatalogDataset, CatalogModel
-    from unitscale.models.comparisons import Comparison
     from unitscale.models.datasets import Dataset
     from unitscale.models.jobs import Artifact, Deployment, Job
     from unitscale.models.keys import Key
@@ -43,18 +41,6 @@ def jobs(listed: "Iterable[Job]", now: datetime) -> Table:
             wording.number(loss),
             wording.age(job.created_at, now),
         )
-    return table
-
-
-def comparison(compared: "Comparison") -> Table:
-    """A column for each job; fields that differ, then measures, then curves."""
-    table = _table("", *(job.name or job.id for job in compared.jobs))
-    table.add_row("id", *(job.id for job in compared.jobs))
-    table.add_row("state", *(state(job.state) for job in compared.jobs), end_section=True)
-    _rows(table, compared.fields)
-    _rows(table, {name: row for name, row in compared.measures.items() if any(value is not None for value in row)})
-    for name, curves in compared.curves.items():
-        table.add_row(name, *(sparkline(curve.value, 16) for curve in curves))
     return table
 
 
@@ -183,12 +169,6 @@ def artifacts(listed: "Iterable[Artifact]") -> Table:
     for artifact in listed:
         table.add_row(artifact.name, wording.size(artifact.bytes), artifact.sha256)
     return table
-
-
-def _rows(table: Table, rows: "dict[str, tuple[object, ...]] | dict[str, tuple[float | None, ...]]") -> None:
-    for name, values in rows.items():
-        table.add_row(name, *map(wording.number, values))
-    table.add_section()
 
 
 def _table(*columns: str, right: Collection[str] = ()) -> Table:

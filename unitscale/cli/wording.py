@@ -46,6 +46,11 @@ def number(value: object) -> str:
     return str(value)
 
 
+def magnitude(value: float | None) -> str:
+    """A count of any size in four figures: 7.407e+10."""
+    return number(None) if value is None else f"{value:.4g}"
+
+
 def size(amount: int | None) -> str:
     """Bytes in the unit that keeps them short."""
     value = float(amount or 0)
@@ -61,7 +66,7 @@ def flat(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, ob
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from flat(cast("dict[str, object]", value), f"{prefix}{name}.")
-        elif value is not None:
+        elif value is not None and value != []:
             yield prefix + name, value
 
 

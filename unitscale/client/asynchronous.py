@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import httpx2
 
-from unitscale.client import answers, calls, connecting
-from unitscale.client.calls import Call, Sampled, Spec
+from unitscale.client import answers, calls, comparing, connecting
+from unitscale.client.calls import Call, LawWanted, Sampled, Spec
+from unitscale.client.campaigns import AsyncCampaigns
+from unitscale.client.comparing import Asked
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
 from unitscale.client.retries import Outcome, Retries
@@ -23,6 +25,10 @@ from unitscale.models.jobs import ENDED, Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions
+from unitscale.models.scaling_laws import ScalingLaw
+from unitscale.models.studies import Study, StudySpec
+from unitscale.models.sweeps import Sweep, SweepSpec
+from unitscale.models.transfers import Transfer, TransferSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
@@ -42,6 +48,9 @@ class AsyncClient:
     ) -> None:
         self._http = httpx2.AsyncClient(transport=transport, **connecting.options(base_url, api_key, timeout_seconds))
         self._retries = retries or Retries()
+        self.sweeps = AsyncCampaigns[Sweep, SweepSpec](self._send, "sweeps", Sweep)
+        self.transfers = AsyncCampaigns[Transfer, TransferSpec](self._send, "transfers", Transfer)
+        self.studies = AsyncCampaigns[Study, StudySpec](self._send, "studies", Study)
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,9 +87,10 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        campaign: str | None = None,
     ) -> Page[Job]:
-        """A page of the jobs that match, newest first."""
-        return await self._send(calls.jobs(state, task, labels, limit, cursor))
+        """A page of the jobs that match, newest first; `campaign` is the id of a sweep, a study or a transfer."""
+        return await self._send(calls.jobs(state, task, labels, limit, cursor, campaign))
 
     def iterate_jobs(
         self, state: str | None = None, task: str | None = None, labels: Mapping[str, str] | None = None
@@ -172,9 +182,21 @@ class AsyncClient:
         """The trained model's answers, by the file of a format (fp32 by default); `sampling` is of text models."""
         return await self._send(calls.predict(job_id, inputs, sampling, format))
 
-    async def compare(self, job_ids: Iterable[str]) -> Comparison:
-        """Jobs side by side: only what differs, with measures and curves."""
-        return await self._send(calls.compare(job_ids))
+    async def compare(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> Comparison:
+        """Jobs side by side: only what differs, with measures and, where `keys` names some, curves."""
+        return await self._send(comparing.compare(job_ids, **asked))
+
+    async def compare_csv(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> str:
+        """The same as CSV: one row a job; with `keys`, one row for each place of their curves."""
+        return await self._send(comparing.compare_csv(job_ids, **asked))
+
+    async def compare_markdown(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> str:
+        """The same as a Markdown table."""
+        return await self._send(comparing.compare_markdown(job_ids, **asked))
+
+    async def fit_scaling_law(self, wanted: LawWanted) -> ScalingLaw:
+        """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
+        return await self._send(calls.fit_scaling_law(wanted))
 
     async def catalog(self) -> Catalog:
         """What can be asked for."""

@@ -11,25 +11,30 @@ import httpx2
 from unitscale.client import answers
 from unitscale.client.sending import Sent
 from unitscale.models.catalog import Catalog
-from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
 from unitscale.models.datasets import Dataset
+from unitscale.models.document import Document
 from unitscale.models.events import Event, LogLine
 from unitscale.models.jobs import Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions, Sampling
+from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
 from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
+D = TypeVar("D", bound=Document)
 Spec = JobSpec | Mapping[str, object]
 Sampled = Sampling | Mapping[str, object]
+LawWanted = ScalingLawRequest | Mapping[str, object]
 Value = str | int | None
 Params = tuple[tuple[str, str], ...]
 HOLD_SECONDS = 60
 """The longest that the service holds an answer back for `?wait=`."""
 LARGEST_PAGE = 200
+CAMPAIGNS = {"sw": "sweep", "st": "study", "tr": "transfer"}
+"""What the ids of campaigns begin with."""
 HEARTBEAT_SECONDS = 15
 """A stream on which nothing happens still says so this often."""
 
@@ -69,15 +74,22 @@ def dry_run(spec: Spec) -> Call[DryRun]:
 
 
 def job(job_id: str, wait_seconds: int | None = None) -> Call[Job]:
-    held = min(wait_seconds or 0, HOLD_SECONDS)
-    return Call("GET", _job(job_id), answers.one(Job), _params(wait=held or None), held_seconds=held)
+    return _awaited(_job(job_id), Job, wait_seconds)
 
 
 def jobs(
-    state: str | None, task: str | None, labels: Mapping[str, str] | None, limit: int | None, cursor: str | None
+    state: str | None,
+    task: str | None,
+    labels: Mapping[str, str] | None,
+    limit: int | None,
+    cursor: str | None,
+    campaign: str | None = None,
 ) -> Call[Page[Job]]:
+    """`campaign`: the id of a sweep, a study or a transfer."""
     wanted = tuple(("label", f"{name}:{value}") for name, value in (labels or {}).items())
     params = _params(state=state, task=task, limit=limit, cursor=cursor) + wanted
+    if campaign is not None:
+        params += ((CAMPAIGNS.get(campaign.partition("_")[0], "sweep"), campaign),)
     return Call("GET", "/v1/jobs", answers.one(Page[Job]), params)
 
 
@@ -141,8 +153,29 @@ def predict(
     return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
 
 
-def compare(job_ids: Iterable[str]) -> Call[Comparison]:
-    return Call("GET", "/v1/compare", answers.one(Comparison), _params(jobs=",".join(job_ids)))
+def begin(noun: str, kind: type[D], spec: Document | Mapping[str, object], idempotency_key: str | None) -> Call[D]:
+    """A sweep, a study or a transfer. Held, since its first jobs are submitted before it is answered."""
+    headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    call = Call("POST", f"/v1/{noun}", answers.one(kind), body=_sent(spec), headers=headers)
+    return replace(call, held_seconds=HOLD_SECONDS)
+
+
+def campaign(noun: str, kind: type[D], campaign_id: str, wait_seconds: int | None = None) -> Call[D]:
+    return _awaited(f"/v1/{noun}/{quote(campaign_id, safe='')}", kind, wait_seconds)
+
+
+def campaigns(noun: str, kind: type[D], limit: int | None, cursor: str | None) -> Call[Page[D]]:
+    return Call("GET", f"/v1/{noun}", answers.one(Page[kind]), _params(limit=limit, cursor=cursor))
+
+
+def call_off(noun: str, kind: type[D], campaign_id: str) -> Call[D]:
+    return Call("POST", f"/v1/{noun}/{quote(campaign_id, safe='')}/cancel", answers.one(kind))
+
+
+def fit_scaling_law(wanted: LawWanted) -> Call[ScalingLaw]:
+    """Not repeated: each try may wait for the fits of others."""
+    call = Call("POST", "/v1/scaling-laws", answers.one(ScalingLaw), body=_sent(wanted))
+    return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
 
 
 def catalog() -> Call[Catalog]:
@@ -158,8 +191,7 @@ def upload(file: Sent, task: str, name: str | None, target: str | None, key: str
 
 
 def dataset(dataset_id: str, wait_seconds: int | None = None) -> Call[Dataset]:
-    held = min(wait_seconds or 0, HOLD_SECONDS)
-    return Call("GET", _dataset(dataset_id), answers.one(Dataset), _params(wait=held or None), held_seconds=held)
+    return _awaited(_dataset(dataset_id), Dataset, wait_seconds)
 
 
 def datasets(limit: int | None, cursor: str | None) -> Call[Page[Dataset]]:
@@ -195,6 +227,11 @@ def version() -> Call[str]:
     return Call("GET", "/openapi.json", answers.described_version)
 
 
+def _awaited(path: str, kind: type[D], wait_seconds: int | None) -> Call[D]:
+    held = min(wait_seconds or 0, HOLD_SECONDS)
+    return Call("GET", path, answers.one(kind), _params(wait=held or None), held_seconds=held)
+
+
 def _job(job_id: str, part: str = "") -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}" + (f"/{part}" if part else "")
 
@@ -207,5 +244,5 @@ def _params(**values: Value) -> Params:
     return tuple((name, str(value)) for name, value in values.items() if value is not None)
 
 
-def _sent(document: Spec | Sampled) -> object:
+def _sent(document: Document | Mapping[str, object]) -> object:
     return dict(document) if isinstance(document, Mapping) else document.model_dump(mode="json", exclude_unset=True)

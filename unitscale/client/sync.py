@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import httpx2
 
-from unitscale.client import answers, calls, connecting
-from unitscale.client.calls import Call, Sampled, Spec
+from unitscale.client import answers, calls, comparing, connecting
+from unitscale.client.calls import Call, LawWanted, Sampled, Spec
+from unitscale.client.campaigns import Campaigns
+from unitscale.client.comparing import Asked
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
 from unitscale.client.retries import Outcome, Retries
@@ -23,6 +25,10 @@ from unitscale.models.jobs import ENDED, Artifact, Checkpoint, DryRun, Job
 from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions
+from unitscale.models.scaling_laws import ScalingLaw
+from unitscale.models.studies import Study, StudySpec
+from unitscale.models.sweeps import Sweep, SweepSpec
+from unitscale.models.transfers import Transfer, TransferSpec
 from unitscale.models.workers import Worker
 
 T = TypeVar("T")
@@ -42,6 +48,9 @@ class Client:
     ) -> None:
         self._http = httpx2.Client(transport=transport, **connecting.options(base_url, api_key, timeout_seconds))
         self._retries = retries or Retries()
+        self.sweeps = Campaigns[Sweep, SweepSpec](self._send, "sweeps", Sweep)
+        self.transfers = Campaigns[Transfer, TransferSpec](self._send, "transfers", Transfer)
+        self.studies = Campaigns[Study, StudySpec](self._send, "studies", Study)
 
     def __enter__(self) -> Self:
         return self
@@ -78,9 +87,10 @@ class Client:
         labels: Mapping[str, str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        campaign: str | None = None,
     ) -> Page[Job]:
-        """A page of the jobs that match, newest first."""
-        return self._send(calls.jobs(state, task, labels, limit, cursor))
+        """A page of the jobs that match, newest first; `campaign` is the id of a sweep, a study or a transfer."""
+        return self._send(calls.jobs(state, task, labels, limit, cursor, campaign))
 
     def iterate_jobs(
         self, state: str | None = None, task: str | None = None, labels: Mapping[str, str] | None = None
@@ -169,9 +179,21 @@ class Client:
         """The trained model's answers, by the file of a format (fp32 by default); `sampling` is of text models."""
         return self._send(calls.predict(job_id, inputs, sampling, format))
 
-    def compare(self, job_ids: Iterable[str]) -> Comparison:
-        """Jobs side by side: only what differs, with measures and curves."""
-        return self._send(calls.compare(job_ids))
+    def compare(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> Comparison:
+        """Jobs side by side: only what differs, with measures and, where `keys` names some, curves."""
+        return self._send(comparing.compare(job_ids, **asked))
+
+    def compare_csv(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> str:
+        """The same as CSV: one row a job; with `keys`, one row for each place of their curves."""
+        return self._send(comparing.compare_csv(job_ids, **asked))
+
+    def compare_markdown(self, job_ids: Iterable[str] = (), **asked: Unpack[Asked]) -> str:
+        """The same as a Markdown table."""
+        return self._send(comparing.compare_markdown(job_ids, **asked))
+
+    def fit_scaling_law(self, wanted: LawWanted) -> ScalingLaw:
+        """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
+        return self._send(calls.fit_scaling_law(wanted))
 
     def catalog(self) -> Catalog:
         """What can be asked for."""

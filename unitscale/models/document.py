@@ -51,7 +51,12 @@ def moment(milliseconds: float) -> datetime:
 
 def new_id(kind: str, milliseconds: int) -> str:
     """A new id such as `job_06ct2…`: ids of one kind sort by the time they were made."""
-    number = (milliseconds << 52) | secrets.randbits(52)
+    return derived_id(kind, milliseconds, secrets.randbits(52))
+
+
+def derived_id(kind: str, milliseconds: int, digits: int) -> str:
+    """The id of this kind, moment and 52 bits."""
+    number = (milliseconds << 52) | (digits & (1 << 52) - 1)
     return f"{kind}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -1, -5))
 
 

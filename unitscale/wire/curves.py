@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from unitscale.wire.keys import name
 from unitscale.wire.store import Store
 
+POINT_BYTES = 8
+POINTS_OF_AN_END = 64
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -26,10 +29,37 @@ class PackedCurves:
         """The points after a step of these curves (none named: all), as they stood at one moment."""
         return packed(await self._store.run("curves", job_id, after_step, *only))
 
+    async def extents(self, ids: Sequence[str], key: str) -> list[tuple[int, int]]:
+        """Of each job: the bytes of this curve and its marks, and the curve's first step (0 where it has none)."""
+        commands = [command for i in ids for command in _extent(i, key)]
+        answers = await self._store.read(*commands)
+        curves, marks, firsts = answers[0::3], answers[1::3], answers[2::3]
+        return [
+            (curve + mark, int.from_bytes(first, "little"))
+            for curve, mark, first in zip(curves, marks, firsts, strict=True)
+        ]
+
+    async def tracks(self, ids: Sequence[str], key: str) -> list[tuple[bytes, bytes, bytes]]:
+        """Of each job: the points of this curve, its marks, the points of its batch size; empty where it has none."""
+        names = [at for i in ids for at in (name("curve", i, key), name("marks", i), name("curve", i, "batch_size"))]
+        answers = [answer or b"" for answer in await self._store.read(*(("GET", at) for at in names))]
+        return list(zip(answers[0::3], answers[1::3], answers[2::3], strict=True))
+
+    async def ends(self, ids: Sequence[str], key: str) -> list[bytes]:
+        """Of each job: the last points of this curve, packed."""
+        return await self._store.read(
+            *(("GETRANGE", name("curve", i, key), -POINT_BYTES * POINTS_OF_AN_END, -1) for i in ids)
+        )
+
     async def marks(self, job_id: str) -> bytes:
         """When steps happened: packed `<u4 step, u4 attempt, f8 unix seconds>`, one a second at most."""
         [marks] = await self._store.read(("GET", name("marks", job_id)))
         return marks or b""
+
+
+def _extent(job_id: str, key: str) -> tuple[tuple[str | int, ...], ...]:
+    curve = name("curve", job_id, key)
+    return ("STRLEN", curve), ("STRLEN", name("marks", job_id)), ("GETRANGE", curve, 0, 3)
 
 
 def packed(answer: Sequence[bytes]) -> Packed:

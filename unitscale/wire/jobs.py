@@ -16,12 +16,14 @@ from unitscale.errors import (
     QuotaExceeded,
     Unsupported,
 )
+from unitscale.models.alike import Company
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
 from unitscale.models.offers import Need
 from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec, Priority
+from unitscale.models.workers import Worker
 from unitscale.wire import doorbell
 from unitscale.wire.keys import name
 from unitscale.wire.reading import checkpoints_of, document_of, job_of, text
@@ -30,6 +32,8 @@ from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
+NOBODY = Company("", "it was queued alone")
+UNLIMITED = 2**31
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,13 @@ class Filter:
     state: State | None = None
     task: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
-    sweep: str | None = None
-    study: str | None = None
+    campaign: str | None = None
 
     def keeps(self, job: Job) -> bool:
         """Whether the job belongs in the list."""
         return (
             self.state in (None, job.state)
             and self.task in (None, job.spec.task)
-            and self.sweep in (None, job.sweep)
-            and self.study in (None, job.study)
             and all(job.spec.labels.get(label) == value for label, value in self.labels)
         )
 
@@ -59,6 +60,18 @@ class Idempotency:
 
     key: str
     body: str
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A job's place in a campaign, from which its id follows."""
+
+    campaign: str = ""
+    place: int = 0
+    job: str = ""
+
+
+ALONE = Membership()
 
 
 class Jobs:
@@ -77,14 +90,62 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need] = (),
+        company: Company = NOBODY,
+        workers: Sequence[Worker] = (),
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
 
+        One round trip: each further one would take the processor from the job, which is about to start. So why it
+        waits is said of the workers that the caller knows.
+
         Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
-        outcome, job_id = await self._store.run(
+        outcome, *told = await self._submit(project, requested, spec, steps, quota, idempotency, needs, company, ALONE)
+        if outcome == b"quota":
+            raise QuotaExceeded(
+                f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
+            )
+        if outcome == b"mismatch":
+            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+        job_id, fields, rank = told
+        record = dict(zip(fields[0::2], fields[1::2], strict=True))
+        return _placed(text(job_id), record, rank, workers), outcome == b"replayed"
+
+    async def add_member(
+        self,
+        project: str,
+        requested: JobSpec,
+        spec: JobSpec,
+        steps: int,
+        needs: Sequence[Need],
+        company: Company,
+        membership: Membership,
+    ) -> bool:
+        """The same for a campaign's job, which was counted when the campaign began; False when that is over.
+
+        It does not ring: jobs that are submitted together are to be found together.
+
+        Raises Unsupported when its data set is gone.
+        """
+        outcome, *_ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, company, membership)
+        return outcome != b"over"
+
+    async def _submit(
+        self,
+        project: str,
+        requested: JobSpec,
+        spec: JobSpec,
+        steps: int,
+        quota: int,
+        idempotency: Idempotency | None,
+        needs: Sequence[Need],
+        company: Company,
+        membership: Membership,
+    ) -> list[Any]:
+        """What became of it and, where it is there now, its id, its record and its place in the queue."""
+        answer = await self._store.run(
             "submit",
-            new_id("job", time.time_ns() // 10**6),
+            membership.job or new_id("job", time.time_ns() // 10**6),
             project,
             idempotency.key if idempotency else "",
             idempotency.body if idempotency else "",
@@ -94,19 +155,21 @@ class Jobs:
             requested.model_dump_json(exclude_unset=True),
             spec.model_dump_json(),
             steps,
-            doorbell.message(doorbell.TRAIN),
+            "" if membership.campaign else doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
             _written(needs),
+            company.alike,
+            company.why_alone or "",
+            membership.campaign,
+            membership.place,
         )
-        if outcome == b"dataset":
+        if answer[0] == b"dataset":
             raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
-        if outcome == b"quota":
-            raise QuotaExceeded(
-                f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
-            )
-        if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
-        return await self.get(project, text(job_id)), outcome == b"replayed"
+        return answer
+
+    async def ring(self) -> None:
+        """Wake workers for all that waits."""
+        await self._store.run("ring", doorbell.message(doorbell.TRAIN), doorbell.message(doorbell.ANSWER))
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
@@ -129,13 +192,19 @@ class Jobs:
                 raise NotFound(f"There is no job {job_id}.")
         return await self._placed(list(zip(ids, records, strict=True)))
 
+    async def existing(self, project: str, ids: Sequence[str]) -> list[Job]:
+        """Those of these jobs that the project has, in this order."""
+        records = zip(ids, await self._records(ids), strict=True)
+        return await self._placed([(i, record) for i, record in records if text(record.get(b"project")) == project])
+
     async def page(self, project: str, only: Filter, limit: int, cursor: str | None) -> Page[Job]:
         """Newest first. Raises Malformed for a cursor that was not given out here."""
         before = number_of(cursor)
+        listing = name("members", project, only.campaign) if only.campaign else name("listing", project)
         kept: list[Job] = []
         numbers: list[int] = []
         while len(kept) <= limit:
-            entries = await self._listing(project, before)
+            entries = await self._listing(listing, before)
             for job, number in entries:
                 if only.keeps(job):
                     kept.append(job)
@@ -207,11 +276,9 @@ class Jobs:
     async def _records(self, ids: Sequence[str]) -> list[dict[bytes, bytes]]:
         return await self._store.read(*(("HGETALL", name("job", job_id)) for job_id in ids))
 
-    async def _listing(self, project: str, before: int | None) -> list[tuple[Job, int]]:
+    async def _listing(self, listing: str, before: int | None) -> list[tuple[Job, int]]:
         highest = "+inf" if before is None else f"({before}"
-        [entries] = await self._store.read(
-            ("ZRANGE", name("listing", project), highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK)
-        )
+        [entries] = await self._store.read(("ZRANGE", listing, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK))
         ids = [text(job_id) for job_id in entries]
         there = [(i, record) for i, record in zip(ids, await self._records(ids), strict=True) if record]
         jobs = await self._placed(there)
@@ -219,23 +286,26 @@ class Jobs:
 
     async def _placed(self, records: list[tuple[str, dict[bytes, bytes]]]) -> list[Job]:
         waiting = {i: text(record[b"queue"]) for i, record in records if record[b"state"] == b"queued"}
-        places: dict[str, Any] = {}
-        if waiting:
-            workers = await self._workers.present()
-            ranks = await self._store.read(
-                *(("ZRANK", name("queue", queue), job_id) for job_id, queue in waiting.items())
-            )
-            needs = {i: _needs(text(record.get(b"needs"))) for i, record in records}
-            places = {
-                i: waits_for(waiting[i], rank or 0, workers, needs[i]) for i, rank in zip(waiting, ranks, strict=True)
-            }
-        return [job_of(job_id, record, places.get(job_id)) for job_id, record in records]
+        if not waiting:
+            return [job_of(job_id, record, None) for job_id, record in records]
+        workers = await self._workers.present()
+        ranks = await self._store.read(*(("ZRANK", name("queue", queue), i) for i, queue in waiting.items()))
+        places = dict(zip(waiting, ranks, strict=True))
+        return [_placed(job_id, record, places.get(job_id), workers) for job_id, record in records]
 
     async def place_of_next(self, spec: JobSpec, needs: Sequence[Need] = ()) -> Any:
         """The place that a job of this spec would get now."""
         queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
         [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
         return waits_for(queue, ahead, await self._workers.present(), needs)
+
+
+def _placed(job_id: str, record: dict[bytes, bytes], rank: int | None, workers: Sequence[Worker]) -> Job:
+    """A job and, while it waits, its place in its queue."""
+    if record[b"state"] != b"queued":
+        return job_of(job_id, record, None)
+    needs = _needs(text(record.get(b"needs")))
+    return job_of(job_id, record, waits_for(text(record[b"queue"]), rank or 0, workers, needs))
 
 
 def _written(needs: Sequence[Need]) -> str:

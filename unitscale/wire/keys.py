@@ -11,6 +11,8 @@
     queues                      set     every queue that ever held a job
     queue:{queue}               zset    queued job ids, best first: priority, then turns between projects, then age
     queue:{queue}:turns         hash    the turn last served, and the last turn of each project, by priority
+    queue:{queue}:alike:{project}:{alike}:{step} zset those of them that may train together: their checkpoints agree
+    findings:{hardware}         hash    what was measured of training together: key of the jobs -> finding
     leases                      zset    running job ids by the time their lease ends, ms
     claim:{ticket}              string  the group a claim took, for a claim repeated after a timeout; lives a lease
     idempotency:{project}:{key} string  {body, id} of a submission; lives 24 hours
@@ -23,14 +25,20 @@
     datasets                    string  counts uploads; a data set's number is its place in the lists
     datasets:{project}          zset    the project's data set ids by number
     checking                    zset    data sets to be checked by the time from which anyone may, ms: the check's lease
+    campaign:{id}               hash    a sweep, study or transfer: project, state, round, what was asked and decided
+    campaign:{id}:open          set     its jobs that have not ended
+    campaigns                   string  counts campaigns; a campaign's number is its place in the lists
+    campaigns:{project}:{kind}  zset    the project's campaigns of a kind by number
+    jobs:{project}:{campaign}   zset    a campaign's job ids by number
+    advancing                   zset    campaigns to be looked at by the time from which anyone may, ms: the lease
     asks                        list    ids of questions for the side queue and of their jobs, oldest first
     ask:{id}                    string  a question; lives until its asker gives up
     answer:{id}                 string  the answer; lives a minute
     bells                       string  counts doorbells, so that each has its own tag
     celery:{queue}              list    doorbells, as Celery's transport keeps them; `celery:*` belongs to Celery
 
-One channel, `live`, carries ids of jobs, data sets and asks of which there is more to read. Lua sees the same names as
-`keys.job(id)`.
+One channel, `live`, carries ids of jobs, data sets, campaigns and asks of which there is more to read. Lua sees the
+same names as `keys.job(id)`.
 """
 
 import re
@@ -47,6 +55,8 @@ TEMPLATES: dict[str, str] = {
     "queues": "queues",
     "queue": "queue:{queue}",
     "turns": "queue:{queue}:turns",
+    "alike": "queue:{queue}:alike:{project}:{alike}:{step}",
+    "findings": "findings:{hardware}",
     "leases": "leases",
     "claim": "claim:{ticket}",
     "idempotency": "idempotency:{project}:{key}",
@@ -59,6 +69,12 @@ TEMPLATES: dict[str, str] = {
     "dataset_count": "datasets",
     "dataset_listing": "datasets:{project}",
     "checking": "checking",
+    "campaign": "campaign:{id}",
+    "members": "jobs:{project}:{campaign}",
+    "open_members": "campaign:{id}:open",
+    "campaign_count": "campaigns",
+    "campaign_listing": "campaigns:{project}:{kind}",
+    "advancing": "advancing",
     "asks": "asks",
     "ask": "ask:{id}",
     "answer": "answer:{id}",

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unitscale.cli import job_page, live, printing
+from unitscale.cli import campaigns, job_page, live, printing
 from unitscale.cli.connection import Connection, connect, connection
-from unitscale.cli.options import AsJson, JobArgument
+from unitscale.cli.options import AnyArgument, AsJson, JobArgument
 
 if TYPE_CHECKING:
     from unitscale.client import Client
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until the job has ended.")]
 
 
-def watch(ctx: typer.Context, job_id: JobArgument, as_json: AsJson = False) -> None:
-    """Watch a job until it has ended, then print its result. Ctrl-C detaches; the job goes on.
+def watch(ctx: typer.Context, job_id: AnyArgument, as_json: AsJson = False) -> None:
+    """Watch a job, or a sweep, until it has ended, then print its result. Ctrl-C detaches; it goes on.
 
-    With --json, every event is one line of JSON on stdout.
+    With --json, every event of a job is one line of JSON on stdout.
     """
     with connect(ctx) as client:
+        if kind := campaigns.kind_of(job_id):
+            return campaigns.watch(client, connection(ctx), kind, job_id, as_json)
         if as_json:
             _print_events(client, connection(ctx), job_id)
             return live.ending(client.job(job_id))

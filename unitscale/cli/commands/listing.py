@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
-from unitscale.cli import job_page, printing, tables
+from unitscale.cli import campaigns, job_page, printing, tables
 from unitscale.cli.connection import connect, connection
-from unitscale.cli.options import AsJson, JobArgument
+from unitscale.cli.options import AnyArgument, AsJson
 
 State = Annotated[
     str | None, typer.Option("--state", "-s", help="queued, running, paused, succeeded, failed or cancelled.")
 ]
 Task = Annotated[str | None, typer.Option("--task", "-t", help="Such as regression; see `unitscale catalog`.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All must match.")]
+CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Id of a sweep, a study or a transfer.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Jobs a page.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]
 
@@ -23,21 +24,24 @@ def ls(
     state: State = None,
     task: Task = None,
     label: Labels = None,
+    campaign: CampaignOption = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
     with connect(ctx) as client:
-        page = client.jobs(state, task, dict(map(_pair, label or ())), limit, cursor)
+        page = client.jobs(state, task, dict(map(_pair, label or ())), limit, cursor, campaign)
     printing.document(page, as_json, lambda: [tables.jobs(page.data, datetime.now(UTC))])
     if page.has_more and not as_json:
         printing.say(f"There are more:  {connection(ctx).command(f'ls --cursor {page.next_cursor}')}")
 
 
-def show(ctx: typer.Context, job_id: JobArgument, as_json: AsJson = False) -> None:
-    """Show everything about a job: state, reason, queue, units, timings, result, loss curves."""
+def show(ctx: typer.Context, job_id: AnyArgument, as_json: AsJson = False) -> None:
+    """Show everything about a job: state, reason, queue, units, timings, result, loss curves; or about a sweep."""
     with connect(ctx) as client:
+        if kind := campaigns.kind_of(job_id):
+            return campaigns.show(client, kind, job_id, as_json)
         job = client.job(job_id)
         if as_json:
             return printing.write_json(job)

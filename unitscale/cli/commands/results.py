@@ -1,4 +1,4 @@
-"""`predict`, `compare`, `curves`, `artifacts`: what came out of it."""
+"""`predict`, `curves`, `artifacts`: what came out of it."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import typer
 
 from unitscale.cli import printing, tables, wording
 from unitscale.cli.connection import connect
-from unitscale.cli.options import AsJson, JobArgument, JobArguments
+from unitscale.cli.options import AsJson, JobArgument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,13 +76,6 @@ def predict(
     for output in answer.outputs:
         printing.write(_line(output))
     return None
-
-
-def compare(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
-    """Put jobs side by side: the fields that differ, measures, curves."""
-    with connect(ctx) as client:
-        answer = client.compare(job_ids)
-    printing.document(answer, as_json, lambda: [tables.comparison(answer)])
 
 
 def curves(ctx: typer.Context, job_id: JobArgument, key: CurveKeys = None, as_json: AsJson = False) -> None:

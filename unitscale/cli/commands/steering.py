@@ -6,17 +6,25 @@ from typing import TYPE_CHECKING
 import typer
 
 from unitscale.cli import printing
+from unitscale.cli.campaigns import kind_of
 from unitscale.cli.connection import connect
-from unitscale.cli.options import AsJson, JobArguments
+from unitscale.cli.options import AnyArguments, AsJson, JobArguments
 
 if TYPE_CHECKING:
+    from unitscale.client import Client
+    from unitscale.models.campaigns import Campaign
     from unitscale.models.jobs import Job
 
 
-def cancel(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
-    """Call jobs off. A running one stops within seconds; what it has learnt so far is kept."""
+def cancel(ctx: typer.Context, ids: AnyArguments, as_json: AsJson = False) -> None:
+    """Call jobs off, or sweeps with all of theirs. A running one stops within seconds; what it has learnt is kept."""
     with connect(ctx) as client:
-        _tell(map(client.cancel, job_ids), as_json)
+        _tell((_cancelled(client, some_id) for some_id in ids), as_json)
+
+
+def _cancelled(client: "Client", some_id: str) -> "Job | Campaign":
+    kind = kind_of(some_id)
+    return getattr(client, kind.noun).cancel(some_id) if kind else client.cancel(some_id)
 
 
 def pause(ctx: typer.Context, job_ids: JobArguments, as_json: AsJson = False) -> None:
@@ -43,7 +51,7 @@ def _each(do: Callable[[str], None], job_ids: Iterable[str]) -> None:
         printing.say(f"{job_id} is deleted.")
 
 
-def _tell(jobs: "Iterable[Job]", as_json: bool) -> None:
+def _tell(jobs: "Iterable[Job | Campaign]", as_json: bool) -> None:
     """Jobs one by one, so that an error leaves no doubt which ones were reached."""
     for job in jobs:
         asked = f" ({job.wish} asked for)" if job.wish else ""

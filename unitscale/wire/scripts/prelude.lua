@@ -33,12 +33,17 @@ local function tell_state(id)
   event(id, 'state', data)
 end
 
--- Has a node, as it last described itself, all of this: `models:highway datasets:shakespeare`?
+-- A node, as it last described itself.
 local described = {}
+local function describe(worker)
+  described[worker] = described[worker] or cjson.decode(call('GET', keys.worker(worker)) or '{}')
+  return described[worker]
+end
+
+-- Has a node all of this: `models:highway datasets:shakespeare`?
 local function can(worker, needs)
   if not needs:find('%S') then return true end
-  described[worker] = described[worker] or cjson.decode(call('GET', keys.worker(worker)) or '{}')
-  local abilities = described[worker].abilities
+  local abilities = describe(worker).abilities
   if type(abilities) ~= 'table' then return false end
   for kind, name in needs:gmatch('(%S-):(%S+)') do
     local has = false
@@ -66,6 +71,43 @@ local function turn(id)
   return band * 2 ^ 40 + mine
 end
 
+-- Put a queued job in its place, and among those that it may train with. One that was lost twice in a row without a
+-- new checkpoint is among none: should it be what kills trainers, it takes nobody with it.
+local function enqueue(id, score)
+  local queue, project, alike, pointer, lost = unpack(call('HMGET', keys.job(id), 'queue', 'project', 'alike',
+    'checkpoint', 'losses_in_a_row'))
+  call('ZADD', keys.queue(queue), score, id)
+  local among = ''
+  if alike and alike ~= '' and tonumber(lost or 0) < 2 then
+    local step = pointer and pointer ~= '' and cjson.decode(pointer).step or 0
+    among = keys.alike(queue, project, alike, step)
+    call('ZADD', among, score, id)
+  end
+  call('HSET', keys.job(id), 'among', among)
+end
+
+local function end_campaign(id, state, reason)
+  call('HSET', keys.campaign(id), 'state', state, 'reason', reason, 'ended_at', now())
+  call('HDEL', keys.campaign(id), 'wish')
+  call('ZREM', keys.advancing(), id)
+  call('PUBLISH', 'live', id)
+end
+
+-- One of a campaign's jobs has ended: who decides what follows is to look, where each end or the last one matters.
+local function member_ended(campaign, id)
+  call('SREM', keys.open_members(campaign), id)
+  call('HINCRBY', keys.campaign(campaign), 'ended', 1)
+  local found = call('HMGET', keys.campaign(campaign), 'state', 'wish', 'heed', 'bell')
+  local left = call('SCARD', keys.open_members(campaign))
+  if found[1] ~= 'running' then return end
+  if found[2] == 'cancel' then
+    if left == 0 then end_campaign(campaign, 'cancelled', '') end
+  elseif left == 0 or found[3] == 'each' then
+    call('ZADD', keys.advancing(), now(), campaign)
+    ring('side', found[4], 1)
+  end
+end
+
 -- The only way a state changes. Returns false where the table forbids it.
 local function become(id, state)
   local before = field(id, 'state')
@@ -73,6 +115,7 @@ local function become(id, state)
   local time = now()
   if before == 'queued' then
     call('ZREM', keys.queue(field(id, 'queue')), id)
+    call('ZREM', field(id, 'among'), id)
     call('HINCRBY', keys.job(id), 'queued_ms', time - tonumber(field(id, 'queued_at')))
   end
   if before == 'running' then call('ZREM', keys.leases(), id) end
@@ -81,15 +124,34 @@ local function become(id, state)
   if state == 'queued' then call('HSET', keys.job(id), 'queued_at', time) end
   if ended(state) then
     call('HSET', keys.job(id), 'ended_at', time)
+    local why = field(id, 'called_off')
+    if state == 'cancelled' and why ~= '' then call('HSET', keys.job(id), 'reason', why) end
     call('SREM', keys.unfinished(field(id, 'project')), id)
     call('SREM', keys.uses(field(id, 'dataset')), id)
+    local campaign = field(id, 'campaign')
+    if campaign ~= '' then member_ended(campaign, id) end
   end
   return true
 end
 
--- A running job without its supervisor: its wish comes true, or it goes back to the front of its queue, or, lost
--- `max_losses` times in a row without a new checkpoint, it fails: a poisonous job must not circle for ever.
-local function give_back(id, lost, code, message, max_losses, bell)
+-- Call off a campaign's job: at once where it waits, as a wish where it runs. A job that ends first keeps its end.
+local function call_off_one(id, reason)
+  call('HSET', keys.job(id), 'called_off', reason)
+  if field(id, 'state') == 'running' then
+    call('HSET', keys.job(id), 'wish', 'cancel')
+  else
+    become(id, 'cancelled')
+  end
+  tell_state(id)
+end
+
+local function call_off_all(campaign)
+  for _, id in ipairs(call('SMEMBERS', keys.open_members(campaign))) do call_off_one(id, field(id, 'called_off')) end
+end
+
+-- A running job without its supervisor: its wish comes true, or it goes back to its queue, to the front unless a score
+-- is given, or, lost `max_losses` times in a row without a new checkpoint, it fails: a poisonous job must not circle for ever.
+local function give_back(id, lost, code, message, max_losses, bell, score)
   local wish = field(id, 'wish')
   if wish == 'cancel' then
     become(id, 'cancelled')
@@ -106,9 +168,8 @@ local function give_back(id, lost, code, message, max_losses, bell)
       become(id, 'failed')
     else
       become(id, 'queued')
-      local queue = field(id, 'queue')
-      call('ZADD', keys.queue(queue), -1, id)
-      ring(queue, bell, 1)
+      enqueue(id, score or -1)
+      ring(field(id, 'queue'), bell, 1)
     end
   end
   tell_state(id)

@@ -1,5 +1,5 @@
--- Fewer doorbells than queued jobs: ring; none for questions or checks that wait: ring. A lost message thus delays a
--- job, a question or a check by one round at most.
+-- Fewer doorbells than queued jobs: ring; none for questions, checks or campaigns that wait: ring. A lost message thus
+-- delays each by one round at most.
 local train, answer = unpack(ARGV)
 local rung = 0
 for _, queue in ipairs(call('SMEMBERS', keys.queues())) do
@@ -9,7 +9,8 @@ for _, queue in ipairs(call('SMEMBERS', keys.queues())) do
     rung = rung + missing
   end
 end
-if call('LLEN', keys.asks()) + call('ZCOUNT', keys.checking(), '-inf', now()) > 0
+if call('LLEN', keys.asks()) + call('ZCOUNT', keys.checking(), '-inf', now())
+    + call('ZCOUNT', keys.advancing(), '-inf', now()) > 0
   and call('LLEN', keys.doorbells('side')) == 0 then
   ring('side', answer, 1)
 end

@@ -1,0 +1,19 @@
+"""Scaling laws: fitted, and asked."""
+
+from app.dependencies import MayRead, ServicesDep
+from app.errors import problems
+from app.fitting import scaling_law
+from app.routing import routes_of
+from unitscale.errors import Busy, NoLaw, NotEnded, NotFound
+from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
+
+router = routes_of("scaling laws")
+
+
+@router.post("/scaling-laws", responses=problems(NotFound, NotEnded, NoLaw, Busy))
+async def fit_scaling_law(wanted: ScalingLawRequest, services: ServicesDep, caller: MayRead) -> ScalingLaw:
+    """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes.
+
+    Nothing is stored. It takes from half a second to half a minute.
+    """
+    return await scaling_law(services, caller.project, wanted)

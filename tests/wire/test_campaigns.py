@@ -1,0 +1,196 @@
+"""The record of campaigns: decided once a round, heeded when jobs end, called off whole."""
+
+import asyncio
+
+import pytest
+
+from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded
+from unitscale.models.campaigns import CampaignState, member_id
+from unitscale.models.jobs import Reason, State
+from unitscale.models.specs import JobSpec
+from unitscale.wire.attempts import Attempts
+from unitscale.wire.campaigns import TRIES, Campaigns, Decision
+from unitscale.wire.datasets import Datasets
+from unitscale.wire.intake import Intake
+from unitscale.wire.jobs import Filter, Idempotency, Jobs, Membership
+from unitscale.wire.launching import launch
+from unitscale.wire.workers import Workers
+
+SPEC = {"task": "regression", "dataset": "linear", "resources": {"alone": True}}
+BODY = {"base": SPEC, "axes": {"seed": [0, 1, 2]}}
+
+
+@pytest.fixture
+def jobs(store):
+    return Jobs(store, Workers(store))
+
+
+@pytest.fixture
+def campaigns(store, jobs):
+    return Campaigns(store, jobs)
+
+
+@pytest.fixture
+def intake(store, jobs):
+    return Intake(jobs, Datasets(store), Workers(store), 1000)
+
+
+@pytest.fixture
+def attempts(store):
+    return Attempts(store, lease_seconds=10, max_losses=5)
+
+
+@pytest.fixture
+async def held(campaigns):
+    begun, _ = await campaigns.begin("p", "sweep", BODY, {}, (3, 1000), None)
+    return begun
+
+
+async def launched(campaigns, intake, held):
+    assert await launch(intake, held) == {}
+    return await campaigns.get("p", held.kind, held.id)
+
+
+async def end_one(attempts, ticket):
+    [job] = await attempts.claim("cpu-1", ticket, "w", "cpu:0")
+    await attempts.fail(job, Reason(code="diverged", message="It did."))
+
+
+async def test_launching_twice_makes_each_job_once(campaigns, intake, jobs, held):
+    first = await launched(campaigns, intake, held)
+    second = await launched(campaigns, intake, held)
+
+    assert first.jobs == second.jobs == tuple(member_id(held.id, place) for place in range(3))
+    assert {place: job.spec.seed for place, job in (await campaigns.jobs(first)).items()} == {0: 0, 1: 1, 2: 2}
+
+
+async def test_two_who_launch_at_once_make_each_job_once(campaigns, intake, jobs, held):
+    await asyncio.gather(*(launch(intake, held) for _ in range(5)))
+
+    page = await jobs.page("p", Filter(campaign=held.id), 200, None)
+    assert len(page.data) == 3
+
+
+async def test_a_deleted_job_does_not_come_again(campaigns, intake, jobs, attempts, held):
+    held = await launched(campaigns, intake, held)
+    await jobs.cancel("p", held.jobs[0])
+    await jobs.delete("p", held.jobs[0])
+
+    await launch(intake, held)
+
+    page = await jobs.page("p", Filter(campaign=held.id), 200, None)
+    assert {job.id for job in page.data} == set(held.jobs[1:])
+
+
+async def test_only_the_first_decision_of_a_round_counts(campaigns, held):
+    assert await campaigns.decide(held, Decision(document={"by": 1}))
+    assert not await campaigns.decide(held, Decision(document={"by": 2}))
+
+    assert (await campaigns.get("p", "sweep", held.id)).document == {"by": 1}
+
+
+async def test_it_is_looked_at_when_all_its_jobs_have_ended(campaigns, intake, attempts, held):
+    held = await launched(campaigns, intake, held)
+    await campaigns.decide(held, Decision())
+    for number in range(3):
+        assert await campaigns.take() is None
+        await end_one(attempts, str(number))
+
+    assert (await campaigns.take()).id == held.id
+
+
+async def test_it_is_looked_at_when_any_has_where_each_is_heeded(campaigns, intake, attempts, held):
+    held = await launched(campaigns, intake, held)
+    await campaigns.decide(held, Decision(heed_each=True))
+    assert await campaigns.take() is None
+
+    await end_one(attempts, "one")
+
+    assert (await campaigns.take()).ended == 1
+
+
+async def test_a_job_that_ends_during_a_decision_is_not_overlooked(campaigns, intake, attempts, held):
+    held = await launched(campaigns, intake, held)
+    await end_one(attempts, "one")
+
+    await campaigns.decide(held, Decision(heed_each=True))
+
+    assert (await campaigns.take()).ended == 1
+
+
+async def test_one_decided_to_be_over_calls_its_other_jobs_off(campaigns, intake, jobs, attempts, held):
+    held = await launched(campaigns, intake, held)
+    [running] = await attempts.claim("cpu-1", "t", "w", "cpu:0")
+
+    await campaigns.decide(held, Decision(state=CampaignState.SUCCEEDED))
+
+    states = {job.id: (job.state, job.wish) for job in await jobs.existing("p", list(held.jobs))}
+    assert states.pop(running.id) == (State.RUNNING, "cancel")
+    assert set(states.values()) == {(State.CANCELLED, None)}
+    assert await campaigns.take() is None
+
+
+async def test_called_off_it_is_cancelled_when_its_last_job_has_stopped(campaigns, intake, attempts, held):
+    held = await launched(campaigns, intake, held)
+    [running] = await attempts.claim("cpu-1", "t", "w", "cpu:0")
+
+    called_off = await campaigns.cancel("p", "sweep", held.id)
+    assert (called_off.state, called_off.wish) == (CampaignState.RUNNING, "cancel")
+    await attempts.cancelled(running)
+
+    assert (await campaigns.get("p", "sweep", held.id)).state is CampaignState.CANCELLED
+    assert await campaigns.take() is None
+
+
+async def test_no_job_comes_once_it_was_called_off(campaigns, intake, jobs, held):
+    await campaigns.cancel("p", "sweep", held.id)
+
+    assert not await intake.submit_member(JobSpec(**SPEC), "p", Membership(held.id, 0, member_id(held.id, 0)))
+    assert (await jobs.page("p", Filter(), 200, None)).data == ()
+
+
+async def test_what_is_over_cannot_be_called_off_or_decided(campaigns, held):
+    await campaigns.decide(held, Decision(state=CampaignState.SUCCEEDED))
+
+    with pytest.raises(IllegalTransition):
+        await campaigns.cancel("p", "sweep", held.id)
+    again = await campaigns.get("p", "sweep", held.id)
+    assert not await campaigns.decide(again, Decision(state=CampaignState.FAILED))
+
+
+async def test_one_that_kills_whoever_looks_at_it_fails(campaigns, store, held):
+    for _ in range(TRIES):
+        assert (await campaigns.take()).state is CampaignState.RUNNING
+        await store.redis.zadd("advancing", {held.id: 0})
+
+    found = await campaigns.take()
+
+    assert (found.state, found.reason.code) == (CampaignState.FAILED, "internal")
+    assert await campaigns.take() is None
+
+
+async def test_the_quota_counts_all_jobs_that_it_begins_with(campaigns, intake, held):
+    await launched(campaigns, intake, held)
+
+    with pytest.raises(QuotaExceeded):
+        await campaigns.begin("p", "sweep", BODY, {}, (3, 5), None)
+    assert len((await campaigns.page("p", "sweep", 10, None)).data) == 1
+
+
+async def test_the_same_key_is_the_same_campaign(campaigns):
+    key = Idempotency("key", "body")
+    first, replayed_first = await campaigns.begin("p", "sweep", BODY, {}, (3, 1000), key)
+    second, replayed_second = await campaigns.begin("p", "sweep", BODY, {}, (3, 1000), key)
+
+    assert (first.id, replayed_first, replayed_second) == (second.id, False, True)
+    with pytest.raises(IdempotencyMismatch):
+        await campaigns.begin("p", "sweep", BODY, {}, (3, 1000), Idempotency("key", "other"))
+
+
+@pytest.mark.parametrize(("project", "kind"), [("other", "sweep"), ("p", "study")])
+async def test_of_another_project_or_kind_it_does_not_exist(campaigns, held, project, kind):
+    with pytest.raises(NotFound):
+        await campaigns.get(project, kind, held.id)
+    with pytest.raises(NotFound):
+        await campaigns.cancel(project, kind, held.id)
+    assert (await campaigns.page(project, kind, 10, None)).data == ()

@@ -1,0 +1,185 @@
+"""Jobs side by side on a terminal: jobs across where there are few, a line a job where there are many."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from unitscale.cli import wording
+from unitscale.cli.plots import sparklines
+
+if TYPE_CHECKING:
+    from unitscale.models.comparisons import Compared, Comparison
+
+JOBS_ACROSS = 6
+SPARKLINE, SHORT_SPARKLINE = 16, 10
+WIDE = 100
+GAP = 2
+BEST = "★"
+TITLES = {"step": "at step", "seconds": "after s", "examples": "examples", "tokens": "tokens"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A value of each job, under its full and its short title."""
+
+    path: str
+    title: str
+    cells: Sequence[Text]
+
+    @property
+    def width(self) -> int:
+        """Characters that it takes."""
+        return max(len(self.title), *(cell.cell_len for cell in self.cells)) + GAP
+
+
+def page(compared: "Comparison", width: int) -> list[RenderableType]:
+    """Fields that differ, measures, the race to a loss, curves; then what a reader should know."""
+    drawn = _across(compared) if len(compared.jobs) <= JOBS_ACROSS else _down(compared, width)
+    return [*drawn, *_goal(compared), *(Text(remark, style="yellow") for remark in compared.remarks)]
+
+
+def _across(compared: "Comparison") -> list[RenderableType]:
+    """A list of the jobs, then a column for each."""
+    legend = _table("", "id", "state", "name", *compared.curves)
+    curves = [sparklines([laid.value for laid in drawn.jobs], SPARKLINE) for drawn in compared.curves.values()]
+    for place, job in enumerate(compared.jobs):
+        legend.add_row(str(place + 1), job.id, _state(job), job.name or "", *(lines[place] for lines in curves))
+    table = _table("", *(str(place + 1) for place in range(len(compared.jobs))))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for section in (_fields(compared), _measures(compared), _race(compared)):
+        for column in section:
+            table.add_row(column.path, *column.cells)
+        if section:
+            table.add_section()
+    return [legend, table] if table.row_count else [legend]
+
+
+def _down(compared: "Comparison", width: int) -> list[RenderableType]:
+    """A line a job, as many columns as there is room for, and the names of the others."""
+    fields, measures, race, curves = _fields(compared), _measures(compared), _race(compared), _curves(compared, width)
+    ids = Column("id", "id", [Text(job.id) for job in compared.jobs])
+    states = [Column("state", "state", [_state(job) for job in compared.jobs])]
+    states = states if any(job.state != "succeeded" for job in compared.jobs) else []
+    told = [ids, *states, *fields, *measures, *race, *curves]
+    wanted = [ids, *measures[:1], *fields[:2], *states, *race[:1], *curves[:1], *race, *measures, *fields, *curves]
+    kept, left = set[str](), width + GAP
+    for column in wanted:
+        if column.path not in kept and column.width <= left:
+            kept.add(column.path)
+            left -= column.width
+    shown = [column for column in told if column.path in kept]
+    table = _table(*(column.title for column in shown))
+    for column, made in zip(shown, table.columns, strict=True):
+        made.justify = "right" if column in measures or column in race else "left"
+    for cells in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*cells)
+    missing = [column.path for column in told if column.path not in kept]
+    room = f"No room here for {', '.join(missing)}; --csv has everything." if missing else ""
+    return [table, *([Text(room, style="dim")] if room else [])]
+
+
+def _fields(compared: "Comparison") -> list[Column]:
+    rows = {path: row for path, row in compared.fields.items() if path != "name"}
+    titles = _short(rows)
+    return [_plain(path, titles[path], row) for path, row in rows.items()]
+
+
+def _measures(compared: "Comparison") -> list[Column]:
+    """Where there are many jobs, the principal ones; of a job without a result, the latest loss stands in its place."""
+    from unitscale.models.comparisons import is_principal  # noqa: PLC0415  pydantic loads slowly
+
+    many = len(compared.jobs) > JOBS_ACROSS
+    rows = {path: row for path, row in compared.measures.items() if not many or is_principal(path)}
+    rows = {"val_loss": (None,) * len(compared.jobs), **rows}
+    titles = _short(rows)
+    columns = [Column(path, titles[path], _marked(compared, path, row)) for path, row in rows.items()]
+    return [column for column in columns if _says(column)]
+
+
+def _marked(compared: "Comparison", path: str, row: Sequence[float | None]) -> list[Text]:
+    best = compared.best.get(path)
+    winners = best.jobs if best else ()
+    return [
+        Text(f"{BEST} {wording.number(value)}", style="bold green") if job.id in winners else _value(job, path, value)
+        for job, value in zip(compared.jobs, row, strict=True)
+    ]
+
+
+def _value(job: "Compared", path: str, value: float | None) -> Text:
+    latest = job.latest.get(path) if value is None else None
+    return Text(wording.number(value)) if latest is None else Text(f"{wording.number(latest)}…", style="dim")
+
+
+def _race(compared: "Comparison") -> list[Column]:
+    race = compared.to_loss
+    if race is None:
+        return []
+    goal = f"{race.of} ≤ {wording.number(race.loss)}"
+    needed = {"step": race.step, "seconds": race.seconds, "examples": race.examples, "tokens": race.tokens}
+    faster = [None if value is None else f"{value:.2f}×" for value in race.speed_up["seconds"]]
+    columns = [
+        *(_plain(f"{cost} of {goal}", TITLES[cost], row) for cost, row in needed.items()),
+        _plain(f"speed-up to {goal}", "speed-up", faster),
+    ]
+    return [columns[0], *(column for column in columns[1:] if _says(column))]
+
+
+def _plain(path: str, title: str, row: Iterable[object]) -> Column:
+    return Column(path, title, [Text(wording.number(value)) for value in row])
+
+
+def _says(column: Column) -> bool:
+    return any(cell.plain != wording.number(None) for cell in column.cells)
+
+
+def _goal(compared: "Comparison") -> list[Text]:
+    """What the columns of the race are about."""
+    race = compared.to_loss
+    if race is None:
+        return []
+    smoothing = f", smoothed by {race.smoothing.weight:g}" if race.smoothing else ""
+    goal = f"{race.of}{smoothing} ≤ {wording.number(race.loss)}"
+    return [Text(f"{TITLES['step']}, {TITLES['seconds']}, …: when {goal} came first; speed-up over the first job.")]
+
+
+def _curves(compared: "Comparison", width: int) -> list[Column]:
+    room = SPARKLINE if width >= WIDE else SHORT_SPARKLINE
+    return [
+        Column(f"curve {key}", key, [Text(line) for line in sparklines([laid.value for laid in drawn.jobs], room)])
+        for key, drawn in compared.curves.items()
+    ]
+
+
+def _state(job: "Compared") -> Text:
+    """A state in its colour, with why it failed or how far it has come."""
+    note = job.reason.code if job.reason else None
+    if note is None and job.state not in ("succeeded", "failed") and job.progress.step:
+        note = f"{job.progress.fraction:.0%}"
+    return Text(f"{job.state} ({note})" if note else job.state, style=wording.STYLES.get(job.state, ""))
+
+
+def _short(paths: Iterable[str]) -> dict[str, str]:
+    """The fewest last parts of each path that no other one ends with."""
+    known = list(paths)
+    return {path: next((end for end in _ends(path) if sum(map(_ending(end), known)) == 1), path) for path in known}
+
+
+def _ends(path: str) -> Iterable[str]:
+    parts = path.split(".")
+    return (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
+
+
+def _ending(end: str) -> Callable[[str], bool]:
+    return lambda path: path == end or path.endswith(f".{end}")
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    for title in titles:
+        table.add_column(title, no_wrap=title not in ("", "name"), overflow="fold")
+    return table

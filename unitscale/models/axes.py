@@ -1,0 +1,53 @@
+"""Specs that differ in named fields: `{"units.learning_rate": [0.1, 0.2], "seed": [0, 1]}`."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from unitscale.errors import Malformed
+from unitscale.models.specs import JobSpec
+
+Path = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*(\.[A-Za-z0-9][A-Za-z0-9_./-]*)*$", max_length=120)]
+"""A field of a spec, by dotted path; below `labels` the rest is the label."""
+Setting = dict[Path, Any]
+
+
+Values = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1024)]
+
+
+def grid(axes: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Every combination; the last axis runs fastest."""
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+def varied(base: JobSpec, setting: Mapping[str, Any], pointers: Mapping[str, str]) -> JobSpec:
+    """The base with these fields set. Raises Malformed, which names a field by its pointer, or the base's."""
+    document = base.model_dump(mode="json", exclude_unset=True)
+    for path, value in setting.items():
+        _set(document, path, value, pointers[path])
+    try:
+        return JobSpec.model_validate(document)
+    except ValidationError as error:
+        wrong = tuple((_pointer(found["loc"], pointers), str(found["msg"])) for found in error.errors()[:10])
+        raise Malformed("A combination is no valid spec.", wrong) from error
+
+
+def _set(document: dict[str, Any], path: str, value: Any, pointer: str) -> None:
+    first, _, rest = path.partition(".")
+    parts = [first, *([rest] if first == "labels" else rest.split("."))] if rest else [first]
+    for part in parts[:-1]:
+        document = document.setdefault(part, {})
+        if not isinstance(document, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise Malformed("A combination is no valid spec.", ((pointer, f"`{part}` has no fields."),))
+    document[parts[-1]] = value
+
+
+def _pointer(location: tuple[int | str, ...], pointers: Mapping[str, str]) -> str:
+    """To the axis whose field this is, else to the base's."""
+    path = ".".join(str(part) for part in location)
+    for field, pointer in pointers.items():
+        if path == field or path.startswith(f"{field}.") or field.startswith(f"{path}."):
+            return pointer
+    return "/base/" + "/".join(str(part) for part in location)

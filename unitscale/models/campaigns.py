@@ -1,0 +1,67 @@
+"""Campaigns: what sweeps, studies and transfers have in common. Each is a row of jobs that one request asked for."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated
+
+from unitscale.models.document import Answer, JobId, Moment, derived_id, id_field, made_at
+from unitscale.models.jobs import Reason, State, Wish
+
+SweepId = Annotated[str, id_field("sw")]
+StudyId = Annotated[str, id_field("st")]
+TransferId = Annotated[str, id_field("tr")]
+
+
+class CampaignState(StrEnum):
+    """Where a sweep, a study or a transfer stands. All but `running` are final."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Ended for the reason it carries."""
+    CANCELLED = "cancelled"
+
+
+OVER = frozenset(CampaignState) - {CampaignState.RUNNING}
+
+
+class Counts(Answer):
+    """How many jobs stand where."""
+
+    queued: int = 0
+    running: int = 0
+    paused: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class Campaign(Answer):
+    """What every campaign says of itself."""
+
+    id: str
+    name: str | None = None
+    state: CampaignState
+    wish: Wish | None = None
+    """`cancel` from when it was called off until its last job has stopped."""
+    reason: Reason | None = None
+    created_at: Moment
+    ended_at: Moment | None = None
+    jobs: tuple[JobId, ...] = ()
+    """In the order of their places."""
+    counts: Counts = Counts()
+
+
+def member_id(campaign: str, place: int) -> str:
+    """The id of the job at a place: who submits it twice submits one job."""
+    digest = sha256(f"{campaign} {place}".encode()).digest()
+    return derived_id("job", made_at(campaign), int.from_bytes(digest[:8], "big"))
+
+
+def counted(states: Iterable[State]) -> Counts:
+    """How many of these stand where."""
+    counts = dict.fromkeys(State, 0)
+    for state in states:
+        counts[state] += 1
+    return Counts.model_validate({state.value: count for state, count in counts.items()})

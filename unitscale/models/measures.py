@@ -1,0 +1,71 @@
+"""Measures of a job by name: what objectives, constraints and the best of a sweep are told in."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import StringConstraints, model_validator
+
+from unitscale.models.document import Document
+from unitscale.models.jobs import Deployment, Job, Result
+
+MeasureName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_-]*){0,3}$", min_length=1, max_length=100)
+]
+"""`val_loss`, `training_seconds`, `price`, `metrics.accuracy`, `deployment.int8.latency_ms.p50`, …"""
+
+
+class Objective(Document):
+    """The measure that is to be as small, or as large, as can be: one of the two."""
+
+    minimize: MeasureName | None = None
+    maximize: MeasureName | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.minimize is None) == (self.maximize is None):
+            raise ValueError("give one of minimize or maximize")
+        return self
+
+    @property
+    def measure(self) -> str:
+        """Its name."""
+        return self.minimize or self.maximize or ""
+
+    def cost(self, value: float) -> float:
+        """The value turned so that less is better."""
+        return value if self.minimize else -value
+
+
+def measure(job: Job, name: str) -> float | None:
+    """A number of the job's result or timings; None where it has none.
+
+    `deployment.bytes` and the like, without a format, are those of the smallest format that was measured; a latency
+    without a percentile is its median.
+    """
+    return measured(job.result, job.timings.model_dump(), name) if job.result else None
+
+
+def measured(result: Result, timings: Mapping[str, float | None], name: str) -> float | None:
+    """The same of a result and the timings that go with it."""
+    first, _, rest = name.partition(".")
+    if first == "deployment":
+        return _of_deployment(result.deployment, rest)
+    return _number(timings if first in timings else result.model_dump(), name.split("."))
+
+
+def _of_deployment(measured: tuple[Deployment, ...], rest: str) -> float | None:
+    form, _, measure_name = rest.partition(".")
+    by_format = {entry.format: entry for entry in measured}
+    if form not in by_format:
+        smallest = min(measured, key=lambda entry: entry.bytes, default=None)
+        return _number(smallest.model_dump(), rest.split(".")) if smallest else None
+    return _number(by_format[form].model_dump(), measure_name.split("."))
+
+
+def _number(document: Mapping[str, Any], path: list[str]) -> float | None:
+    found: Any = document
+    for part in path:
+        found = found.get(part) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if path[-1] == "latency_ms" and isinstance(found, Mapping):
+        found = found.get("p50")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None

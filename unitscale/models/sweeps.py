@@ -1,0 +1,90 @@
+"""A sweep: one spec over a grid, or a list, of values for any of its fields."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from unitscale.models.axes import Path, Setting, Values, grid, varied
+from unitscale.models.campaigns import Campaign, SweepId
+from unitscale.models.document import Answer, Document, JobId, Measure
+from unitscale.models.measures import Objective
+from unitscale.models.specs import JobSpec, Name
+
+MOST_JOBS = 1024
+
+
+class SweepSpec(Document):
+    """`base` varied along `axes`, every combination; or by each of `settings` in turn."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "which rate",
+                    "base": {"task": "regression", "dataset": "linear", "optimizer": {"name": "sgd"}},
+                    "axes": {"units.learning_rate": [0.01, 0.03, 0.1, 0.3], "seed": [0, 1]},
+                }
+            ]
+        }
+    )
+
+    name: Name | None = None
+    base: JobSpec
+    axes: Annotated[dict[Path, Values], Field(max_length=16)] = {}
+    """Field of the spec, by dotted path → its values."""
+    settings: Annotated[tuple[Setting, ...], Field(max_length=MOST_JOBS)] = ()
+    """A list in place of a grid: each entry sets fields of the spec, by dotted path."""
+    objective: Objective = Objective(minimize="val_loss")
+    """What the best job is best in."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.axes) == bool(self.settings):
+            raise ValueError("give one of axes or settings")
+        if self.size > MOST_JOBS:
+            raise ValueError(f"{self.size} jobs are too many: a sweep has at most {MOST_JOBS}")
+        return self
+
+    @property
+    def size(self) -> int:
+        """How many jobs it makes."""
+        size = 1
+        for values in self.axes.values():
+            size *= len(values)
+        return len(self.settings) or size
+
+    def points(self) -> list[dict[str, Any]]:
+        """What each job sets, in the order of their places."""
+        return list(self.settings) or grid(self.axes)
+
+
+class Best(Answer):
+    """The job with the best measure so far."""
+
+    job: JobId
+    value: Measure
+    setting: dict[str, Any]
+    """What it sets."""
+
+
+class Sweep(Campaign):
+    """A sweep as it stands."""
+
+    id: SweepId
+    objective: Objective
+    axes: dict[str, tuple[Any, ...]] = {}
+    best: Best | None = None
+    """Of the jobs that have succeeded."""
+
+
+def planned(sweep: SweepSpec) -> list[JobSpec]:
+    """Its jobs' specs, in the order of their places. Raises Malformed, naming the axis, or the setting, to blame."""
+    return [
+        varied(sweep.base, point, {path: _pointer(sweep, number, path) for path in point})
+        for number, point in enumerate(sweep.points())
+    ]
+
+
+def _pointer(sweep: SweepSpec, number: int, path: str) -> str:
+    escaped = path.replace("~", "~0").replace("/", "~1")
+    return f"/settings/{number}/{escaped}" if sweep.settings else f"/axes/{escaped}"
