@@ -9,13 +9,14 @@ the vertex of a parabola through the best of the grid (log2) and what lies withi
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from benchmarks.decoder import a_spec, trained
+from unitscale.models.specs import JobSpec
 from unitscale.wire.settings import Settings
 
 Numbers = NDArray[np.float64]
@@ -32,14 +33,17 @@ class Found(NamedTuple):
     training: Numbers
 
 
+def spec_of(asked: argparse.Namespace, name: str, width: int, rate: float, seed: int) -> JobSpec:
+    """μP is SP at the least of the widths."""
+    units = {"base_width": min(asked.widths)} if name == "mup" else {}
+    return a_spec(name, width, rate, seed, asked.steps, dataset=asked.dataset, units=units)
+
+
 def measured(asked: argparse.Namespace, name: str, width: int, rates: Numbers) -> Found:
     """Every rate under every seed."""
     library = Settings.of_environment().data_folder / "cache"
-    more: dict[str, Any] = {"dataset": asked.dataset}
-    if name == "mup":
-        more["units"] = {"base_width": min(asked.widths)}
     rows = [
-        trained([a_spec(name, width, 2.0**rate, seed, asked.steps, **more) for rate in rates], library)
+        trained([spec_of(asked, name, width, 2.0**rate, seed) for rate in rates], library)
         for seed in range(asked.seeds)
     ]
     validation, training = (np.array(each) for each in zip(*rows, strict=True))
