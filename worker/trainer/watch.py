@@ -270,4 +270,6 @@ class Watch:
 
 
 def _both(one: Measured, other: Measured) -> Measured:
+    if not one or not other:
+        return one or other
     return {place: {**one.get(place, {}), **other.get(place, {})} for place in {**one, **other}}
