@@ -47,7 +47,8 @@ def attempts(store: Store) -> Attempts:
 
 
 def a_spec(**fields) -> JobSpec:
-    return JobSpec.model_validate({"task": "regression"} | fields)
+    """Of a job that is claimed alone, so that a claim is one job."""
+    return JobSpec.model_validate({"task": "regression", "resources": {"alone": True}} | fields)
 
 
 async def submitted(intake: Intake, project: str = LAB, **fields) -> Job:

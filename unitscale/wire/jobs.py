@@ -16,6 +16,7 @@ from unitscale.errors import (
     QuotaExceeded,
     Unsupported,
 )
+from unitscale.models.alike import Company
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
@@ -31,6 +32,7 @@ from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
+NOBODY = Company("", "it was queued alone")
 UNLIMITED = 2**31
 
 
@@ -88,6 +90,7 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need] = (),
+        company: Company = NOBODY,
         workers: Sequence[Worker] = (),
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
@@ -97,7 +100,7 @@ class Jobs:
 
         Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
-        outcome, *told = await self._submit(project, requested, spec, steps, quota, idempotency, needs, ALONE)
+        outcome, *told = await self._submit(project, requested, spec, steps, quota, idempotency, needs, company, ALONE)
         if outcome == b"quota":
             raise QuotaExceeded(
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
@@ -115,13 +118,16 @@ class Jobs:
         spec: JobSpec,
         steps: int,
         needs: Sequence[Need],
+        company: Company,
         membership: Membership,
     ) -> bool:
         """The same for a campaign's job, which was counted when the campaign began; False when that is over.
 
+        It does not ring: jobs that are submitted together are to be found together.
+
         Raises Unsupported when its data set is gone.
         """
-        outcome, *_ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, membership)
+        outcome, *_ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, company, membership)
         return outcome != b"over"
 
     async def _submit(
@@ -133,6 +139,7 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need],
+        company: Company,
         membership: Membership,
     ) -> list[Any]:
         """What became of it and, where it is there now, its id, its record and its place in the queue."""
@@ -148,15 +155,21 @@ class Jobs:
             requested.model_dump_json(exclude_unset=True),
             spec.model_dump_json(),
             steps,
-            doorbell.message(doorbell.TRAIN),
+            "" if membership.campaign else doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
             _written(needs),
+            company.alike,
+            company.why_alone or "",
             membership.campaign,
             membership.place,
         )
         if answer[0] == b"dataset":
             raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
         return answer
+
+    async def ring(self) -> None:
+        """Wake workers for all that waits."""
+        await self._store.run("ring", doorbell.message(doorbell.TRAIN), doorbell.message(doorbell.ANSWER))
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
@@ -203,6 +216,18 @@ class Jobs:
         return Page(
             data=tuple(kept[:limit]), has_more=more, next_cursor=cursor_of(numbers[limit - 1]) if more else None
         )
+
+    async def newest(self, project: str, most: int) -> list[Job]:
+        """The project's newest jobs, about so many."""
+        found: list[Job] = []
+        before = None
+        while len(found) < most:
+            entries = await self._listing(name("listing", project), before)
+            found += [job for job, _ in entries]
+            if len(entries) < CHUNK:
+                break
+            before = entries[-1][1]
+        return found[:most]
 
     async def cancel(self, project: str, job_id: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""

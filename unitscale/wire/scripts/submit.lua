@@ -2,7 +2,7 @@
 -- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over.
 -- Answers with what became of it, the id, the record and the place in the queue: nobody has to ask again.
 local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV, 1, 13)
-local campaign, place = ARGV[14], ARGV[15]
+local alike, why_alone, campaign, place = unpack(ARGV, 14)
 local function told(outcome, job)
   return {outcome, job, call('HGETALL', keys.job(job)), call('ZRANK', keys.queue(field(job, 'queue')), job) or 0}
 end
@@ -28,7 +28,7 @@ end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
   'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
-  'needs', needs, 'campaign', campaign, 'place', place)
+  'needs', needs, 'alike', alike, 'why_alone', why_alone, 'campaign', campaign, 'place', place)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)
@@ -38,10 +38,10 @@ if campaign ~= '' then
   call('SADD', keys.open_members(campaign), id)
 end
 call('SADD', keys.queues(), queue)
-call('ZADD', keys.queue(queue), turn(id), id)
+enqueue(id, turn(id))
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
 tell_state(id)
-ring(queue, bell, 1)
+if bell ~= '' then ring(queue, bell, 1) end
 return told('created', id)
