@@ -13,6 +13,7 @@ from app.etags import ETags
 from app.limits import BodyLimit
 from app.request_ids import RequestIds
 from app.routes import (
+    advice,
     artifacts,
     catalog,
     compare,
@@ -25,6 +26,7 @@ from app.routes import (
     logs,
     predictions,
     scaling_laws,
+    studies,
     sweeps,
     transfers,
     workers,
@@ -43,8 +45,9 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
-    *(sweeps.router, transfers.router),
+    *(sweeps.router, studies.router, transfers.router),
     scaling_laws.router,
+    advice.router,
     *(keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""

@@ -21,10 +21,12 @@ from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.checks import Checks
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
 from unitscale.wire.questions import Questions
+from unitscale.wire.rules import Rules
 from unitscale.wire.settings import Settings
 from unitscale.wire.shelves import shelf_of
 from unitscale.wire.slots import cut
@@ -84,7 +86,9 @@ def open_slot(**_: Any) -> None:
 def _advancer(store: Store) -> Advancer:
     workers = Workers(store)
     jobs = Jobs(store, workers)
-    return Advancer(Campaigns(store, jobs), Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs))
+    campaigns = Campaigns(store, jobs)
+    intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs, Rules(campaigns))
+    return Advancer(campaigns, PackedCurves(store), intake)
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:

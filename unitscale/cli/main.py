@@ -8,6 +8,7 @@ import typer
 
 from unitscale import __version__
 from unitscale.cli.commands import (
+    advising,
     around,
     comparing,
     data,
@@ -19,6 +20,7 @@ from unitscale.cli.commands import (
     results,
     service,
     steering,
+    studying,
     submitting,
 )
 from unitscale.cli.connection import Given, locate
@@ -40,7 +42,7 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
-    LOOP: (looping.sweep,),
+    LOOP: (looping.sweep, advising.advise),
     RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
@@ -89,4 +91,5 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.data, name="data", rich_help_panel=JOBS)
+app.add_typer(studying.study, name="study", rich_help_panel=LOOP)
 app.add_typer(around.keys, name="keys", rich_help_panel=AROUND)

@@ -181,6 +181,8 @@ class Job(Answer):
     result: Result | None = None
     fused: Fused | None = None
     """How the present, or the last, attempt trains; null until there is one."""
+    hardware: str | None = None
+    """Of the worker that trained it last: times are to be compared on one class of hardware only."""
     sweep: str | None = None
     """The sweep, study or transfer that it belongs to."""
     study: str | None = None

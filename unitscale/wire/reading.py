@@ -39,6 +39,7 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         timings=_timings(record, _spec(record[b"spec"])),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
         fused=Fused.model_validate_json(record[b"fused"]) if record.get(b"fused") else None,
+        hardware=text(record.get(b"hardware")) or None,
         sweep=_of_kind("sw_", campaign),
         study=_of_kind("st_", campaign),
         transfer=_of_kind("tr_", campaign),

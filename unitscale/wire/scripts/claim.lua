@@ -77,7 +77,7 @@ end
 
 local function take(id, time, fused, finding)
   call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time, 'fused', fused,
-    'score', call('ZSCORE', keys.queue(queue), id))
+    'hardware', hardware, 'score', call('ZSCORE', keys.queue(queue), id))
   become(id, 'running')
   call('HINCRBY', keys.job(id), 'attempt', 1)
   call('HSETNX', keys.job(id), 'started_at', time)

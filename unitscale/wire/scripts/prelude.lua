@@ -124,6 +124,8 @@ local function become(id, state)
   if state == 'queued' then call('HSET', keys.job(id), 'queued_at', time) end
   if ended(state) then
     call('HSET', keys.job(id), 'ended_at', time)
+    local why = field(id, 'called_off')
+    if state == 'cancelled' and why ~= '' then call('HSET', keys.job(id), 'reason', why) end
     call('SREM', keys.unfinished(field(id, 'project')), id)
     call('SREM', keys.uses(field(id, 'dataset')), id)
     local campaign = field(id, 'campaign')
@@ -132,16 +134,19 @@ local function become(id, state)
   return true
 end
 
--- Call off what is left of a campaign: at once what waits, as a wish what runs.
-local function call_off_all(campaign)
-  for _, id in ipairs(call('SMEMBERS', keys.open_members(campaign))) do
-    if field(id, 'state') == 'running' then
-      call('HSET', keys.job(id), 'wish', 'cancel')
-    else
-      become(id, 'cancelled')
-    end
-    tell_state(id)
+-- Call off a campaign's job: at once where it waits, as a wish where it runs. A job that ends first keeps its end.
+local function call_off_one(id, reason)
+  call('HSET', keys.job(id), 'called_off', reason)
+  if field(id, 'state') == 'running' then
+    call('HSET', keys.job(id), 'wish', 'cancel')
+  else
+    become(id, 'cancelled')
   end
+  tell_state(id)
+end
+
+local function call_off_all(campaign)
+  for _, id in ipairs(call('SMEMBERS', keys.open_members(campaign))) do call_off_one(id, field(id, 'called_off')) end
 end
 
 -- A running job without its supervisor: its wish comes true, or it goes back to its queue, to the front unless a score
