@@ -196,6 +196,10 @@ class AsyncClient:
         """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
         return await self._send(calls.fit_scaling_law(wanted))
 
+    async def study_report(self, study_id: str) -> str:
+        """A study as one HTML file that needs neither network nor script."""
+        return await self._send(calls.study_report(study_id))
+
     async def catalog(self) -> Catalog:
         """What can be asked for."""
         return await self._send(calls.catalog())

@@ -178,6 +178,10 @@ def fit_scaling_law(wanted: LawWanted) -> Call[ScalingLaw]:
     return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
 
 
+def study_report(study_id: str) -> Call[str]:
+    return Call("GET", f"/v1/studies/{quote(study_id, safe='')}/report", answers.text, headers={"Accept": "text/html"})
+
+
 def catalog() -> Call[Catalog]:
     return Call("GET", "/v1/catalog", answers.one(Catalog))
 

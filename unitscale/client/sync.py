@@ -193,6 +193,10 @@ class Client:
         """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
         return self._send(calls.fit_scaling_law(wanted))
 
+    def study_report(self, study_id: str) -> str:
+        """A study as one HTML file that needs neither network nor script."""
+        return self._send(calls.study_report(study_id))
+
     def catalog(self) -> Catalog:
         """What can be asked for."""
         return self._send(calls.catalog())
