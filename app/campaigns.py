@@ -1,6 +1,7 @@
 """Campaigns as requests meet them: begun with their jobs, waited for, called off."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import Query, Response
@@ -16,6 +17,7 @@ from unitscale.wire.launching import launch
 LAUNCH_SECONDS = 10.0
 """Until a worker launches what a request was to launch and did not, since its process died."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer back until it is over.")]
 CREATED: dict[str, Any] = {
     "description": "What was asked for, running.",
@@ -36,8 +38,10 @@ async def begin(
     body: Document,
     planned: Sequence[JobSpec],
     idempotency: Idempotency | None,
+    document: Mapping[str, Any] = NOTHING,
 ) -> tuple[Held, bool]:
-    """Record a campaign, and submit the jobs that it begins with; one without waits for a worker's first decision.
+    """Record a campaign with what is decided already, and submit the jobs that it begins with; one without waits for a
+    worker's first decision.
 
     Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
     """
@@ -45,7 +49,7 @@ async def begin(
     requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
     due = LAUNCH_SECONDS if planned else 0.0
     room = len(planned), quota
-    held, replayed = await services.campaigns.begin(project, kind, requested, {}, room, idempotency, due)
+    held, replayed = await services.campaigns.begin(project, kind, requested, dict(document), room, idempotency, due)
     if planned:
         await launch(services.intake, held)
         held = await services.campaigns.get(project, kind, held.id)

@@ -11,6 +11,7 @@ from app.security import may
 from app.services import Services
 from unitscale.models.campaigns import StudyId as IdOfStudy
 from unitscale.models.campaigns import SweepId as IdOfSweep
+from unitscale.models.campaigns import TransferId as IdOfTransfer
 from unitscale.models.datasets import DatasetId as IdOfDataset
 from unitscale.models.document import JobId as Id
 from unitscale.models.keys import Key
@@ -56,6 +57,7 @@ WorkersDep = Annotated[Workers, Depends(part("workers"))]
 DatasetId = Annotated[IdOfDataset, Path(description="Id of an uploaded data set.")]
 StudyId = Annotated[IdOfStudy, Path(description="Id of a study.")]
 SweepId = Annotated[IdOfSweep, Path(description="Id of a sweep.")]
+TransferId = Annotated[IdOfTransfer, Path(description="Id of a transfer.")]
 JobId = Annotated[Id, Path(description="Id of a job.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Entries of a page.")]
 Cursor = Annotated[

@@ -1,28 +1,15 @@
-"""Scaling laws on request: what they are fitted to, and a process of its own for each fit."""
+"""Scaling laws on request: what they are fitted to, and what comes of it."""
 
-import asyncio
-import json
-import os
-import subprocess
-import sys
-from typing import Any
-
-import structlog
+from contextlib import suppress
 
 from app.analysis.scaling_laws.evidence import Evidence, check, of_jobs, of_points
 from app.services import Services
-from unitscale.errors import Busy, NotEnded, NotFound, ServiceError
+from unitscale.errors import NotEnded, NotFound
 from unitscale.models.datasets import Dataset, is_uploaded
 from unitscale.models.jobs import ENDED, Job
 from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Jobs
-
-PROGRAM = "app.analysis.scaling_laws"
-LONGEST_SECONDS = 50.0
-"""Waiting for earlier fits included; less than callers wait."""
-
-log = structlog.get_logger()
 
 
 async def scaling_law(services: Services, project: str, wanted: ScalingLawRequest) -> ScalingLaw:
@@ -35,7 +22,7 @@ async def scaling_law(services: Services, project: str, wanted: ScalingLawReques
         "at": [(scale.parameters, scale.tokens) for scale in wanted.predict.at],
         "flops": wanted.predict.flops,
     }
-    said = await _in_turn(services.fitting, question)
+    said = await services.fits.answer(question)
     own = {"points": evidence.points, "counting": evidence.counting}
     return ScalingLaw.model_validate({**said, **own, "warnings": (*evidence.doubts, *said["warnings"])})
 
@@ -66,39 +53,8 @@ async def _jobs(jobs: Jobs, project: str, ids: tuple[str, ...]) -> list[Job]:
 
 async def _uploaded(datasets: Datasets, project: str, jobs: list[Job]) -> dict[str, Dataset]:
     """The uploaded data sets of these jobs, as far as they are still there."""
-    names = {str(job.spec.dataset) for job in jobs if is_uploaded(job.spec.dataset)}
-    found = await asyncio.gather(*(datasets.get(project, name) for name in names), return_exceptions=True)
-    return {each.id: each for each in found if isinstance(each, Dataset)}
-
-
-async def _in_turn(turns: asyncio.Semaphore, question: dict[str, Any]) -> dict[str, Any]:
-    """The answer of the program, which is run for one question at a time. Raises Busy."""
-    try:
-        async with asyncio.timeout(LONGEST_SECONDS), turns:
-            return await _computed(question)
-    except TimeoutError as error:
-        raise Busy(f"Other laws are being fitted, and this one did not come within {LONGEST_SECONDS:g} s.") from error
-
-
-async def _computed(question: dict[str, Any]) -> dict[str, Any]:
-    """The answer of the program; it ends with the one who waits. What it knows is the question: no key, no setting."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", PROGRAM),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        },
-    )
-    try:
-        answer, said = await process.communicate(json.dumps(question).encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode:
-        log.error("a scaling law was not fitted", status=process.returncode, said=said.decode()[-2000:])
-        raise ServiceError("The law was not fitted; the log knows more.")
-    return json.loads(answer)
+    found: dict[str, Dataset] = {}
+    for name in {str(job.spec.dataset) for job in jobs if is_uploaded(job.spec.dataset)}:
+        with suppress(NotFound):
+            found[name] = await datasets.get(project, name)
+    return found

@@ -51,7 +51,7 @@ SelectionDep = Annotated[Selection, Depends(selection)]
 
 
 async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
-    """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed for too many."""
+    """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed."""
     named = await jobs.get_many(project, wanted.ids) if wanted.ids else []
     others = await _matching(jobs, project, wanted.only) if wanted.only else []
     found = list({job.id: job for job in (*named, *others)}.values())

@@ -4,6 +4,7 @@ import asyncio
 
 from app.admission import Admission
 from app.feed import Feed
+from app.fits import Fits
 from app.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
@@ -28,8 +29,6 @@ STORE_SECONDS = 2.0
 
 CURVES_AT_ONCE = 2
 """Answers with curves that are built at the same time: a long one takes tens of megabytes meanwhile."""
-FITS_AT_ONCE = 1
-"""Fits of scaling laws, each of which keeps a processor busy."""
 
 
 class Services:
@@ -53,7 +52,7 @@ class Services:
         self.live = Live(self.store.redis)
         self.feed = Feed(News(self.store), self.live)
         self.drawing = asyncio.Semaphore(CURVES_AT_ONCE)
-        self.fitting = asyncio.Semaphore(FITS_AT_ONCE)
+        self.fits = Fits()
         self.admission = Admission(self.keyring, settings)
 
     async def check(self) -> None:

@@ -34,6 +34,7 @@ from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
 from worker.campaigns.advancer import Advancer
 from worker.checking import Checker
+from worker.hardware import of_queue
 from worker.side import Side, answer_all
 from worker.spare import Nursery, Spare
 from worker.supervisor import Slot, supervise
@@ -95,7 +96,7 @@ def _slot(store: Store, nursery: Nursery) -> Slot:
         worker=node_id,
         devices=place.devices,
         queue=place.queue,
-        attempts=Attempts(store, settings.lease_seconds, settings.max_losses),
+        attempts=Attempts(store, settings.lease_seconds, settings.max_losses, of_queue(place.queue)),
         blobs=Blobs(settings.data_folder, shelf),
         spare=Spare(nursery),
         lease_seconds=settings.lease_seconds,

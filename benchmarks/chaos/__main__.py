@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.chaos import doorbells, endings, killing, outages, studies
+from benchmarks.chaos import doorbells, endings, killing, outages, studies, sweeping
 from benchmarks.chaos.report import Report
 from benchmarks.chaos.stack import Stack
 
@@ -29,6 +29,7 @@ SCENARIOS = {
     "cancel": endings.cancelling,
     "race": endings.racing,
     "study": studies.disturbed,
+    "sweep": sweeping.killed_sweep,
 }
 
 

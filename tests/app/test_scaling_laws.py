@@ -2,8 +2,11 @@
 
 import threading
 
+import psutil
 import pytest
 
+from app.fits import Fits, _program
+from unitscale.errors import Busy, ServiceError
 from unitscale.models.document import moment
 from unitscale.models.jobs import Result
 from unitscale.models.workers import Abilities, Slot, Worker
@@ -249,3 +252,35 @@ def test_a_key_that_may_only_read_may_ask(server, worker):
 
     with server.client("us_reader") as reader:
         assert reader.post(PATH, json={"points": points(), "bootstrap": 0}).status_code == 200
+
+
+QUESTION = {"form": "chinchilla", "bootstrap": 2000, "seed": 0, "at": [], "flops": []}
+
+
+async def test_a_fit_that_takes_too_long_is_given_up_and_its_process_ended():
+    rows = [list(point.values()) for point in points(40, 30)]
+    before = set(psutil.Process().children())
+
+    with pytest.raises(Busy):
+        await Fits(longest_seconds=1).answer(QUESTION | {"points": rows})
+
+    assert set(psutil.Process().children()) <= before
+
+
+async def test_the_next_fit_is_made_when_one_has_gone_wrong():
+    fits = Fits()
+
+    with pytest.raises(ServiceError):
+        await fits.answer(QUESTION | {"points": []})
+
+    assert (await fits.answer(QUESTION | {"points": [list(point.values()) for point in points()]}))["fit"]
+
+
+async def test_what_fits_knows_no_secret(monkeypatch):
+    monkeypatch.setenv("UNITSCALE_API_KEY", "us_secret")
+
+    async with _program() as process:
+        environ = psutil.Process(process.pid).environ()
+
+    assert "PYTHONPATH" in environ
+    assert "us_secret" not in environ.values()

@@ -48,6 +48,13 @@ def test_its_jobs_are_listed_by_pages(client, swept):
     assert [job.id for page in (first, rest) for job in page.data] == list(reversed(swept.jobs))
 
 
+def test_its_jobs_are_compared(client, swept):
+    comparison = client.compare(sweep=swept.id)
+
+    assert [job.id for job in comparison.jobs] == list(swept.jobs)
+    assert set(comparison.fields) >= {"units.learning_rate", "seed"}
+
+
 def test_a_repeated_request_is_the_same_sweep(client):
     body = {"base": LINE, "axes": {"seed": [1, 2]}}
     first, second = (client.sweeps.begin(body, idempotency_key="once") for _ in range(2))

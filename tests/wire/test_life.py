@@ -15,7 +15,9 @@ from unitscale.errors import (
     Unsupported,
 )
 from unitscale.models.jobs import NEXT, Artifact, Job, Reason, Result, State
+from unitscale.models.resolution import settled
 from unitscale.models.specs import JobSpec
+from unitscale.models.tuned import Tuned, TunedRate
 from unitscale.wire.attempts import Advance, Attempts, Claimed, Origin, Stretch
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
@@ -45,7 +47,8 @@ def attempts(store: Store) -> Attempts:
 
 
 def a_spec(**fields) -> JobSpec:
-    return JobSpec.model_validate({"task": "regression"} | fields)
+    """Of a job that is claimed alone, so that a claim is one job."""
+    return JobSpec.model_validate({"task": "regression", "resources": {"alone": True}} | fields)
 
 
 async def submitted(intake: Intake, project: str = LAB, **fields) -> Job:
@@ -59,6 +62,36 @@ async def claimed(attempts: Attempts) -> Claimed:
 
 async def finished(attempts: Attempts, job: Claimed) -> None:
     await attempts.succeed(job, Result(stopped_by="budget", parameters=2), [])
+
+
+class Overheard(Store):
+    """A store that remembers its round trips."""
+
+    def __init__(self, redis) -> None:
+        super().__init__(redis)
+        self.trips: list[str] = []
+
+    async def run(self, script, *args):
+        self.trips.append(script)
+        return await super().run(script, *args)
+
+    async def read(self, *commands):
+        self.trips.append("read")
+        return await super().read(*commands)
+
+
+async def test_a_submission_takes_one_round_trip_and_answers_with_the_record_as_it_is(store):
+    overheard = Overheard(store.redis)
+    jobs = Jobs(overheard, Workers(overheard))
+    intake = Intake(jobs, Datasets(overheard), Workers(overheard), max_unfinished_jobs=5)
+    await submitted(intake)  # the workers are known from now on
+    overheard.trips.clear()
+
+    job = await submitted(intake)
+
+    assert overheard.trips == ["submit"]
+    assert job == await jobs.get(LAB, job.id)
+    assert job.queue.position == 1
 
 
 async def test_a_submitted_job_waits_in_its_queue_with_its_doorbell(intake, store):
@@ -382,3 +415,47 @@ async def test_another_projects_job_lends_no_weights(intake, attempts):
 
     with pytest.raises(Unsupported, match="There is no job"):
         await submitted(intake, init_from={"job": trunk.id})
+
+
+AUTO = {"learning_rate": "auto"}
+
+
+async def tuned(attempts: Attempts, job: Claimed, rate: float = 0.25) -> None:
+    spec = settled(job.spec, None, rate, 100)
+    await attempts.tune(job, spec, 200, Tuned(learning_rate=TunedRate(value=rate, why="It is best."), seconds=1.5))
+
+
+async def test_what_auto_became_is_in_the_job_and_later_attempts_start_from_it(intake, attempts, jobs):
+    job = await submitted(intake, units=AUTO)
+    claim = await claimed(attempts)
+    assert claim.spec.units.tune == ("learning_rate",)
+
+    await tuned(attempts, claim)
+    await tuned(attempts, claim)  # a repeat changes nothing
+    await attempts.release(claim)
+
+    again, after = await claimed(attempts), await jobs.get(LAB, job.id)
+    assert (again.spec.units.learning_rate, again.spec.units.tune) == (0.25, ())
+    assert after.spec == again.spec
+    assert after.requested.units.learning_rate == "auto"
+    assert (after.tuned.learning_rate.why, after.tuned.seconds, after.progress.steps) == ("It is best.", 1.5, 200)
+
+
+async def test_a_stale_attempt_tunes_nothing(intake, attempts, jobs):
+    job = await submitted(intake, units=AUTO)
+    stale = await claimed(attempts)
+    await attempts.release(stale)
+    fresh = await claimed(attempts)
+    await tuned(attempts, fresh)
+
+    with pytest.raises(LeaseLost):
+        await tuned(attempts, stale, 0.5)
+
+    assert (await jobs.get(LAB, job.id)).spec.units.learning_rate == 0.25
+
+
+async def test_a_dry_run_says_what_will_be_tuned(intake):
+    open_, given = [await intake.estimate(a_spec(units=units), LAB) for units in (AUTO, {})]
+
+    assert "the job's own model in 800 steps" in open_.estimate.tuning
+    assert given.estimate.tuning is None

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import tables, wording
-from unitscale.cli.plots import logarithmic, plot
+from unitscale.cli.plots import logarithmic, plot, sparkline
 
 if TYPE_CHECKING:
     from unitscale.models.curves import Curves
     from unitscale.models.jobs import Job, Result
+    from unitscale.models.tuned import Tuned, TunedRate
 
 SECTIONS = ("model", "units", "optimizer", "schedule", "budget", "resources")
 DRAWN = ("train_loss", "val_loss")
@@ -46,6 +47,8 @@ def _standing(job: "Job", now: datetime) -> Iterable[Row]:
     yield "created", f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {wording.age(job.created_at, now)} ago"
     if job.attempt > 1 or job.losses:
         yield "attempt", f"{job.attempt} ({job.losses} lost)"
+    if job.fused:
+        yield "trained", f"{_company(job.fused.lanes)}: {job.fused.why}"
     if job.spec.labels:
         yield "labels", wording.phrase(job.spec.labels)
 
@@ -56,6 +59,24 @@ def _asked(job: "Job") -> Iterable[Row]:
     for section in SECTIONS:
         yield section, wording.phrase(spec[section])
     yield "seed", str(job.spec.seed)
+    if job.tuned:
+        yield from _tuned(job.tuned)
+
+
+def _tuned(tuned: "Tuned") -> Iterable[Row]:
+    """What `auto` became, and why."""
+    if tuned.batch_size:
+        yield "tuned batch", f"{tuned.batch_size.value}  {tuned.batch_size.why}"
+    if tuned.learning_rate:
+        yield "tuned rate", f"{wording.number(tuned.learning_rate.value)}  {tuned.learning_rate.why}"
+        losses = [tried.loss for tried in tuned.learning_rate.tried]
+        if losses:
+            yield "", f"losses from {_ends(tuned.learning_rate)}: {sparkline(losses, len(losses))}"
+    yield "tuning took", wording.seconds(tuned.seconds)
+
+
+def _ends(rate: "TunedRate") -> str:
+    return f"{wording.number(rate.tried[0].learning_rate)} to {wording.number(rate.tried[-1].learning_rate)}"
 
 
 def _measured(job: "Job") -> Iterable[Row]:
@@ -80,6 +101,10 @@ def _measured(job: "Job") -> Iterable[Row]:
 def _timed(result: "Result") -> bool:
     """Whether more is known of a format than its size."""
     return any(form.latency_ms for form in result.deployment)
+
+
+def _company(lanes: int) -> str:
+    return "alone" if lanes == 1 else f"with {lanes - 1} others in one process"
 
 
 def _progress(job: "Job") -> RenderableType:

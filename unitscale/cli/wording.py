@@ -66,7 +66,7 @@ def flat(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, ob
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from flat(cast("dict[str, object]", value), f"{prefix}{name}.")
-        elif value is not None:
+        elif value is not None and value != []:
             yield prefix + name, value
 
 

@@ -39,7 +39,7 @@ class CatalogModel(Answer):
     laned: bool = False
     """Whether several configurations can train in one process by batched products."""
     learning_rates: dict[Literal["sgd", "adamw"], Positive] | None = None
-    """Of a plug-in: what `learning_rate: "auto"` becomes, by optimizer."""
+    """Of a plug-in: the rate of a spec that names none, by optimizer."""
     package: str | None = None
     """The plug-in that brings it, with its version; null: it belongs to the service."""
 
@@ -336,7 +336,7 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "mup", "encoder"): 6e-3,
     ("adamw", "u-mup", "encoder"): 0.5,
 }
-"""What `learning_rate: "auto"` becomes, by (optimizer, parametrization, model); chosen on the catalog's data sets.
+"""The rate of a spec that names none, by (optimizer, parametrization, model); chosen on the catalog's data sets.
 
 A pair of optimizer and parametrization that is not here cannot be trained.
 """

@@ -17,7 +17,7 @@ def filled(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> JobSpec:
     model = model.model_copy(
         update={"kind": model.kind or own["model"], "context": model.context or own["context"]},
     )
-    if units.learning_rate == "auto" and spec.optimizer.name == "adamw":
+    if units.learning_rate is None and spec.optimizer.name == "adamw":
         units = units.model_copy(update={"learning_rate": own["learning_rates"][units.parametrization.value]})
     if not (budget.epochs or budget.steps or budget.tokens):
         budget = budget.model_copy(update={"steps": own["steps"]})

@@ -50,7 +50,7 @@ def growth(spec: JobSpec) -> Growth | None:
     schedule = spec.batch_schedule
     if schedule.name != "ramp":
         return None
-    return Growth(int(schedule.initial_batch_size or 1), int(spec.units.batch_size), int(schedule.ramp_steps or 1))
+    return Growth(int(schedule.initial_batch_size or 1), int(spec.units.batch_size or 1), int(schedule.ramp_steps or 1))
 
 
 def growth_checks(spec: JobSpec, last: float) -> list[tuple[bool, str, str]]:

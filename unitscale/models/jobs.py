@@ -7,6 +7,7 @@ from pydantic import PlainSerializer
 
 from unitscale.models.document import Answer, JobId, Measure, Measures, Moment
 from unitscale.models.specs import JobSpec
+from unitscale.models.tuned import Tuned
 
 
 class State(StrEnum):
@@ -52,6 +53,14 @@ class Queue(Answer):
     """Jobs ahead of it in its queue."""
     why: str
     """What it waits for, in words."""
+
+
+class Fused(Answer):
+    """With how many jobs like it a job trains in one process, and why not with more or fewer."""
+
+    lanes: int
+    """Jobs of that process, this one included; 1: it trains alone."""
+    why: str
 
 
 class Progress(Answer):
@@ -157,7 +166,9 @@ class Job(Answer):
     requested: Annotated[JobSpec, PlainSerializer(_as_sent, return_type=dict[str, Any])]
     """The spec as it was sent."""
     spec: JobSpec
-    """The spec with every default and every `auto` filled in."""
+    """The spec with every default filled in, and every `auto` once it is tuned; until then `units.tune` names it."""
+    tuned: Tuned | None = None
+    """What `auto` became, and why."""
     attempt: int = 0
     losses: int = 0
     """Attempts that ended because a worker or a trainer was lost."""
@@ -168,6 +179,8 @@ class Job(Answer):
     progress: Progress = Progress()
     timings: Timings = Timings()
     result: Result | None = None
+    fused: Fused | None = None
+    """How the present, or the last, attempt trains; null until there is one."""
     hardware: str | None = None
     """Of the worker that trained it last: times are to be compared on one class of hardware only."""
     sweep: str | None = None
@@ -199,6 +212,8 @@ class Estimate(Answer):
     steps: int | None
     examples: int | None
     queue: Queue
+    tuning: str | None = None
+    """What will be tuned before the first step, in words; null: nothing."""
 
 
 class DryRun(Answer):

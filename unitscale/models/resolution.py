@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from unitscale.errors import Unsupported
-from unitscale.models import contexts, tokens
+from unitscale.models import contexts, tokens, tuning
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
@@ -30,7 +30,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
 
     Raises Unsupported, naming every field that asks for what cannot be done here.
     """
-    spec = contexts.filled(spec, uploaded, offer)
+    spec = contexts.filled(tuning.asked(spec), uploaded, offer)
     _refuse(spec, uploaded, offer)
     task = offer.tasks[spec.task]
     dataset = spec.dataset or task.defaults["dataset"]
@@ -56,6 +56,13 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
     return JobSpec.model_validate(filled.model_dump())
 
 
+def settled(spec: JobSpec, volume: Volume | None, rate: float, batch: int) -> JobSpec:
+    """A resolved spec once its units are tuned: as if it had come with these numbers."""
+    batch = min(batch, training_examples(spec, volume))
+    units = spec.units.model_copy(update={"learning_rate": rate, "batch_size": batch, "tune": (), "rule": None})
+    return _with_evaluations(spec.model_copy(update={"units": units}), volume)
+
+
 def volume_of(uploaded: Dataset | None) -> Volume | None:
     """How much an uploaded data set has to train on; None stands for the catalog's."""
     return uploaded.contents.volume if uploaded and uploaded.contents else None
@@ -79,8 +86,8 @@ def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
     if spec.batch_schedule.name == "noise-scale":
         return math.ceil(examples_to_see(spec, volume) / int(spec.batch_schedule.initial_batch_size or 1))
     if spec.budget.tokens is not None:
-        return math.ceil(examples_to_see(spec, volume) / int(spec.units.batch_size))
-    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size))
+        return math.ceil(examples_to_see(spec, volume) / int(spec.units.batch_size or 1))
+    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size or 1))
 
 
 def examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
@@ -115,17 +122,23 @@ def _model(model: Model, entry: CatalogModel) -> Model:
 def _units(spec: JobSpec, examples: int, offer: Offer) -> Units:
     kind = offer.kind(spec)
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "auto": _auto_batch(spec, offer)}.get(str(spec.units.batch_size), spec.units.batch_size)
-    rate = spec.units.learning_rate
-    if rate == "auto":
-        rate = offer.rates[spec.optimizer.name, spec.units.parametrization.value, kind]
-    filled: dict[str, Any] = {"learning_rate": rate, "batch_size": min(int(batch), used)}
+    batch = {"full": used, "None": _auto_batch(spec, offer)}.get(str(spec.units.batch_size), spec.units.batch_size)
+    filled: dict[str, Any] = {**_rate(spec, offer), "batch_size": min(int(batch or 1), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = offer.models[kind].sizes["width"]
     has_alphas = spec.units.parametrization is Parametrization.UMUP and kind in TRANSFORMERS
     if has_alphas and spec.units.alphas is None:
         filled["alphas"] = Alphas()
     return spec.units.model_copy(update=filled)
+
+
+def _rate(spec: JobSpec, offer: Offer) -> dict[str, Any]:
+    """The rate, or where tuning starts."""
+    kind, units = offer.kind(spec), spec.units
+    usual = offer.rates[spec.optimizer.name, units.parametrization.value, kind]
+    if "learning_rate" in units.tune:
+        return tuning.start(spec, usual, offer.models[kind].sizes.get("width"))
+    return {"learning_rate": units.learning_rate or usual}
 
 
 def _auto_batch(spec: JobSpec, offer: Offer) -> int:
@@ -166,7 +179,7 @@ def _budget(budget: Budget, defaults: Mapping[str, Any]) -> Budget:
 
 def _with_growth(spec: JobSpec, volume: Volume | None) -> JobSpec:
     """With the defaults of a batch that grows; where it follows the noise scale, that is measured."""
-    name, last = spec.batch_schedule.name, int(spec.units.batch_size)
+    name, last = spec.batch_schedule.name, int(spec.units.batch_size or 1)
     if name == "constant":
         return spec
     defaults: dict[str, Any] = {"initial_batch_size": max(1, last // 8), "rate_follows": "keep"}
@@ -186,6 +199,8 @@ def _steps_at_last(spec: JobSpec, volume: Volume | None) -> int:
 
 
 def _with_evaluations(spec: JobSpec, volume: Volume | None) -> JobSpec:
+    if "batch_size" in spec.units.tune and spec.budget.steps is None:
+        return spec  # how many steps there are is known once the batch is
     steps = _steps_at_last(spec, volume) if spec.batch_schedule.name == "noise-scale" else total_steps(spec, volume)
     every = spec.evaluation.every_steps or max(1, math.ceil(steps / EVALUATIONS_A_RUN))
     return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"every_steps": every})})
@@ -311,7 +326,7 @@ def _precision_checks(spec: JobSpec, kind: str) -> list[tuple[bool, str, str]]:
 
 def _last_batch(spec: JobSpec, offer: Offer) -> float:
     size = spec.units.batch_size
-    return size if isinstance(size, int) else _auto_batch(spec, offer) if size == "auto" else math.inf
+    return size if isinstance(size, int) else _auto_batch(spec, offer) if size is None else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
@@ -366,6 +381,7 @@ def _unsupported_units(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
         *_parametrization_checks(spec, offer),
         *growth_checks(spec, _last_batch(spec, offer)),
         *_compile_checks(spec, offer),
+        *tuning.checks(spec),
         (
             spec.budget.tokens is not None and spec.task not in OF_TEXT,
             "/budget/tokens",

@@ -8,7 +8,7 @@ from unitscale.errors import Malformed, Unsupported
 from unitscale.models.axes import varied
 from unitscale.models.jobs import Deployment, Result, Timings
 from unitscale.models.spaces import Choices, Range, is_field, path_of
-from unitscale.models.specs import JobSpec, Resources
+from unitscale.models.specs import JobSpec
 from unitscale.models.studies import Progress, StudySpec
 
 FIXED = ("seed", "name", "labels", "priority", "task", "init_from")
@@ -18,7 +18,6 @@ TIMED = {
 }
 """What a measure's name holds where it tells of time: other work on the same slot would disturb it."""
 COSTS = ("train_loss", "val_loss", "noise_scale", "parameters", "peak_memory_bytes", "price")
-ALONE: dict[str, Any] = {"alone": True} if "alone" in Resources.model_fields else {}
 LEARNING_RATE = "units.learning_rate"
 Fields = list[tuple[str, str]]
 
@@ -34,7 +33,7 @@ def spec_of(study: StudySpec, units: Mapping[str, Any], seed: int) -> JobSpec:
     """The base with these units. Raises Malformed, which names the unit."""
     setting = {path_of(unit): value for unit, value in units.items()}
     spec = varied(study.base, setting, {path_of(unit): _pointer(unit) for unit in units})
-    resources = spec.resources.model_copy(update=ALONE) if timed(study) else spec.resources
+    resources = spec.resources.model_copy(update={"alone": True}) if timed(study) else spec.resources
     return spec.model_copy(update={"seed": seed, "resources": resources})
 
 

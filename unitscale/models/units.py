@@ -3,12 +3,18 @@
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from unitscale.models.document import Document
+from unitscale.models.tuned import Rule
 
 Positive = Annotated[float, Field(gt=0, le=1e6)]
+Tunable = Literal["learning_rate", "batch_size"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _each_once(words: tuple[Tunable, ...]) -> tuple[Tunable, ...]:
+    return tuple(dict.fromkeys(words))
 
 
 class Precision(StrEnum):
@@ -44,10 +50,16 @@ class Alphas(Document):
 class Units(Document):
     """The units of training."""
 
-    learning_rate: Positive | Literal["auto"] = "auto"
-    """Step size η of the schedule's plateau. `auto`: the default for the optimizer and the parametrization."""
-    batch_size: Annotated[int, Field(ge=1, le=2**24)] | Literal["full", "auto"] = "auto"
-    """Examples in one optimizer step; `full` is the whole training split."""
+    learning_rate: Positive | Literal["auto"] | None = None
+    """Step size η of the schedule's plateau. `auto`: tuned on a small proxy before the first step. Null: the default of
+    the optimizer, the parametrization and the model."""
+    batch_size: Annotated[int, Field(ge=1, le=2**24)] | Literal["full", "auto"] | None = None
+    """Examples in one optimizer step; `full` is the whole training split. `auto`: by the noise scale of a small run and
+    by memory; where no rate is given, that is tuned as well. Null: the task's default."""
+    tune: Annotated[tuple[Tunable, ...], Field(max_length=2), AfterValidator(_each_once)] = ()
+    """What is still to be tuned, from the number that stands above; `auto` puts it here."""
+    rule: Rule | None = None
+    """Tuned rates only: how the best one moves with the width. Null: the default table."""
     micro_batch_size: Annotated[int, Field(ge=1, le=2**24)] | None = None
     """Examples in one forward pass; gradients are accumulated up to `batch_size`."""
     precision: Precision = Precision.FP32

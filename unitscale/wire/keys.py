@@ -11,13 +11,14 @@
     queues                      set     every queue that ever held a job
     queue:{queue}               zset    queued job ids, best first: priority, then turns between projects, then age
     queue:{queue}:turns         hash    the turn last served, and the last turn of each project, by priority
+    queue:{queue}:alike:{project}:{alike}:{step} zset those of them that may train together: their checkpoints agree
+    findings:{hardware}         hash    what was measured of training together: key of the jobs -> finding
     leases                      zset    running job ids by the time their lease ends, ms
     claim:{ticket}              string  the group a claim took, for a claim repeated after a timeout; lives a lease
     idempotency:{project}:{key} string  {body, id} of a submission; lives 24 hours
     key:{digest}                hash    an API key: id, project, scopes; the secret is only hashed
     keys                        zset    digests of API keys by the time they were made
     worker:{id}                 string  a node as it last described itself; lives 15 s
-    worker:{id}:hardware        string  what it runs on, for the jobs that it claims; lives as long
     workers                     zset    node ids by the time they were last seen, ms
     dataset:{id}                hash    an uploaded data set: project, state, task, bytes, sha256, what its check found
     dataset:{id}:jobs           set     unfinished jobs that use it
@@ -54,13 +55,14 @@ TEMPLATES: dict[str, str] = {
     "queues": "queues",
     "queue": "queue:{queue}",
     "turns": "queue:{queue}:turns",
+    "alike": "queue:{queue}:alike:{project}:{alike}:{step}",
+    "findings": "findings:{hardware}",
     "leases": "leases",
     "claim": "claim:{ticket}",
     "idempotency": "idempotency:{project}:{key}",
     "key": "key:{digest}",
     "keys": "keys",
     "worker": "worker:{id}",
-    "hardware": "worker:{id}:hardware",
     "workers": "workers",
     "dataset": "dataset:{id}",
     "uses": "dataset:{id}:jobs",

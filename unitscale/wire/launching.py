@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unitscale.errors import Unsupported
-from unitscale.models import sweeps, trials
+from unitscale.models import sweeps, transfers, trials
 from unitscale.models.campaigns import member_id
 from unitscale.models.specs import JobSpec
 from unitscale.wire.campaigns import Held
@@ -15,6 +15,7 @@ Planned = Callable[[dict[str, Any], dict[str, Any]], Sequence[JobSpec | None]]
 """From what was asked for and decided to all jobs so far, in the order of their places; None: there is none."""
 PLANS: dict[str, Planned] = {
     "sweep": lambda requested, _: sweeps.planned(sweeps.SweepSpec.model_validate(requested)),
+    "transfer": transfers.planned_again,
     "study": trials.planned,
 }
 
@@ -31,6 +32,7 @@ async def launch(intake: Intake, held: Held) -> dict[int, str]:
                 break
         except Unsupported as error:
             refused[place] = _said(error)
+    await intake.ring()
     return refused
 
 

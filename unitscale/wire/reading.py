@@ -5,8 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 from unitscale.models.document import moment
-from unitscale.models.jobs import Checkpoint, Job, Progress, Queue, Reason, Result, State, Timings
+from unitscale.models.jobs import Checkpoint, Fused, Job, Progress, Queue, Reason, Result, State, Timings
 from unitscale.models.specs import JobSpec
+from unitscale.models.tuned import Tuned
 
 Record = dict[bytes, bytes]
 DOCUMENTS = 1024
@@ -27,6 +28,7 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         reason=Reason.model_validate_json(record[b"reason"]) if record.get(b"reason") else None,
         requested=_spec(record[b"requested"]),
         spec=_spec(record[b"spec"]),
+        tuned=Tuned.model_validate_json(record[b"tuned"]) if record.get(b"tuned") else None,
         attempt=int(record[b"attempt"]),
         losses=int(record[b"losses"]),
         created_at=moment(int(record[b"created_at"])),
@@ -36,6 +38,7 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         progress=_progress(record),
         timings=_timings(record, _spec(record[b"spec"])),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
+        fused=Fused.model_validate_json(record[b"fused"]) if record.get(b"fused") else None,
         hardware=text(record.get(b"hardware")) or None,
         sweep=_of_kind("sw_", campaign),
         study=_of_kind("st_", campaign),
@@ -49,7 +52,7 @@ def _of_kind(prefix: str, campaign: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _spec(document: bytes) -> JobSpec:
-    """A spec, read once for all who poll its job: it never changes, and takes longer than the rest of the record."""
+    """A spec, read once for all who poll its job: it takes longer than the rest of the record, and seldom changes."""
     return JobSpec.model_validate_json(document)
 
 

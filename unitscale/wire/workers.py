@@ -19,12 +19,11 @@ class Workers:
 
     async def describe(self, worker: Worker) -> None:
         """Say that this node is there; to be repeated every few seconds."""
-        await self._store.run("describe", worker.id, worker.model_dump_json(), LIFETIME_SECONDS, worker.hardware)
+        await self._store.run("describe", worker.id, worker.model_dump_json(), LIFETIME_SECONDS)
 
     async def leave(self, worker_id: str) -> None:
         """Say that this node is gone."""
-        gone = (name("worker", worker_id), name("hardware", worker_id))
-        await self._store.read(("DEL", *gone), ("ZREM", name("workers"), worker_id))
+        await self._store.read(("DEL", name("worker", worker_id)), ("ZREM", name("workers"), worker_id))
 
     async def present(self) -> list[Worker]:
         """The nodes that were heard of in the last 15 seconds, by id."""

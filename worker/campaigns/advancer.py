@@ -14,12 +14,12 @@ from unitscale.wire.campaigns import Campaigns, Decision, Held
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.intake import Intake
 from unitscale.wire.launching import launch
-from worker.campaigns import studies, sweeps
+from worker.campaigns import studies, sweeps, transfers
 
 Decide = Callable[[Held, Mapping[int, Job], Mapping[int, str]], Decision]
 """From a campaign, its jobs by place, and why jobs were refused, by place, to what follows. Given the same, it decides
 the same."""
-KINDS: dict[str, Decide] = {"sweep": sweeps.decide, "study": studies.decide}
+KINDS: dict[str, Decide] = {"sweep": sweeps.decide, "study": studies.decide, "transfer": transfers.decide}
 WATCHED: dict[str, Callable[[Held], Sequence[int]]] = {"study": studies.watched}
 """Kinds that decide by curves while jobs run: the places of the jobs whose validation losses they are shown."""
 log = structlog.get_logger()

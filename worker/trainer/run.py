@@ -22,6 +22,7 @@ from worker.trainer.group import train_group
 from worker.trainer.line import Line
 from worker.trainer.predict import answer
 from worker.trainer.rehearsal import rehearse, stock
+from worker.trainer.tuning import settle
 
 
 def warm_up() -> None:
@@ -50,6 +51,9 @@ def serve() -> None:
     line.say(Ready())
     while not isinstance(order := orders.get(), Train):
         line.say(answer(order) if isinstance(order, Ask) else check(order))
+    order = settle(order, line, bell, _library())
+    if order is None:
+        return
     if len(order.devices) == 1:
         train_group(order, line, bell, _library())
         return

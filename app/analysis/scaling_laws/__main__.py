@@ -1,19 +1,16 @@
 """One question on stdin, one answer on stdout, both JSON: a fit has a process of its own, and ends with it."""
 
 import json
-import os
 import signal
 import sys
 
 from app.analysis.scaling_laws.law import law
 
 LONGEST_SECONDS = 120
-LESS_URGENT = 10
 
 
 def main() -> None:
-    """Answer, without getting in the way of requests; nobody waits for ever."""
-    os.nice(LESS_URGENT)
+    """Answer; when nobody has been there to stop it for so long, end."""
     question = json.load(sys.stdin)
     signal.alarm(LONGEST_SECONDS)
     json.dump(law(question), sys.stdout)

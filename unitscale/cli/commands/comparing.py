@@ -22,7 +22,7 @@ SPARKLINE_POINTS = 64
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="Of jobs; or of a sweep, a study or a transfer: all of its."),
+    typer.Argument(metavar="[ID]...", help="Of jobs; of a sweep, a study or a transfer: all its jobs."),
 ]
 Labels = Annotated[
     list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All jobs with it; with all of several.")

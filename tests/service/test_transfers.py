@@ -1,0 +1,93 @@
+"""Transfers over HTTP: grids of rates at growing sizes, and where the best rate goes."""
+
+import pytest
+
+from unitscale.client import Client
+from unitscale.errors import Malformed, NotFound, Unsupported
+from unitscale.models.campaigns import CampaignState
+
+DECODER = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "model": {"depth": 1, "context": 32},
+    "units": {"batch_size": 16},
+    "schedule": {"name": "cosine", "warmup_steps": 5},
+    "evaluation": {"every_steps": 40},
+    "budget": {"steps": 40},
+}
+TEXT = {"task": "text-generation", "dataset": "grammar"}
+
+
+@pytest.fixture(scope="module")
+def transferred(stack):
+    with stack.client() as client:
+        transfer = client.transfers.begin({"base": DECODER, "values": [64, 16], "seeds": 1})
+        yield client.transfers.wait(transfer.id)
+
+
+@pytest.mark.timeout(600)
+def test_the_best_rate_falls_with_the_width_under_sp_more_than_under_u_mup(transferred):
+    sp, umup = transferred.result.parametrizations
+
+    assert transferred.state is CampaignState.SUCCEEDED
+    assert sp.drift_octaves_per_doubling < -0.4
+    assert abs(umup.drift_octaves_per_doubling) < abs(sp.drift_octaves_per_doubling) - 0.2
+    assert sp.penalty_nats > umup.penalty_nats
+
+
+def test_every_line_tells_its_losses_and_its_best_rate(transferred):
+    lines = [line for each in transferred.result.parametrizations for line in each.widths]
+
+    assert [line.width for line in lines] == [16, 64, 16, 64]
+    for line in lines:
+        assert line.loss <= min(line.losses) + 1e-9
+        assert min(line.learning_rates) < line.learning_rate < max(line.learning_rates)
+    assert [line.regret for line in lines[:2]] == [0, 0]
+
+
+def test_the_verdict_names_what_was_not_tested(transferred):
+    assert transferred.result.verdict.endswith("Not tested: depth, batch size, tokens.")
+
+
+def test_its_jobs_are_alike_but_for_the_rate(client, transferred):
+    jobs = client.jobs(campaign=transferred.id, limit=200).data
+
+    assert {job.id for job in jobs} == set(transferred.jobs)
+    assert {job.spec.model.width for job in jobs} == {16, 64}
+    assert {(job.spec.units.parametrization, job.spec.model.width, job.spec.units.learning_rate) for job in jobs}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"base": TEXT, "values": [32, 65]}, "/values/1"),
+        ({"base": TEXT, "widths": [65, 32]}, "/widths/0"),
+        ({"base": TEXT, "values": [32, 10**8]}, "/values/1"),
+        ({"base": {"task": "image-classification"}, "values": [32, 64]}, "/values/0"),
+        (
+            {"base": TEXT | {"optimizer": {"name": "sgd"}}, "values": [32, 64]},
+            "/parametrizations/1",
+        ),
+        ({"base": TEXT | {"model": {"head_size": 7}}, "values": [28, 56]}, "/base/model/head_size"),
+        ({"base": TEXT}, ""),
+        ({"base": TEXT, "values": [32, 64, 64]}, ""),
+        ({"base": TEXT, "widths": [2, 4], "axis": "depth"}, ""),
+        ({"base": TEXT, "values": [32, 64], "learning_rates": [0.1, -1, 2]}, "/learning_rates/1"),
+        ({"base": TEXT, "values": [32, 64], "learning_rates": {"mup": [1, 2, 3]}}, ""),
+        ({"base": {"task": "regression"}, "values": [100, 200], "axis": "tokens"}, "/values/0"),
+    ],
+)
+def test_a_wrong_transfer_is_refused_by_the_field_and_leaves_nothing(client, body, pointer):
+    before = len(client.transfers.page(limit=200).data)
+
+    with pytest.raises((Malformed, Unsupported)) as error:
+        client.transfers.begin(body)
+
+    assert pointer in [field for field, _ in error.value.fields]
+    assert len(client.transfers.page(limit=200).data) == before
+
+
+def test_another_projects_transfer_does_not_exist(stack, client, transferred):
+    key = client.create_key("another", ["submit"]).key
+    with Client(stack.url, key) as stranger, pytest.raises(NotFound):
+        stranger.transfers.get(transferred.id)

@@ -1,0 +1,170 @@
+"""Tuning: what `auto` becomes is found before the first step, and changes nothing else."""
+
+from math import inf, log2
+
+import pytest
+
+from unitscale.models.resolution import resolve
+from unitscale.models.specs import JobSpec
+from worker.pipe import Ended, Settled, Stop, Stopped, Train
+from worker.trainer import tuning
+from worker.trainer.bell import Bell
+from worker.trainer.group import train_group
+from worker.trainer.parabola import edge, vertex
+
+MLP = {
+    "task": "image-classification",
+    "dataset": "digits",
+    "model": {"kind": "mlp", "width": 32},
+    "units": {"learning_rate": "auto"},
+    "budget": {"steps": 60},
+}
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "data": {"fraction": 0.1},
+    "model": {"width": 64, "depth": 1, "context": 16},
+    "units": {"learning_rate": "auto", "parametrization": "u-mup"},
+    "budget": {"steps": 60},
+}
+
+
+class Heard:
+    """A line whose messages are kept."""
+
+    def __init__(self) -> None:
+        self.said = []
+
+    def say(self, message) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture
+def settle(a_lane, library):
+    """Settles a spec's units in this process: the message, or how it ended instead."""
+
+    def run(spec, bell=None):
+        line = Heard()
+        tuning.settle(Train(lanes=(a_lane(spec, "one"),)), line, bell or Bell(), library)
+        [message] = line.said
+        return message
+
+    return run
+
+
+def test_what_is_not_open_is_not_tuned(a_lane, library):
+    order, line = Train(lanes=(a_lane({}),)), Heard()
+
+    assert tuning.settle(order, line, Bell(), library) is order
+    assert line.said == []
+
+
+@pytest.mark.parametrize("spec", [MLP, {**TEXT, "units": {**TEXT["units"], "batch_size": "auto"}}])
+def test_the_same_job_finds_the_same_numbers(settle, spec):
+    one, other = settle(spec), settle(spec)
+
+    assert isinstance(one, Settled)
+    assert one.spec == other.spec
+    assert [tried.loss for tried in one.tuned.learning_rate.tried] == [
+        tried.loss for tried in other.tuned.learning_rate.tried
+    ]
+
+
+def test_the_curve_is_that_of_a_job_that_came_with_the_numbers(settle, train, a_lane, library, record_of, ear):
+    record, bell = record_of(a_lane(MLP, "one")), Bell()
+    heard = Heard()
+    order = tuning.settle(Train(lanes=(record.lane,)), heard, bell, library)
+    train_group(order, ear([record], bell), bell, library)
+
+    by_hand = {**MLP, "units": {"learning_rate": heard.said[0].tuned.learning_rate.value}}
+    [expected] = train(by_hand)
+
+    assert order.lanes[0].spec == resolve(JobSpec.model_validate(by_hand), "cpu")
+    assert len(record.curves["train_loss"]) > 0
+    assert record.curves == expected.curves
+
+
+def test_the_best_of_what_was_tried_is_near_what_is_taken(settle):
+    found = settle(MLP).tuned.learning_rate
+    best = min(found.tried, key=lambda tried: tried.loss)
+
+    assert 5 <= len(found.tried) <= 11
+    assert abs(log2(found.value / best.learning_rate)) <= 0.51
+    assert all(tried.loss == found.tried[0].loss for tried in found.tried) is False
+
+
+def test_a_rate_is_moved_to_the_width_by_the_rule(settle):
+    rule = {"octaves_per_doubling": -0.5, "source": "a measurement"}
+    wide = {**TEXT, "model": {"width": 512, "depth": 1, "context": 16}, "budget": {"steps": 50}}
+    found = settle({**wide, "units": {**TEXT["units"], "rule": rule}}).tuned.learning_rate
+
+    assert found.proxy.width < 512
+    doublings = log2(512 / found.proxy.width)
+    assert log2(found.value / found.vertex) == pytest.approx(-0.5 * doublings, abs=0.01)
+    assert "a measurement" in found.why
+
+
+def test_where_no_proxy_pays_the_default_is_taken_and_it_is_said(settle):
+    found = settle({"task": "image-classification", "units": {"learning_rate": "auto"}}).tuned.learning_rate
+
+    assert (found.value, found.proxy, found.tried) == (3e-3, None, ())
+    assert "convnet" in found.why
+
+
+def test_a_job_short_of_seconds_does_not_tune_beyond_its_share(settle):
+    found = settle({**MLP, "budget": {"steps": 60, "max_seconds": 1e-6}}).tuned.learning_rate
+
+    assert found.value == 2e-3
+    assert "max_seconds" in found.why
+
+
+def test_a_batch_follows_the_noise_and_the_rate_is_tuned_at_it(settle):
+    found = settle({**MLP, "units": {"batch_size": "auto"}, "budget": {"steps": 300}})
+    batch = found.tuned.batch_size
+
+    assert abs(log2(batch.value / batch.noise_scale)) <= 0.5
+    assert found.spec.units.batch_size == batch.value
+    assert (found.spec.units.tune, found.steps) == ((), 300)
+    assert found.tuned.learning_rate is not None
+
+
+def test_a_small_table_is_one_batch_where_enough_steps_remain(settle):
+    plenty, few = (
+        settle({"dataset": "diabetes", "units": {"batch_size": "auto"}, "budget": {"epochs": epochs}})
+        for epochs in (200, 20)
+    )
+
+    assert (plenty.spec.units.batch_size, plenty.steps, plenty.spec.evaluation.every_steps) == (310, 200, 20)
+    assert few.steps >= 90
+
+
+def test_a_stop_ends_tuning_and_nothing_is_settled(settle):
+    bell = Bell()
+    bell.stop(Stop(job="one", why="pause"))
+
+    stopped = settle(MLP, bell)
+
+    assert isinstance(stopped, Stopped)
+    assert (stopped.job, stopped.why) == ("one", "pause")
+
+
+def test_jobs_that_are_still_open_are_not_trained_together(a_lane, library):
+    line = Heard()
+
+    assert tuning.settle(Train(lanes=(a_lane(MLP), a_lane(MLP))), line, Bell(), library) is None
+    assert [type(message) for message in line.said] == [Ended, Ended]
+    assert {message.reason.code for message in line.said} == {"impossible"}
+
+
+def test_a_parabola_is_lowest_where_it_was_made_so():
+    losses = {rate: 2 + 0.1 * (rate - 0.3) ** 2 for rate in (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)}
+
+    assert vertex(losses) == pytest.approx(0.3)
+    assert edge(losses) == 0
+
+
+def test_diverged_rates_take_no_part():
+    assert vertex({0.0: 1.0, 1.0: 0.9, 2.0: inf}) == 1.0
+    assert vertex({0.0: inf, 1.0: inf}) is None
+    assert edge({0.0: 1.0, 1.0: 2.0, 2.0: inf}) == -1
+    assert edge({0.0: 3.0, 1.0: 2.0}) == 1

@@ -1,0 +1,53 @@
+"""A transfer trains its grid, extends it where the best rate lies at an edge, and says what it found."""
+
+from collections.abc import Mapping
+from math import inf
+
+from unitscale.models import drifts
+from unitscale.models.campaigns import CampaignState, member_id
+from unitscale.models.jobs import ENDED, Job, Reason, State
+from unitscale.models.transfers import Axis, TransferResult, TransferSpec, Trials
+from unitscale.wire.campaigns import Decision, Held
+from worker.campaigns.verdicts import verdict
+
+MOST_EXTENSIONS = 3
+
+
+def decide(held: Held, jobs: Mapping[int, Job], refused: Mapping[int, str]) -> Decision:
+    """Waits for all jobs of a round; then another round, or the result."""
+    spec, trials = TransferSpec.model_validate(held.requested), Trials.model_validate(held.document)
+    if refused:
+        place, why = min(refused.items())
+        return _failed(held, "impossible", f"The job at place {place} cannot be done any more: {why}")
+    places = range(len(trials.all) * spec.seeds)
+    unfinished = any(job.state not in ENDED for job in jobs.values())
+    if unfinished or not {member_id(held.id, place) for place in places} <= set(held.jobs):
+        return Decision(held.document)
+    losses = {place: loss for place, job in jobs.items() if (loss := loss_of(job)) is not None}
+    if not any(loss < inf for loss in losses.values()):
+        return _failed(held, "no_success", "None of its jobs succeeded.")
+    more = drifts.extensions(spec, trials, losses) if len(trials.rounds) <= MOST_EXTENSIONS else []
+    if more:
+        return Decision(trials.model_copy(update={"rounds": (*trials.rounds, tuple(more))}).model_dump(mode="json"))
+    return Decision(held.document | {"result": _result(spec, trials, losses)}, CampaignState.SUCCEEDED)
+
+
+def loss_of(job: Job) -> float | None:
+    """The validation loss; +inf of a job that diverged; None of one that says nothing."""
+    if job.state is State.SUCCEEDED and job.result is not None:
+        return inf if job.result.val_loss is None else job.result.val_loss
+    return inf if job.reason is not None and job.reason.code == "diverged" else None
+
+
+def _failed(held: Held, code: str, message: str) -> Decision:
+    return Decision(held.document, CampaignState.FAILED, Reason(code=code, message=message))
+
+
+def _result(spec: TransferSpec, trials: Trials, losses: drifts.Losses) -> dict[str, object]:
+    found = drifts.found(spec, trials, losses)
+    result = TransferResult(
+        parametrizations=found,
+        verdict=verdict(spec, found),
+        not_tested=tuple(axis for axis in Axis if axis is not spec.axis),
+    )
+    return result.model_dump(mode="json")
