@@ -8,7 +8,6 @@ from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, Q
 from unitscale.models.campaigns import CampaignState, member_id
 from unitscale.models.jobs import Reason, Result, State
 from unitscale.models.specs import JobSpec
-from unitscale.models.workers import Worker
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.campaigns import TRIES, Campaigns, Decision
 from unitscale.wire.datasets import Datasets
@@ -254,13 +253,10 @@ async def test_a_job_that_ends_before_it_is_called_off_keeps_its_end(campaigns, 
     assert (job.state, job.reason) == (State.SUCCEEDED, None)
 
 
-async def test_a_job_tells_on_what_hardware_it_was_trained_last(campaigns, store, intake, jobs, attempts, held):
-    now = held.read_at
-    node = {"started_at": now, "seen_at": now, "device": "cpu", "slots": (), "version": "1"}
-    await Workers(store).describe(Worker(id="w", hardware="a fast CPU", **node))
+async def test_a_job_tells_on_what_hardware_it_was_trained_last(store, campaigns, intake, jobs, held):
+    fast = Attempts(store, lease_seconds=10, max_losses=5, hardware="a fast CPU")
     await launched(campaigns, intake, held)
-    [running] = await attempts.claim("cpu-1", "t", "w", "cpu:0")
-    await attempts.fail(running, Reason(code="diverged", message="It did."))
+    [running] = await fast.claim("cpu-1", "t", "w", "cpu:0")
 
     [job] = await jobs.existing("p", [running.id])
     assert job.hardware == "a fast CPU"
