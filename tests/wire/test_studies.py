@@ -291,3 +291,11 @@ def test_a_pruner_calls_off_what_falls_behind_and_says_why(pruner):
     assert progress.trials[3].pruned
     assert "9" in progress.trials[3].note
     assert progress.winner.place == 0
+
+
+def test_what_matters_most_has_the_largest_share():
+    units = RATE | {"optimizer.weight_decay": {"low": 0, "high": 1}}
+    progress = Run(by_rate, units=units, sampler="random", budget={"trials": 16}).to_end()
+
+    assert progress.importances["learning_rate"] > 0.8
+    assert math.isclose(sum(progress.importances.values()), 1, abs_tol=0.01)
