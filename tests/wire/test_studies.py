@@ -299,3 +299,18 @@ def test_what_matters_most_has_the_largest_share():
 
     assert progress.importances["learning_rate"] > 0.8
     assert math.isclose(sum(progress.importances.values()), 1, abs_tol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("study", "alone"),
+    [
+        ({"objective": {"minimize": "training_seconds"}}, True),
+        ({"subject_to": [{"measure": "deployment.bf16.latency_ms.p95", "at_most": 5}]}, True),
+        ({"objective": {"minimize": "val_loss"}}, False),
+    ],
+)
+def test_trials_have_their_slot_to_themselves_where_time_is_compared(study, alone):
+    run = Run(by_rate, units=RATE, **study)
+    run.turn()
+
+    assert {job.spec.resources.alone for job in run.jobs.values()} == {alone}
