@@ -35,7 +35,7 @@ async def drawn_up(services: Services, project: str, spec: TransferSpec) -> Tria
     kind = ""
     for (number, name), value in product(enumerate(spec.parametrizations), spec.ascending):
         resolved = await _resolved(services, project, spec, (number, name), value)
-        centers.setdefault(name.value, float(resolved.units.learning_rate))
+        centers.setdefault(name.value, float(resolved.units.learning_rate or 0))
         kind = str(resolved.model.kind)
     return begun(spec, kind, centers)
 
