@@ -1,13 +1,14 @@
 """A transfer trains its grid, extends it where the best rate lies at an edge, and says what it found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 
 from unitscale.models import drifts
 from unitscale.models.campaigns import CampaignState, member_id
 from unitscale.models.jobs import ENDED, Job, Reason, State
-from unitscale.models.transfers import Axis, TransferResult, TransferSpec, Trials
+from unitscale.models.transfers import Axis, Parametrized, TransferResult, TransferSpec, Trials
 from unitscale.wire.campaigns import Decision, Held
+from worker.campaigns.intervals import intervals
 from worker.campaigns.verdicts import verdict
 
 MOST_EXTENSIONS = 3
@@ -44,10 +45,16 @@ def _failed(held: Held, code: str, message: str) -> Decision:
 
 
 def _result(spec: TransferSpec, trials: Trials, losses: drifts.Losses) -> dict[str, object]:
-    found = drifts.found(spec, trials, losses)
+    all_lines = drifts.lines(spec, trials, losses)
+    found = [_with_intervals(each, all_lines) for each in drifts.found(spec, trials, losses)]
     result = TransferResult(
-        parametrizations=found,
+        parametrizations=tuple(found),
         verdict=verdict(spec, found),
         not_tested=tuple(axis for axis in Axis if axis is not spec.axis),
     )
     return result.model_dump(mode="json")
+
+
+def _with_intervals(found: Parametrized, all_lines: Sequence[drifts.Line]) -> Parametrized:
+    of_drift, of_penalty = intervals([line for line in all_lines if line.parametrization == found.parametrization])
+    return found.model_copy(update={"drift_interval": of_drift, "penalty_interval": of_penalty})
