@@ -56,6 +56,22 @@ async def begin(
     return held, replayed
 
 
+async def begin_later(
+    services: Services,
+    project: str,
+    kind: str,
+    body: Document,
+    room: tuple[int, int],
+    idempotency: Idempotency | None,
+) -> tuple[Held, bool]:
+    """Record a campaign whose first jobs a worker decides about: at most so many at a time, under a quota.
+
+    Raises QuotaExceeded, IdempotencyMismatch.
+    """
+    requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
+    return await services.campaigns.begin(project, kind, requested, {}, room, idempotency)
+
+
 def located(response: Response, path: str, replayed: bool) -> None:
     """Say where what was made is, and whether an earlier request had made it."""
     response.headers["Location"] = path

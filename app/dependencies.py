@@ -9,6 +9,7 @@ from app.feed import Feed
 from app.metrics import Measures
 from app.security import may
 from app.services import Services
+from unitscale.models.campaigns import StudyId as IdOfStudy
 from unitscale.models.campaigns import SweepId as IdOfSweep
 from unitscale.models.campaigns import TransferId as IdOfTransfer
 from unitscale.models.datasets import DatasetId as IdOfDataset
@@ -54,6 +55,7 @@ KeyringDep = Annotated[Keyring, Depends(part("keyring"))]
 WorkersDep = Annotated[Workers, Depends(part("workers"))]
 
 DatasetId = Annotated[IdOfDataset, Path(description="Id of an uploaded data set.")]
+StudyId = Annotated[IdOfStudy, Path(description="Id of a study.")]
 SweepId = Annotated[IdOfSweep, Path(description="Id of a sweep.")]
 TransferId = Annotated[IdOfTransfer, Path(description="Id of a transfer.")]
 JobId = Annotated[Id, Path(description="Id of a job.")]

@@ -4,10 +4,9 @@ import hashlib
 import json
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Header
 
 from unitscale.models.document import Document
-from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Upload
 from unitscale.wire.jobs import Idempotency
 
@@ -23,13 +22,8 @@ Key = Annotated[
 ]
 
 
-async def of_submission(spec: JobSpec, idempotency_key: Key = None) -> Idempotency | None:
-    """The key, hashed, and a digest of the request it came with."""
-    return of_body("/v1/jobs", spec, idempotency_key)
-
-
 def of_body(path: str, body: Document, idempotency_key: str | None) -> Idempotency | None:
-    """The same for another body that makes something, by the path that it is posted to."""
+    """The key, hashed, and a digest of the request it came with: a body that makes something where it is posted to."""
     if idempotency_key is None:
         return None
     sent = json.dumps(body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
@@ -46,6 +40,3 @@ def of_upload(upload: Upload, idempotency_key: str | None) -> Idempotency | None
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-Submission = Annotated[Idempotency | None, Depends(of_submission)]

@@ -25,6 +25,7 @@ from app.routes import (
     logs,
     predictions,
     scaling_laws,
+    studies,
     sweeps,
     transfers,
     workers,
@@ -43,7 +44,7 @@ FORM_BYTES = 2**16
 ROUTERS = (
     *(jobs.poll, jobs.router, curves.export, curves.router, events.stream, events.router, logs.plain, logs.router),
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
-    *(sweeps.router, transfers.router),
+    *(sweeps.router, studies.router, transfers.router),
     scaling_laws.router,
     *(keys.router, health.router),
 )

@@ -8,7 +8,7 @@ Every subject runs on a private service of its own. Ratios are of things measure
 import signal
 import sys
 
-from benchmarks import curves, deployment, engine, floors, footprint, laws, seed, starts, streams, traffic
+from benchmarks import curves, deployment, engine, floors, footprint, laws, ranks, seed, starts, streams, texts, traffic
 from benchmarks.figures import Ledger
 
 SUBJECTS = {
@@ -21,10 +21,12 @@ SUBJECTS = {
     "laws": laws.measure,
     "deployment": deployment.measure,
     "engine": engine.measure,
+    "ranks": ranks.measure,
+    "texts": texts.measure,
     "floors": floors.measure,
 }
-ON_REQUEST = {"floors"}
-"""Measured where they are named alone: they take minutes, and need what `make data` brings."""
+ON_REQUEST = {"floors", "ranks", "texts"}
+"""Measured where they are named alone: they take minutes; `floors` needs what `make data` brings."""
 
 
 def main(names: list[str]) -> None:

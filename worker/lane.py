@@ -12,11 +12,11 @@ import structlog
 
 from unitscale.errors import StoreAway
 from unitscale.models.datasets import is_uploaded
-from unitscale.models.jobs import Reason, Result, Wish
+from unitscale.models.jobs import Fused, Reason, Result, Wish
 from unitscale.wire.attempts import CHECKPOINTS_KEPT, Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
 from worker.outbox import RETRY_SECONDS, Outbox
-from worker.pipe import PREPARED, Ended, Lane, Points, Resume, Saved, Settled, Started, Stop, Stopped
+from worker.pipe import PREPARED, Ended, Grouped, Lane, Points, Resume, Saved, Settled, Started, Stop, Stopped
 from worker.shipping import Shipping
 
 OUT_OF_MEMORY_TRIES = 2
@@ -108,8 +108,8 @@ class JobLane:
             self.stop_asked_at = time.monotonic()
             self._news.set()
 
-    def take(self, message: Any) -> None:
-        """Put down what the trainer says of this job."""
+    def take(self, message: Any, beside: bool = False) -> None:
+        """Put down what the trainer says of this job. `beside`: others of its process train on."""
         if self.over:
             return
         match message:
@@ -123,14 +123,31 @@ class JobLane:
             case Saved():
                 name = f"{self._name()}/{message.folder}"
                 self._shipping.checkpoint(name, partial(self._publish, self._pointer(message)))
+            case _:
+                self._take_end(message, beside)
+
+    def _take_end(self, message: Any, beside: bool) -> None:
+        match message:
+            case Grouped():
+                self._group(message)
             case Ended():
-                self._take_end(message)
+                self._take_result(message)
             case Stopped(why="pause" | "leave"):
                 self._end_shipped(partial(self._attempts.release, self.job))
-            case _:  # a cancelled job has ended once its process is gone: only then is it really off the device
+            case Stopped(why="cancel") if beside:
+                self._end(partial(self._attempts.cancelled, self.job))
+            case _:  # a job cancelled last has ended once its process is gone: only then is it really off the device
                 pass
 
-    def _take_end(self, ended: Ended) -> None:
+    def _group(self, grouped: Grouped) -> None:
+        fused = Fused(lanes=grouped.lanes, why=grouped.why)
+        write = partial(self._attempts.group, self.job, fused, grouped.trains, grouped.finding)
+        if grouped.trains:
+            self._outbox.put(write)
+        else:
+            self._end_shipped(write)
+
+    def _take_result(self, ended: Ended) -> None:
         if ended.result is not None:
             artifacts = self._blobs.artifacts(self.job.id, self.job.attempt)
             self._end_shipped(partial(self._succeed, ended, ended.result), artifacts)

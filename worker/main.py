@@ -21,6 +21,7 @@ from unitscale.wire.attempts import Attempts
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.campaigns import Campaigns
 from unitscale.wire.checks import Checks
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
@@ -33,6 +34,7 @@ from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
 from worker.campaigns.advancer import Advancer
 from worker.checking import Checker
+from worker.hardware import of_queue
 from worker.side import Side, answer_all
 from worker.spare import Nursery, Spare
 from worker.supervisor import Slot, supervise
@@ -83,7 +85,8 @@ def open_slot(**_: Any) -> None:
 def _advancer(store: Store) -> Advancer:
     workers = Workers(store)
     jobs = Jobs(store, workers)
-    return Advancer(Campaigns(store, jobs), Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs))
+    intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs)
+    return Advancer(Campaigns(store, jobs), PackedCurves(store), intake)
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:
@@ -93,7 +96,7 @@ def _slot(store: Store, nursery: Nursery) -> Slot:
         worker=node_id,
         devices=place.devices,
         queue=place.queue,
-        attempts=Attempts(store, settings.lease_seconds, settings.max_losses),
+        attempts=Attempts(store, settings.lease_seconds, settings.max_losses, of_queue(place.queue)),
         blobs=Blobs(settings.data_folder, shelf),
         spare=Spare(nursery),
         lease_seconds=settings.lease_seconds,

@@ -5,7 +5,6 @@ python -m worker.node
 
 import asyncio
 import contextlib
-import platform
 import secrets
 import signal
 import socket
@@ -25,6 +24,7 @@ from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
+from worker.hardware import processor
 from worker.library import stock
 from worker.survey import Survey
 
@@ -81,7 +81,7 @@ async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], surve
             id=node_id,
             started_at=started,
             seen_at=datetime.now(UTC),
-            hardware=_hardware(),
+            hardware=processor(),
             device="cuda" if slots[0].devices[0].startswith("cuda") else "cpu",
             slots=tuple(slots),
             version=__version__,
@@ -90,14 +90,6 @@ async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], surve
         with contextlib.suppress(StoreAway):
             await workers.describe(worker)
         await asyncio.sleep(DESCRIBE_SECONDS)
-
-
-def _hardware() -> str:
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  not a path of ours
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from unitscale.models.alike import Finding
 from unitscale.models.datasets import Contents
 from unitscale.models.document import Answer
 from unitscale.models.formats import Format
@@ -52,6 +53,8 @@ class Train(Answer):
     devices: tuple[str, ...] = ("cpu",)
     """As torch calls them. On several, one job trains data-parallel."""
     price_per_device_hour: float | None = None
+    measure: bool = False
+    """Find out first how many of the lanes it pays to train together; the others are not trained."""
     lanes: tuple[Lane, ...]
 
 
@@ -109,6 +112,18 @@ class Settled(Answer):
     """With the numbers filled in."""
     steps: int
     tuned: Tuned
+
+
+class Grouped(Answer):
+    """With how many a job trains, or that it does not train here: it goes back to its queue."""
+
+    say: Literal["grouped"] = "grouped"
+    job: str
+    trains: bool
+    lanes: int
+    why: str
+    finding: Finding | None = None
+    """What was measured; null: nothing that is worth being remembered."""
 
 
 class Started(Answer):
@@ -207,9 +222,6 @@ class Found(Answer):
     """Data sets that have to be brought, and the file of the cache that each is then in."""
 
 
-Message = Annotated[
-    Ready | Settled | Started | Points | Saved | Ended | Stopped | Answered | Checked, Field(discriminator="say")
-]
-MESSAGE: TypeAdapter[Ready | Settled | Started | Points | Saved | Ended | Stopped | Answered | Checked] = TypeAdapter(
-    Message
-)
+AnyMessage = Ready | Settled | Grouped | Started | Points | Saved | Ended | Stopped | Answered | Checked
+Message = Annotated[AnyMessage, Field(discriminator="say")]
+MESSAGE: TypeAdapter[AnyMessage] = TypeAdapter(Message)

@@ -101,7 +101,8 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
         _all_gone(lanes, _reason_of(await trainer.gone()))
         return
     orders, price = tuple(lane.order() for lane in brought), slot.price_per_device_hour
-    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, lanes=orders))
+    measure = len(orders) > 1 and not all(lane.job.measured for lane in brought)
+    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, measure=measure, lanes=orders))
     logged = asyncio.create_task(_keep_log(trainer, lanes))
     async with _background(_obey(trainer, lanes, news)):
         await _listen(trainer, lanes, slot)
@@ -116,7 +117,8 @@ async def _listen(trainer: Trainer, lanes: dict[str, JobLane], slot: Slot) -> No
     async for message in trainer.said():
         if message.say == "ready":
             continue
-        lanes[message.job].take(message)
+        lane = lanes[message.job]
+        lane.take(message, beside=any(not other.over for other in lanes.values() if other is not lane))
         if message.say == "started":
             asyncio.get_running_loop().call_later(SPARE_SECONDS, slot.spare.prepare)
         if all(lane.over for lane in lanes.values()):

@@ -9,7 +9,7 @@ from app import responses
 from app.dependencies import BlobsDep, Cursor, IntakeDep, JobId, JobsDep, Limit, MayRead, MaySubmit, ServicesDep
 from app.errors import problems
 from app.filters import JobFilter
-from app.idempotency import Submission
+from app.idempotency import Key, of_body
 from app.polling import PollRoute
 from app.routing import routes_of
 from app.waiting import until_ended
@@ -50,13 +50,14 @@ async def submit_job(
     spec: JobSpec,
     intake: IntakeDep,
     caller: MaySubmit,
-    idempotency: Submission,
     response: Response,
+    idempotency_key: Key = None,
     dry_run: DryRunFlag = False,
 ) -> Job | Response:
     """Accept a training job and return at once; it runs when a slot is free."""
     if dry_run:
         return responses.document(await intake.estimate(spec, caller.project))
+    idempotency = of_body("/v1/jobs", spec, idempotency_key)
     job, replayed = await intake.submit(spec, caller.project, idempotency)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers.update({"Idempotency-Replayed": "true"} if replayed else {})

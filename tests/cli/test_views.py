@@ -43,6 +43,13 @@ def test_a_page_tells_what_a_job_waits_for():
     assert "2 ahead; Every slot is busy." in said
 
 
+def test_a_page_tells_with_how_many_a_job_was_trained():
+    job = a_job(fused={"lanes": 16, "why": "16 lanes cost 1.3 times one"})
+
+    assert "with 15 others in one process: 16 lanes cost 1.3 times one" in printed(job)
+    assert "alone: it asked to" in printed(a_job(fused={"lanes": 1, "why": "it asked to"}))
+
+
 def test_a_page_tells_what_came_out():
     result = Result(stopped_by="budget", val_loss=0.125, metrics={"r2": 0.99}, parameters=2)
 

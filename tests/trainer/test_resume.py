@@ -149,10 +149,10 @@ def test_one_of_a_group_is_stopped_and_the_other_ends(train):
     spec = {**DIABETES, "budget": {"epochs": 300}}
 
     first, second = train(
-        spec, spec, wish=lambda message: "leave" if (message.say, message.job) == ("started", "job0") else None
+        spec, spec, wish=lambda message: "pause" if (message.say, message.job) == ("started", "job0") else None
     )
 
-    assert first.stopped.why == "leave"
+    assert first.stopped.why == "pause"
     assert second.ended.result is not None
 
 

@@ -16,7 +16,7 @@ from unitscale.wire.jobs import Filter, Idempotency, Jobs, Membership
 from unitscale.wire.launching import launch
 from unitscale.wire.workers import Workers
 
-SPEC = {"task": "regression", "dataset": "linear"}
+SPEC = {"task": "regression", "dataset": "linear", "resources": {"alone": True}}
 BODY = {"base": SPEC, "axes": {"seed": [0, 1, 2]}}
 
 

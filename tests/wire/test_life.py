@@ -47,7 +47,8 @@ def attempts(store: Store) -> Attempts:
 
 
 def a_spec(**fields) -> JobSpec:
-    return JobSpec.model_validate({"task": "regression"} | fields)
+    """Of a job that is claimed alone, so that a claim is one job."""
+    return JobSpec.model_validate({"task": "regression", "resources": {"alone": True}} | fields)
 
 
 async def submitted(intake: Intake, project: str = LAB, **fields) -> Job:
@@ -61,6 +62,36 @@ async def claimed(attempts: Attempts) -> Claimed:
 
 async def finished(attempts: Attempts, job: Claimed) -> None:
     await attempts.succeed(job, Result(stopped_by="budget", parameters=2), [])
+
+
+class Overheard(Store):
+    """A store that remembers its round trips."""
+
+    def __init__(self, redis) -> None:
+        super().__init__(redis)
+        self.trips: list[str] = []
+
+    async def run(self, script, *args):
+        self.trips.append(script)
+        return await super().run(script, *args)
+
+    async def read(self, *commands):
+        self.trips.append("read")
+        return await super().read(*commands)
+
+
+async def test_a_submission_takes_one_round_trip_and_answers_with_the_record_as_it_is(store):
+    overheard = Overheard(store.redis)
+    jobs = Jobs(overheard, Workers(overheard))
+    intake = Intake(jobs, Datasets(overheard), Workers(overheard), max_unfinished_jobs=5)
+    await submitted(intake)  # the workers are known from now on
+    overheard.trips.clear()
+
+    job = await submitted(intake)
+
+    assert overheard.trips == ["submit"]
+    assert job == await jobs.get(LAB, job.id)
+    assert job.queue.position == 1
 
 
 async def test_a_submitted_job_waits_in_its_queue_with_its_doorbell(intake, store):

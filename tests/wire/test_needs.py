@@ -21,7 +21,7 @@ HIGHWAY = CatalogModel(
     kind="highway", tasks=("regression",), sizes={}, content="", learning_rates={"adamw": 0.01}, package="p 1"
 )
 OWN = {"task": "regression", "model": {"kind": "highway"}}
-PLAIN = {"task": "regression"}
+PLAIN = {"task": "regression", "resources": {"alone": True}}
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ def _standing(job: "Job", now: datetime) -> Iterable[Row]:
     yield "created", f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {wording.age(job.created_at, now)} ago"
     if job.attempt > 1 or job.losses:
         yield "attempt", f"{job.attempt} ({job.losses} lost)"
+    if job.fused:
+        yield "trained", f"{_company(job.fused.lanes)}: {job.fused.why}"
     if job.spec.labels:
         yield "labels", wording.phrase(job.spec.labels)
 
@@ -99,6 +101,10 @@ def _measured(job: "Job") -> Iterable[Row]:
 def _timed(result: "Result") -> bool:
     """Whether more is known of a format than its size."""
     return any(form.latency_ms for form in result.deployment)
+
+
+def _company(lanes: int) -> str:
+    return "alone" if lanes == 1 else f"with {lanes - 1} others in one process"
 
 
 def _progress(job: "Job") -> RenderableType:

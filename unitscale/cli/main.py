@@ -19,6 +19,7 @@ from unitscale.cli.commands import (
     results,
     service,
     steering,
+    studying,
     submitting,
 )
 from unitscale.cli.connection import Given, locate
@@ -89,4 +90,5 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.data, name="data", rich_help_panel=JOBS)
+app.add_typer(studying.study, name="study", rich_help_panel=LOOP)
 app.add_typer(around.keys, name="keys", rich_help_panel=AROUND)

@@ -26,6 +26,7 @@ from unitscale.models.keys import IssuedKey, Key, Scope
 from unitscale.models.pages import Page
 from unitscale.models.predictions import Predictions
 from unitscale.models.scaling_laws import ScalingLaw
+from unitscale.models.studies import Study, StudySpec
 from unitscale.models.sweeps import Sweep, SweepSpec
 from unitscale.models.transfers import Transfer, TransferSpec
 from unitscale.models.workers import Worker
@@ -49,6 +50,7 @@ class Client:
         self._retries = retries or Retries()
         self.sweeps = Campaigns[Sweep, SweepSpec](self._send, "sweeps", Sweep)
         self.transfers = Campaigns[Transfer, TransferSpec](self._send, "transfers", Transfer)
+        self.studies = Campaigns[Study, StudySpec](self._send, "studies", Study)
 
     def __enter__(self) -> Self:
         return self

@@ -55,6 +55,14 @@ class Queue(Answer):
     """What it waits for, in words."""
 
 
+class Fused(Answer):
+    """With how many jobs like it a job trains in one process, and why not with more or fewer."""
+
+    lanes: int
+    """Jobs of that process, this one included; 1: it trains alone."""
+    why: str
+
+
 class Progress(Answer):
     """How far a job has come."""
 
@@ -171,6 +179,10 @@ class Job(Answer):
     progress: Progress = Progress()
     timings: Timings = Timings()
     result: Result | None = None
+    fused: Fused | None = None
+    """How the present, or the last, attempt trains; null until there is one."""
+    hardware: str | None = None
+    """Of the worker that trained it last: times are to be compared on one class of hardware only."""
     sweep: str | None = None
     """The sweep, study or transfer that it belongs to."""
     study: str | None = None

@@ -39,7 +39,8 @@ class Objective(Document):
 def measure(job: Job, name: str) -> float | None:
     """A number of the job's result or timings; None where it has none.
 
-    `deployment.bytes` and the like, without a format, are those of the smallest format that was measured.
+    `deployment.bytes` and the like, without a format, are those of the smallest format that was measured; a latency
+    without a percentile is its median.
     """
     return measured(job.result, job.timings.model_dump(), name) if job.result else None
 
@@ -65,4 +66,6 @@ def _number(document: Mapping[str, Any], path: list[str]) -> float | None:
     found: Any = document
     for part in path:
         found = found.get(part) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if path[-1] == "latency_ms" and isinstance(found, Mapping):
+        found = found.get("p50")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None

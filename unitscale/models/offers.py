@@ -36,7 +36,7 @@ class Offer:
     """The catalog's tables with all that these workers bring. Without workers: what every installation has."""
 
     def __init__(self, workers: Sequence[Worker] = ()) -> None:
-        self._workers = tuple(workers)
+        self.workers = tuple(workers)
         self._said = [worker.abilities for worker in workers if worker.abilities is not None]
         plugins = [abilities.plugins for abilities in reversed(self._said)]  # of one name, the first worker's counts
         models = {model.kind: model for each in plugins for model in each.models} | MODELS
@@ -70,7 +70,7 @@ class Offer:
     @property
     def hint(self) -> str:
         """What to add to the word that something is not there, while there may be more than is known."""
-        if all(worker.abilities is not None for worker in self._workers):
+        if all(worker.abilities is not None for worker in self.workers):
             return ""
         return " A worker that has just started is still finding out what it can do; try again in a few seconds."
 
@@ -147,7 +147,7 @@ class Offer:
         """Workers that have slots of this size."""
         return [
             worker
-            for worker in self._workers
+            for worker in self.workers
             if worker.device == device and any(len(slot.devices) == devices for slot in worker.slots)
         ]
 

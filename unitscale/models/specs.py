@@ -145,6 +145,8 @@ class Resources(Document):
     compile: bool = False
     """Transformers only: compile the model before the first step, with the C++ compiler of the worker's machine. That
     takes ten seconds or more, once; each step then takes an eighth less time in fp32, and a quarter less in bf16."""
+    alone: bool = False
+    """Train in a process of its own, so that times can be compared; else jobs that are alike may train together."""
 
 
 Priority = Literal["low", "normal", "high"]

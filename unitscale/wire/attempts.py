@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from unitscale.errors import Impossible, LeaseLost
-from unitscale.models.jobs import Artifact, Reason, Result, State, Wish
+from unitscale.models.alike import Finding
+from unitscale.models.jobs import Artifact, Fused, Reason, Result, State, Wish
 from unitscale.models.specs import InitFrom, JobSpec
 from unitscale.models.tuned import Tuned
 from unitscale.wire import doorbell
@@ -18,6 +19,9 @@ from unitscale.wire.store import Store
 
 CHECKPOINTS_KEPT = 2
 OTHERS_SECONDS = 0.25
+MOST_LANES = 256
+"""Jobs that one claim takes at most: the record answers nobody else meanwhile, for some milliseconds."""
+FINDING_SECONDS = 30 * 86_400
 ARTIFACTS = "artifacts"
 
 
@@ -41,6 +45,8 @@ class Claimed:
     """The published checkpoint to start from: {step, attempt, folder, points, …}."""
     origin: Origin | None = None
     """Where the other job's weights lie that this one starts from; None, too, when they are gone."""
+    measured: bool = False
+    """Whether it is known what they cost together on this hardware."""
 
 
 @dataclass(frozen=True)
@@ -66,26 +72,34 @@ class Advance:
 class Attempts:
     """Jobs as supervisors hold them. Each verb raises LeaseLost where a newer attempt holds the job."""
 
-    def __init__(self, store: Store, lease_seconds: float, max_losses: int) -> None:
+    def __init__(self, store: Store, lease_seconds: float, max_losses: int, hardware: str = "") -> None:
+        """`hardware`: what the trainers run on, in words: costs are known for each apart."""
         self._store = store
         self._lease = int(lease_seconds * 1000)
         self._max_losses = max_losses
+        self._hardware = hardware
 
     async def claim(self, queue: str, ticket: str, worker: str, slot: str) -> list[Claimed]:
         """Take the best group there is; empty when there is none. The same ticket gets the same group.
 
         A worker that can do none of those that wait is held up, so that it leaves their doorbells to others.
         """
-        answer = await self._store.run("claim", queue, ticket, worker, slot, self._lease)
+        answer = await self._store.run("claim", queue, ticket, worker, slot, self._lease, self._hardware, MOST_LANES)
         if answer == b"others":
             await asyncio.sleep(OTHERS_SECONDS)
             return []
-        group = json.loads(answer)
+        group = [job for entry in json.loads(answer) if (job := await self._read(entry))]
+        return [await self._with_origin(job) for job in group]
+
+    async def _read(self, entry: dict[str, Any]) -> Claimed | None:
+        """None for a job whose spec cannot be read, which fails."""
         try:
-            return [await self._with_origin(_claimed(entry)) for entry in group]
+            return _claimed(entry)
         except ValidationError as error:
-            await self._refuse(group, f"This worker cannot read the spec: {error.errors()[0]['msg']}.")
-            return []
+            message = f"This worker cannot read the spec: {error.errors()[0]['msg']}."
+            reason = Reason(code=Impossible.code, message=message).model_dump_json()
+            await self._store.run("finish", entry["id"], entry["attempt"], State.FAILED.value, reason, "", "[]")
+            return None
 
     async def _with_origin(self, job: Claimed) -> Claimed:
         wanted = job.spec.init_from
@@ -93,11 +107,6 @@ class Attempts:
             return job
         [record] = await self._store.read(("HMGET", name("job", wanted.job), "attempt", "artifacts", "checkpoints"))
         return replace(job, origin=_origin(wanted, *record))
-
-    async def _refuse(self, group: list[dict[str, Any]], message: str) -> None:
-        reason = Reason(code=Impossible.code, message=message).model_dump_json()
-        for entry in group:
-            await self._store.run("finish", entry["id"], entry["attempt"], State.FAILED.value, reason, "", "[]")
 
     async def renew(self, group: Sequence[Claimed]) -> dict[str, Wish | None]:
         """Prolong the leases; the wishes of the jobs still held. A job that is missing was lost."""
@@ -143,6 +152,25 @@ class Attempts:
         """Say that a cancelled job's training is over."""
         await self._finish(job, State.CANCELLED, "", "", "[]")
 
+    async def group(self, job: Claimed, fused: Fused, trains: bool, finding: Finding | None) -> Wish | None:
+        """Put down with how many a job trains, and what was measured; one that does not goes back to its old place.
+
+        Returns the job's wish.
+        """
+        found = finding.model_dump_json() if finding else ""
+        answer = await self._store.run(
+            "group",
+            job.id,
+            job.attempt,
+            int(trains),
+            fused.model_dump_json(),
+            self._hardware,
+            found,
+            doorbell.message(doorbell.TRAIN),
+            FINDING_SECONDS,
+        )
+        return self._held(job, answer) or None  # type: ignore[return-value]  # the script answers with a wish
+
     async def release(self, job: Claimed) -> None:
         """Give a job back, nothing lost: its wish to pause comes true, or it goes on elsewhere."""
         await self._give_back(job, 0, Reason(code="", message=""))
@@ -167,7 +195,8 @@ class Attempts:
 
 def _claimed(entry: dict[str, Any]) -> Claimed:
     checkpoint = json.loads(entry["checkpoint"]) if entry["checkpoint"] else None
-    return Claimed(entry["id"], entry["attempt"], JobSpec.model_validate_json(entry["spec"]), checkpoint)
+    spec = JobSpec.model_validate_json(entry["spec"])
+    return Claimed(entry["id"], entry["attempt"], spec, checkpoint, measured=entry["measured"])
 
 
 def _origin(

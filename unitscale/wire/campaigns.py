@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded
@@ -22,6 +23,8 @@ LEASE_MS = 60_000
 """An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
 GLANCED = ("state", "result", "training_seconds", "evaluation_seconds")
 TRIES = 5
+LAUNCH_MS = 10_000
+"""Until another one launches what was decided, where who decided it died."""
 LOST = Reason(code="internal", message=f"The process that was to decide what follows died {TRIES} times in a row.")
 
 
@@ -46,8 +49,12 @@ class Held:
     reason: Reason | None
     times: dict[str, Any]
     """created_at, ended_at"""
+    read_at: datetime
+    """When it was read, by the record's clock."""
     jobs: tuple[str, ...] = ()
     """Ids of the jobs that were submitted, in the order of their places."""
+    curves: Mapping[int, Sequence[tuple[int, float]]] = field(default_factory=dict[int, Sequence[tuple[int, float]]])
+    """Place → validation losses by step, of those that its kind asked to see."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ class Decision:
     """Decide again when any job has ended, not only when all have."""
     again_seconds: float | None = None
     """Decide again after this time, whatever has ended."""
+    call_off: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    """Jobs to call off, while the campaign goes on, and why."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,7 @@ class Campaigns:
 
     async def decide(self, held: Held, decision: Decision) -> bool:
         """Put a decision down; False when another one was taken since `held` was read."""
-        due = "" if decision.again_seconds is None else int(decision.again_seconds * 1000)
+        called_off = [part for job, why in decision.call_off.items() for part in (job, why.model_dump_json())]
         outcome = await self._store.run(
             "decide",
             held.id,
@@ -169,9 +178,15 @@ class Campaigns:
             "each" if decision.heed_each else "all",
             decision.state.value,
             decision.reason.model_dump_json() if decision.reason else "",
-            due,
+            LAUNCH_MS,
+            *called_off,
         )
         return outcome == b"done"
+
+    async def launched(self, held: Held, decision: Decision) -> None:
+        """Say that what was decided on `held` is launched: it rests until a job ends, or its time has come."""
+        due = "" if decision.again_seconds is None else int(decision.again_seconds * 1000)
+        await self._store.run("launched", held.id, held.round + 1, due)
 
     async def jobs(self, held: Held) -> dict[int, Job]:
         """Place → job, of those that still exist."""
@@ -189,11 +204,12 @@ class Campaigns:
         return {job: int(place) for job, place in zip(held.jobs, places, strict=True) if place}
 
     async def _read(self, ids: Sequence[str]) -> list[Held | None]:
-        records = await self._store.read(*(("HGETALL", name("campaign", i)) for i in ids))
+        time, *records = await self._store.read(("TIME",), *(("HGETALL", name("campaign", i)) for i in ids))
+        read_at = moment(int(time[0]) * 1000 + int(time[1]) // 1000)
         there = [(i, text(record[b"project"])) for i, record in zip(ids, records, strict=True) if record]
         listings = await self._store.read(*(("ZRANGE", name("members", project, i), 0, -1) for i, project in there))
         jobs = {i: listing for (i, _), listing in zip(there, listings, strict=True)}
-        return [_held(i, record, jobs[i]) if record else None for i, record in zip(ids, records, strict=True)]
+        return [_held(i, record, jobs[i], read_at) if record else None for i, record in zip(ids, records, strict=True)]
 
 
 def _glance(job: str, state: bytes, result: bytes | None, *seconds: bytes | None) -> Glance:
@@ -201,7 +217,7 @@ def _glance(job: str, state: bytes, result: bytes | None, *seconds: bytes | None
     return Glance(job, State(text(state)), Result.model_validate_json(result) if result else None, timings)
 
 
-def _held(campaign_id: str, record: dict[bytes, bytes], jobs: Sequence[bytes]) -> Held:
+def _held(campaign_id: str, record: dict[bytes, bytes], jobs: Sequence[bytes], read_at: datetime) -> Held:
     ended = record.get(b"ended_at")
     return Held(
         id=campaign_id,
@@ -219,5 +235,6 @@ def _held(campaign_id: str, record: dict[bytes, bytes], jobs: Sequence[bytes]) -
             "created_at": moment(int(record[b"created_at"])),
             "ended_at": moment(int(ended)) if ended else None,
         },
+        read_at=read_at,
         jobs=tuple(text(job) for job in jobs),
     )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from unitscale.errors import NotFound, Unsupported
+from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
 from unitscale.models.offers import Need, Offer
@@ -35,14 +36,19 @@ class Intake:
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
         resolved, volume, needs = await self._resolved(spec, project)
-        steps = total_steps(resolved, volume)
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs)
+        steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
+        workers = (await self.offer()).workers
+        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom, workers)
 
     async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
-        """The same for a job of a campaign; False when that is over. Raises Unsupported."""
+        """The same for a job of a campaign; False when that is over. `ring` once all are there. Raises Unsupported."""
         resolved, volume, needs = await self._resolved(spec, project)
-        steps = total_steps(resolved, volume)
-        return await self._jobs.add_member(project, spec, resolved, steps, needs, membership)
+        steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
+        return await self._jobs.add_member(project, spec, resolved, steps, needs, whom, membership)
+
+    async def ring(self) -> None:
+        """Wake workers for jobs of campaigns: a slot finds all that may train together."""
+        await self._jobs.ring()
 
     async def check(self, specs: Sequence[JobSpec], project: str) -> int:
         """The quota of unfinished jobs. Raises Unsupported for the first of these that cannot be done."""
@@ -78,6 +84,10 @@ class Intake:
         resolved = resolve(spec, offer.device(spec), uploaded, offer)
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
         return resolved, volume, offer.needs(resolved)
+
+    def _company(self, resolved: JobSpec, volume: Volume | None) -> Company:
+        models = self._offer[1].models
+        return company(resolved, volume, models[str(resolved.model.kind)].laned)
 
     async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
         try:

@@ -16,12 +16,14 @@ from unitscale.errors import (
     QuotaExceeded,
     Unsupported,
 )
+from unitscale.models.alike import Company
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.document import new_id
 from unitscale.models.jobs import ENDED, Artifact, Checkpoint, Job, State
 from unitscale.models.offers import Need
 from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec, Priority
+from unitscale.models.workers import Worker
 from unitscale.wire import doorbell
 from unitscale.wire.keys import name
 from unitscale.wire.reading import checkpoints_of, document_of, job_of, text
@@ -30,6 +32,7 @@ from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
+NOBODY = Company("", "it was queued alone")
 UNLIMITED = 2**31
 
 
@@ -87,19 +90,26 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need] = (),
+        company: Company = NOBODY,
+        workers: Sequence[Worker] = (),
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
 
+        One round trip: each further one would take the processor from the job, which is about to start. So why it
+        waits is said of the workers that the caller knows.
+
         Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
-        outcome, job_id = await self._submit(project, requested, spec, steps, quota, idempotency, needs, ALONE)
-        if outcome == "quota":
+        outcome, *told = await self._submit(project, requested, spec, steps, quota, idempotency, needs, company, ALONE)
+        if outcome == b"quota":
             raise QuotaExceeded(
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
             )
-        if outcome == "mismatch":
+        if outcome == b"mismatch":
             raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
-        return await self.get(project, job_id), outcome == "replayed"
+        job_id, fields, rank = told
+        record = dict(zip(fields[0::2], fields[1::2], strict=True))
+        return _placed(text(job_id), record, rank, workers), outcome == b"replayed"
 
     async def add_member(
         self,
@@ -108,14 +118,17 @@ class Jobs:
         spec: JobSpec,
         steps: int,
         needs: Sequence[Need],
+        company: Company,
         membership: Membership,
     ) -> bool:
         """The same for a campaign's job, which was counted when the campaign began; False when that is over.
 
+        It does not ring: jobs that are submitted together are to be found together.
+
         Raises Unsupported when its data set is gone.
         """
-        outcome, _ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, membership)
-        return outcome != "over"
+        outcome, *_ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, company, membership)
+        return outcome != b"over"
 
     async def _submit(
         self,
@@ -126,9 +139,11 @@ class Jobs:
         quota: int,
         idempotency: Idempotency | None,
         needs: Sequence[Need],
+        company: Company,
         membership: Membership,
-    ) -> tuple[str, str]:
-        outcome, job_id = await self._store.run(
+    ) -> list[Any]:
+        """What became of it and, where it is there now, its id, its record and its place in the queue."""
+        answer = await self._store.run(
             "submit",
             membership.job or new_id("job", time.time_ns() // 10**6),
             project,
@@ -140,15 +155,21 @@ class Jobs:
             requested.model_dump_json(exclude_unset=True),
             spec.model_dump_json(),
             steps,
-            doorbell.message(doorbell.TRAIN),
+            "" if membership.campaign else doorbell.message(doorbell.TRAIN),
             str(spec.dataset) if is_uploaded(spec.dataset) else "",
             _written(needs),
+            company.alike,
+            company.why_alone or "",
             membership.campaign,
             membership.place,
         )
-        if outcome == b"dataset":
+        if answer[0] == b"dataset":
             raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
-        return text(outcome), text(job_id)
+        return answer
+
+    async def ring(self) -> None:
+        """Wake workers for all that waits."""
+        await self._store.run("ring", doorbell.message(doorbell.TRAIN), doorbell.message(doorbell.ANSWER))
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
@@ -265,23 +286,26 @@ class Jobs:
 
     async def _placed(self, records: list[tuple[str, dict[bytes, bytes]]]) -> list[Job]:
         waiting = {i: text(record[b"queue"]) for i, record in records if record[b"state"] == b"queued"}
-        places: dict[str, Any] = {}
-        if waiting:
-            workers = await self._workers.present()
-            ranks = await self._store.read(
-                *(("ZRANK", name("queue", queue), job_id) for job_id, queue in waiting.items())
-            )
-            needs = {i: _needs(text(record.get(b"needs"))) for i, record in records}
-            places = {
-                i: waits_for(waiting[i], rank or 0, workers, needs[i]) for i, rank in zip(waiting, ranks, strict=True)
-            }
-        return [job_of(job_id, record, places.get(job_id)) for job_id, record in records]
+        if not waiting:
+            return [job_of(job_id, record, None) for job_id, record in records]
+        workers = await self._workers.present()
+        ranks = await self._store.read(*(("ZRANK", name("queue", queue), i) for i, queue in waiting.items()))
+        places = dict(zip(waiting, ranks, strict=True))
+        return [_placed(job_id, record, places.get(job_id), workers) for job_id, record in records]
 
     async def place_of_next(self, spec: JobSpec, needs: Sequence[Need] = ()) -> Any:
         """The place that a job of this spec would get now."""
         queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
         [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
         return waits_for(queue, ahead, await self._workers.present(), needs)
+
+
+def _placed(job_id: str, record: dict[bytes, bytes], rank: int | None, workers: Sequence[Worker]) -> Job:
+    """A job and, while it waits, its place in its queue."""
+    if record[b"state"] != b"queued":
+        return job_of(job_id, record, None)
+    needs = _needs(text(record.get(b"needs")))
+    return job_of(job_id, record, waits_for(text(record[b"queue"]), rank or 0, workers, needs))
 
 
 def _written(needs: Sequence[Need]) -> str:

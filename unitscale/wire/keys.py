@@ -11,6 +11,8 @@
     queues                      set     every queue that ever held a job
     queue:{queue}               zset    queued job ids, best first: priority, then turns between projects, then age
     queue:{queue}:turns         hash    the turn last served, and the last turn of each project, by priority
+    queue:{queue}:alike:{project}:{alike}:{step} zset those of them that may train together: their checkpoints agree
+    findings:{hardware}         hash    what was measured of training together: key of the jobs -> finding
     leases                      zset    running job ids by the time their lease ends, ms
     claim:{ticket}              string  the group a claim took, for a claim repeated after a timeout; lives a lease
     idempotency:{project}:{key} string  {body, id} of a submission; lives 24 hours
@@ -53,6 +55,8 @@ TEMPLATES: dict[str, str] = {
     "queues": "queues",
     "queue": "queue:{queue}",
     "turns": "queue:{queue}:turns",
+    "alike": "queue:{queue}:alike:{project}:{alike}:{step}",
+    "findings": "findings:{hardware}",
     "leases": "leases",
     "claim": "claim:{ticket}",
     "idempotency": "idempotency:{project}:{key}",

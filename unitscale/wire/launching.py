@@ -4,18 +4,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unitscale.errors import Unsupported
-from unitscale.models import sweeps, transfers
+from unitscale.models import sweeps, transfers, trials
 from unitscale.models.campaigns import member_id
 from unitscale.models.specs import JobSpec
 from unitscale.wire.campaigns import Held
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Membership
 
-Planned = Callable[[dict[str, Any], dict[str, Any]], Sequence[JobSpec]]
-"""From what was asked for and what was decided to all jobs so far, in the order of their places."""
+Planned = Callable[[dict[str, Any], dict[str, Any]], Sequence[JobSpec | None]]
+"""From what was asked for and decided to all jobs so far, in the order of their places; None: there is none."""
 PLANS: dict[str, Planned] = {
     "sweep": lambda requested, _: sweeps.planned(sweeps.SweepSpec.model_validate(requested)),
     "transfer": transfers.planned_again,
+    "study": trials.planned,
 }
 
 
@@ -24,13 +25,14 @@ async def launch(intake: Intake, held: Held) -> dict[int, str]:
     there, refused = set(held.jobs), dict[int, str]()
     for place, spec in enumerate(PLANS[held.kind](held.requested, held.document)):
         job = member_id(held.id, place)
-        if job in there:
+        if spec is None or job in there:
             continue
         try:
             if not await intake.submit_member(spec, held.project, Membership(held.id, place, job)):
                 break
         except Unsupported as error:
             refused[place] = _said(error)
+    await intake.ring()
     return refused
 
 

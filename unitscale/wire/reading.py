@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from unitscale.models.document import moment
-from unitscale.models.jobs import Checkpoint, Job, Progress, Queue, Reason, Result, State, Timings
+from unitscale.models.jobs import Checkpoint, Fused, Job, Progress, Queue, Reason, Result, State, Timings
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Tuned
 
@@ -38,6 +38,8 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         progress=_progress(record),
         timings=_timings(record, _spec(record[b"spec"])),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
+        fused=Fused.model_validate_json(record[b"fused"]) if record.get(b"fused") else None,
+        hardware=text(record.get(b"hardware")) or None,
         sweep=_of_kind("sw_", campaign),
         study=_of_kind("st_", campaign),
         transfer=_of_kind("tr_", campaign),

@@ -1,30 +1,36 @@
 """Advances campaigns: looks at what ended, decides what follows, submits it. Any node may; a decision counts once."""
 
+import struct
 from asyncio import to_thread
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from unitscale.errors import StoreAway
-from unitscale.models.campaigns import OVER
+from unitscale.models.campaigns import OVER, member_id
 from unitscale.models.jobs import Job
 from unitscale.wire.campaigns import Campaigns, Decision, Held
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.intake import Intake
 from unitscale.wire.launching import launch
-from worker.campaigns import sweeps, transfers
+from worker.campaigns import studies, sweeps, transfers
 
 Decide = Callable[[Held, Mapping[int, Job], Mapping[int, str]], Decision]
 """From a campaign, its jobs by place, and why jobs were refused, by place, to what follows. Given the same, it decides
 the same."""
-KINDS: dict[str, Decide] = {"sweep": sweeps.decide, "transfer": transfers.decide}
+KINDS: dict[str, Decide] = {"sweep": sweeps.decide, "study": studies.decide, "transfer": transfers.decide}
+WATCHED: dict[str, Callable[[Held], Sequence[int]]] = {"study": studies.watched}
+"""Kinds that decide by curves while jobs run: the places of the jobs whose validation losses they are shown."""
 log = structlog.get_logger()
 
 
 class Advancer:
     """Takes the campaigns that are due, one after the other."""
 
-    def __init__(self, campaigns: Campaigns, intake: Intake) -> None:
+    def __init__(self, campaigns: Campaigns, curves: PackedCurves, intake: Intake) -> None:
         self._campaigns = campaigns
+        self._curves = curves
         self._intake = intake
 
     async def advance_one(self) -> bool:
@@ -40,11 +46,27 @@ class Advancer:
         return True
 
     async def _advance(self, held: Held) -> None:
-        """Submit what was decided before; decide; submit that."""
-        refused = await launch(self._intake, held)
-        held = await self._campaigns.get(held.project, held.kind, held.id)
-        jobs = await self._campaigns.jobs(held)
-        decision = await to_thread(KINDS[held.kind], held, jobs, refused)
-        if await self._campaigns.decide(held, decision) and decision.state not in OVER:
-            await launch(self._intake, await self._campaigns.get(held.project, held.kind, held.id))
-        log.info("a campaign was advanced", campaign=held.id, round=held.round + 1, state=decision.state.value)
+        """Submit what was decided before; decide; submit that. What is refused then is decided about at once."""
+        known, refused = dict[int, str](), await launch(self._intake, held)
+        while True:
+            held = await self._with_curves(await self._campaigns.get(held.project, held.kind, held.id))
+            jobs = await self._campaigns.jobs(held)
+            decision = await to_thread(KINDS[held.kind], held, jobs, refused)
+            if not await self._campaigns.decide(held, decision):
+                return None
+            log.info("a campaign was advanced", campaign=held.id, round=held.round + 1, state=decision.state.value)
+            if decision.state in OVER:
+                return None
+            after = await self._campaigns.get(held.project, held.kind, held.id)
+            known, refused = refused, await launch(self._intake, after)
+            if refused.keys() <= known.keys():
+                return await self._campaigns.launched(held, decision)
+
+    async def _with_curves(self, held: Held) -> Held:
+        places = WATCHED[held.kind](held) if held.kind in WATCHED else ()
+        jobs = [member_id(held.id, place) for place in places]
+        packed = await self._curves.tracks(jobs, "val_loss") if jobs else []
+        curves = {
+            place: list(struct.iter_unpack("<If", points)) for place, (points, *_) in zip(places, packed, strict=True)
+        }
+        return replace(held, curves=curves)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from unitscale.errors import Impossible
+from unitscale.models.alike import shape, why_alone
 from unitscale.models.datasets import Volume
 from unitscale.models.growth import Sizes, growth
 from unitscale.models.resolution import examples_to_see, total_steps
@@ -234,22 +235,14 @@ def _config(blueprint: Blueprint) -> dict[str, Any]:
 
 
 def _check_alike(specs: Sequence[JobSpec], volume: Volume | None, ranks: Ranks | None) -> None:
-    if len(specs) > 1 and specs[0].batch_schedule.name == "noise-scale":
-        raise Impossible("Jobs whose batches follow the noise scale cannot be trained together.")
-    if len(specs) > 1 and any(spec.resources.compile for spec in specs):
-        raise Impossible("Jobs that are compiled are trained one by one, not together.")
-    if len(specs) > 1 and ranks is not None:
+    """Of several specs, each must allow others beside it, and all agree in what is not a lane's own."""
+    if len(specs) == 1:
+        return
+    if ranks is not None:
         raise Impossible("Jobs on several devices are trained one by one, not together.")
-    if len(specs) > 1 and not isinstance(MODELS[str(specs[0].model.kind)], Laned):
-        raise Impossible(f"Models of kind {specs[0].model.kind} cannot be trained together.")
-    if any(_shape(spec, volume) != _shape(specs[0], volume) for spec in specs):
+    laned = isinstance(MODELS[str(specs[0].model.kind)], Laned)
+    for spec in specs:
+        if why := why_alone(spec, laned):
+            raise Impossible(f"One of these jobs cannot be trained with others: {why}.")
+    if any(shape(spec, volume) != shape(specs[0], volume) for spec in specs):
         raise Impossible("Only jobs of the same shapes, data, batch size, steps and optimizer can be trained together.")
-
-
-def _shape(spec: JobSpec, volume: Volume | None) -> tuple[Any, ...]:
-    units = spec.units
-    return (
-        (spec.task, spec.dataset, spec.data, spec.model, spec.optimizer.name, total_steps(spec, volume)),
-        (units.batch_size, units.micro_batch_size, units.precision, units.parametrization, units.base_width),
-        (spec.batch_schedule, spec.evaluation.every_steps, spec.diagnostics),
-    )

@@ -1,6 +1,7 @@
 """The blueprint of a group: what its jobs have in common, and the weights of each.  K lanes, N examples."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from unitscale.models.units import Alphas, Units
 from worker.trainer.catalog import MODELS, Function, Laned, task_of
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
-from worker.trainer.engine.modules import PlainModule
+from worker.trainer.engine.modules import PlainModule, Unfilled, draw_from
 from worker.trainer.engine.padding import pad_features
 from worker.trainer.engine.precision import NUMBERS, choose_products
 from worker.trainer.engine.scales import Probe
@@ -42,7 +43,7 @@ class Blueprint:
             source.row.splits(tensors, spec.data.fraction, spec.model), source.row.facts(tensors)
         )
         choose_products(spec.units.precision)
-        torch.manual_seed(spec.seed)  # for modules that draw numbers
+        draw_from(spec.seed, device)
         self.layers = built(spec.model, self.config)
         self.kinds = self.model.kinds(spec.model, shapes_of(self.layers))
         self.table = table_of(spec.units, spec.model)
@@ -115,8 +116,9 @@ class Blueprint:
 def built(model: words.Model, config: dict[str, Any]) -> nn.Module:
     """A model's layers without numbers: first weights come from the parametrization, later ones from a file. Those
     of a plug-in come with theirs."""
-    with torch.device("meta"):
-        return MODELS[str(model.kind)].layers(model, tuple(config["inputs"]), config["outputs"])
+    kind = MODELS[str(model.kind)]
+    with torch.device("meta"), nullcontext() if isinstance(kind, OwnModel) else Unfilled():
+        return kind.layers(model, tuple(config["inputs"]), config["outputs"])
 
 
 def shapes_of(layers: nn.Module) -> Shapes:

@@ -22,7 +22,8 @@ from worker.trainer.bell import Bell
 from worker.trainer.course import Course
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.ranks import Dismissed, Ranks, Wire, Word
-from worker.trainer.group import begin, reason_for, train_group
+from worker.trainer.failures import reason_for
+from worker.trainer.group import begin, train_group
 from worker.trainer.line import Line
 
 SET_PARENT_DEATH_SIGNAL = 1

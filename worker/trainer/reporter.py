@@ -43,12 +43,16 @@ class Reporter:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
+
+    def begin(self) -> None:
+        """Send from now on: once the first step has been told of, which a thread's start would hold up."""
+        self._thread.start()
 
     def __exit__(self, *_error: object) -> None:
         self._over.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def settle(self, losses: Tensor) -> None:
         """Take over the next step, which has no other points."""

@@ -1,6 +1,6 @@
 """The saver: writes checkpoints beside the training loop and tells of each once it is durable."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from worker.pipe import Saved
@@ -16,23 +16,25 @@ class Saver:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._pool = ThreadPoolExecutor(1)
-        self._last: Future[None] | None = None
+        self._writing: list[Future[None]] = []
 
     @property
     def busy(self) -> bool:
-        return self._last is not None and not self._last.done()
+        return not all(writing.done() for writing in self._writing)
 
-    def save(self, course: Course, copied: Callable[[], Snapshot]) -> Future[Snapshot]:
-        """Have a checkpoint written, and told of; its copy is to come. Raises what went wrong with the one before."""
+    def save(self, copies: Sequence[tuple[Course, Callable[[], Snapshot]]]) -> list[Future[Snapshot]]:
+        """Have checkpoints written, and told of; their copies are to come. Raises what went wrong with those before."""
         self.wait()
-        copying = self._pool.submit(copied)
-        self._last = self._pool.submit(self._write, course, copying)
+        copying = [self._pool.submit(copied) for _, copied in copies]
+        self._writing = [
+            self._pool.submit(self._write, course, copy) for (course, _), copy in zip(copies, copying, strict=True)
+        ]
         return copying
 
     def wait(self) -> None:
         """Return once everything is written. Raises what went wrong in writing."""
-        if self._last is not None:
-            self._last.result()
+        for writing in self._writing:
+            writing.result()
 
     def _write(self, course: Course, copying: Future[Snapshot]) -> None:
         snapshot = copying.result()

@@ -92,6 +92,7 @@ class Watch:
         for course in self._courses:
             self._line.say(Started(job=course.lane.job, steps=self._assembly.steps))
             course.next_save = now + course.lane.spec.checkpoint.every_seconds
+        self._reporter.begin()
 
     def _is_due(self, step: int) -> bool:
         return step % self._every == 0 or step == self._assembly.steps
@@ -220,30 +221,36 @@ class Watch:
             return validation.written(layers), test.written(layers)
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
-        for course in self._open():
-            stop = stops.get(course.lane.job)
-            if stop is None:
-                continue
-            self._reporter.flush()
-            if stop.why != "cancel":
-                self._save(step, course)
-            if course.failure is None:
-                self._saver.wait()
-                course.open = False
-                self._line.say(Stopped(job=course.lane.job, why=stop.why))
+        """Stop what is to be stopped. A worker that leaves does so for all: they go on together, from one step."""
+        leaving = any(stop.why == "leave" for stop in stops.values())
+        why = {course.place: _why(stops.get(course.lane.job), leaving) for course in self._open()}
+        stopping = [course for course in self._open() if why[course.place]]
+        if not stopping:
+            return
+        self._reporter.flush()
+        self._save(step, [course for course in stopping if why[course.place] != "cancel"])
+        self._saver.wait()
+        for course in (course for course in stopping if course.failure is None):
+            course.open = False
+            self._line.say(Stopped(job=course.lane.job, why=why[course.place]))
 
     def _save_due(self, step: int) -> None:
+        """When one is due all are saved: lost together, they go on together, from one step."""
         now = time.perf_counter()
+        if self._saver.busy or all(now < course.next_save for course in self._open()):
+            return
+        self._save(step, self._open())
         for course in self._open():
-            if now >= course.next_save and not self._saver.busy:
-                self._save(step, course)
-                course.next_save = now + course.lane.spec.checkpoint.every_seconds
+            course.next_save = now + course.lane.spec.checkpoint.every_seconds
 
-    def _save(self, step: int, course: Course) -> None:
-        """Have a checkpoint of this step written, after all its points."""
+    def _save(self, step: int, courses: Sequence[Course]) -> None:
+        """Have checkpoints of this step written, after all its points."""
+        if not courses:
+            return
         self._reporter.flush()
-        if course.failure is None:
-            copying = self._saver.save(course, snapshots.take(step, course, self._assembly, self._clock))
+        good = [course for course in courses if course.failure is None]
+        copies = [(course, snapshots.take(step, course, self._assembly, self._clock)) for course in good]
+        for copying in self._saver.save(copies):
             self._assembly.learner.weights.lend(copying)
 
     def _fail(self) -> None:
@@ -266,6 +273,10 @@ class Watch:
         now, courses = time.perf_counter(), self._open()
         saves = min(max(course.next_save, now + BUSY_SECONDS * self._saver.busy) for course in courses)
         self._alarm = min(saves, now + min(self._seconds_left(course) for course in courses))
+
+
+def _why(stop: Stop | None, leaving: bool) -> str | None:
+    return stop.why if stop else "leave" if leaving else None
 
 
 def _both(one: Measured, other: Measured) -> Measured:

@@ -1,5 +1,6 @@
--- Take the best job there is of those that this worker can do. Its attempt is the fencing token; points past its checkpoint are dropped.
-local queue, ticket, worker, slot, lease = unpack(ARGV)
+-- Take the best job there is of those that this worker can do, with others that may train with it. A job's attempt is
+-- its fencing token; points past its checkpoint are dropped.
+local queue, ticket, worker, slot, lease, hardware, most = unpack(ARGV)
 local before = call('GET', keys.claim(ticket))
 if before then return before end
 
@@ -33,19 +34,70 @@ local function best()
   end
 end
 
+-- Slots of this queue that train nothing and can do all of this, this one included.
+local function free_slots(needs)
+  local busy, free = {}, 0
+  for _, id in ipairs(call('ZRANGE', keys.leases(), 0, -1)) do
+    local of, node, devices = unpack(call('HMGET', keys.job(id), 'queue', 'worker', 'slot'))
+    if of == queue and node then busy[node .. ' ' .. devices] = true end
+  end
+  for _, node in ipairs(call('ZRANGE', keys.workers(), 0, -1)) do
+    for _, place in ipairs(can(node, needs) and describe(node).slots or {}) do
+      if place.queue == queue and not busy[node .. ' ' .. table.concat(place.devices, ',')] then free = free + 1 end
+    end
+  end
+  return math.max(free, 1)
+end
+
+-- Who trains: the best job, and so many others in their order that free slots share them.
+local function group(id)
+  local among, alike = field(id, 'among'), field(id, 'alike')
+  local there = among == '' and 1 or call('ZCARD', among)
+  if there <= 1 then return {id} end
+  local finding = call('HGET', keys.findings(hardware), alike)
+  finding = finding and cjson.decode(finding)
+  local wanted = math.min(there, tonumber(most))
+  if finding and finding.most < finding.tried then wanted = math.min(wanted, finding.most) end
+  wanted = math.min(wanted, math.ceil(there / free_slots(field(id, 'needs'))))
+  if finding and finding.tried < wanted then finding = nil end
+  local ids = {id}
+  for _, other in ipairs(wanted > 1 and call('ZRANGE', among, 0, wanted - 1) or {}) do
+    if other ~= id and #ids < wanted then ids[#ids + 1] = other end
+  end
+  return ids, finding
+end
+
+local function why(id, lanes, finding)
+  local alone = field(id, 'why_alone')
+  if alone ~= '' then return alone end
+  if finding then return finding.why end
+  if lanes > 1 then return 'what they cost together is not known yet' end
+  return field(id, 'among') == '' and 'it was lost twice in a row' or 'no other job like it waited'
+end
+
+local function take(id, time, fused, finding)
+  call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time, 'fused', fused,
+    'hardware', hardware, 'score', call('ZSCORE', keys.queue(queue), id))
+  become(id, 'running')
+  call('HINCRBY', keys.job(id), 'attempt', 1)
+  call('HSETNX', keys.job(id), 'started_at', time)
+  call('ZADD', keys.leases(), time + lease, id)
+  local pointer = field(id, 'checkpoint')
+  drop_points(id, pointer ~= '' and cjson.decode(pointer) or {step = 0})
+  tell_state(id)
+  return {id = id, attempt = tonumber(field(id, 'attempt')), spec = field(id, 'spec'), checkpoint = pointer,
+    measured = finding and true or false}
+end
+
 local id, score = best()
 if not id then return call('EXISTS', keys.queue(queue)) == 1 and 'others' or '[]' end
-become(id, 'running')
-local time, band = now(), field(id, 'band')
+local ids, finding = group(id)
+local fused = cjson.encode({lanes = #ids, why = why(id, #ids, finding)})
+local time, band, taken = now(), field(id, 'band'), {}
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
-call('HINCRBY', keys.job(id), 'attempt', 1)
-call('HSETNX', keys.job(id), 'started_at', time)
-call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time)
-call('ZADD', keys.leases(), time + lease, id)
-local pointer = field(id, 'checkpoint')
-drop_points(id, pointer ~= '' and cjson.decode(pointer) or {step = 0})
-tell_state(id)
-local group = cjson.encode({{id = id, attempt = tonumber(field(id, 'attempt')), spec = field(id, 'spec'),
-  checkpoint = pointer}})
-call('SET', keys.claim(ticket), group, 'PX', lease)
-return group
+for place, each in ipairs(ids) do
+  taken[place] = take(each, time, fused, finding)
+end
+local answer = cjson.encode(taken)
+call('SET', keys.claim(ticket), answer, 'PX', lease)
+return answer

@@ -33,12 +33,17 @@ local function tell_state(id)
   event(id, 'state', data)
 end
 
--- Has a node, as it last described itself, all of this: `models:highway datasets:shakespeare`?
+-- A node, as it last described itself.
 local described = {}
+local function describe(worker)
+  described[worker] = described[worker] or cjson.decode(call('GET', keys.worker(worker)) or '{}')
+  return described[worker]
+end
+
+-- Has a node all of this: `models:highway datasets:shakespeare`?
 local function can(worker, needs)
   if not needs:find('%S') then return true end
-  described[worker] = described[worker] or cjson.decode(call('GET', keys.worker(worker)) or '{}')
-  local abilities = described[worker].abilities
+  local abilities = describe(worker).abilities
   if type(abilities) ~= 'table' then return false end
   for kind, name in needs:gmatch('(%S-):(%S+)') do
     local has = false
@@ -64,6 +69,21 @@ local function turn(id)
   local mine = math.max(served, last) + 1
   call('HSET', keys.turns(queue), 'last:' .. band .. ':' .. project, mine)
   return band * 2 ^ 40 + mine
+end
+
+-- Put a queued job in its place, and among those that it may train with. One that was lost twice in a row without a
+-- new checkpoint is among none: should it be what kills trainers, it takes nobody with it.
+local function enqueue(id, score)
+  local queue, project, alike, pointer, lost = unpack(call('HMGET', keys.job(id), 'queue', 'project', 'alike',
+    'checkpoint', 'losses_in_a_row'))
+  call('ZADD', keys.queue(queue), score, id)
+  local among = ''
+  if alike and alike ~= '' and tonumber(lost or 0) < 2 then
+    local step = pointer and pointer ~= '' and cjson.decode(pointer).step or 0
+    among = keys.alike(queue, project, alike, step)
+    call('ZADD', among, score, id)
+  end
+  call('HSET', keys.job(id), 'among', among)
 end
 
 local function end_campaign(id, state, reason)
@@ -95,6 +115,7 @@ local function become(id, state)
   local time = now()
   if before == 'queued' then
     call('ZREM', keys.queue(field(id, 'queue')), id)
+    call('ZREM', field(id, 'among'), id)
     call('HINCRBY', keys.job(id), 'queued_ms', time - tonumber(field(id, 'queued_at')))
   end
   if before == 'running' then call('ZREM', keys.leases(), id) end
@@ -103,6 +124,8 @@ local function become(id, state)
   if state == 'queued' then call('HSET', keys.job(id), 'queued_at', time) end
   if ended(state) then
     call('HSET', keys.job(id), 'ended_at', time)
+    local why = field(id, 'called_off')
+    if state == 'cancelled' and why ~= '' then call('HSET', keys.job(id), 'reason', why) end
     call('SREM', keys.unfinished(field(id, 'project')), id)
     call('SREM', keys.uses(field(id, 'dataset')), id)
     local campaign = field(id, 'campaign')
@@ -111,21 +134,24 @@ local function become(id, state)
   return true
 end
 
--- Call off what is left of a campaign: at once what waits, as a wish what runs.
-local function call_off_all(campaign)
-  for _, id in ipairs(call('SMEMBERS', keys.open_members(campaign))) do
-    if field(id, 'state') == 'running' then
-      call('HSET', keys.job(id), 'wish', 'cancel')
-    else
-      become(id, 'cancelled')
-    end
-    tell_state(id)
+-- Call off a campaign's job: at once where it waits, as a wish where it runs. A job that ends first keeps its end.
+local function call_off_one(id, reason)
+  call('HSET', keys.job(id), 'called_off', reason)
+  if field(id, 'state') == 'running' then
+    call('HSET', keys.job(id), 'wish', 'cancel')
+  else
+    become(id, 'cancelled')
   end
+  tell_state(id)
 end
 
--- A running job without its supervisor: its wish comes true, or it goes back to the front of its queue, or, lost
--- `max_losses` times in a row without a new checkpoint, it fails: a poisonous job must not circle for ever.
-local function give_back(id, lost, code, message, max_losses, bell)
+local function call_off_all(campaign)
+  for _, id in ipairs(call('SMEMBERS', keys.open_members(campaign))) do call_off_one(id, field(id, 'called_off')) end
+end
+
+-- A running job without its supervisor: its wish comes true, or it goes back to its queue, to the front unless a score
+-- is given, or, lost `max_losses` times in a row without a new checkpoint, it fails: a poisonous job must not circle for ever.
+local function give_back(id, lost, code, message, max_losses, bell, score)
   local wish = field(id, 'wish')
   if wish == 'cancel' then
     become(id, 'cancelled')
@@ -142,9 +168,8 @@ local function give_back(id, lost, code, message, max_losses, bell)
       become(id, 'failed')
     else
       become(id, 'queued')
-      local queue = field(id, 'queue')
-      call('ZADD', keys.queue(queue), -1, id)
-      ring(queue, bell, 1)
+      enqueue(id, score or -1)
+      ring(field(id, 'queue'), bell, 1)
     end
   end
   tell_state(id)

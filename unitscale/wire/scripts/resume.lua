@@ -7,9 +7,8 @@ if state == 'queued' or (state == 'running' and wish == '') then return state en
 if state == 'running' then
   call('HDEL', keys.job(id), 'wish')
 elseif become(id, 'queued') then
-  local queue = field(id, 'queue')
-  call('ZADD', keys.queue(queue), turn(id), id)
-  ring(queue, bell, 1)
+  enqueue(id, turn(id))
+  ring(field(id, 'queue'), bell, 1)
 else
   return 'illegal'
 end

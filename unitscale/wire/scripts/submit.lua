@@ -1,30 +1,34 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
 -- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over.
+-- Answers with what became of it, the id, the record and the place in the queue: nobody has to ask again.
 local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV, 1, 13)
-local campaign, place = ARGV[14], ARGV[15]
+local alike, why_alone, campaign, place = unpack(ARGV, 14)
+local function told(outcome, job)
+  return {outcome, job, call('HGETALL', keys.job(job)), call('ZRANK', keys.queue(field(job, 'queue')), job) or 0}
+end
 if key ~= '' then
   local seen = call('GET', keys.idempotency(project, key))
   if seen then
     local before = cjson.decode(seen)
-    if before.body ~= body then return {'mismatch', ''} end
-    if call('EXISTS', keys.job(before.id)) == 1 then return {'replayed', before.id} end
+    if before.body ~= body then return {'mismatch'} end
+    if call('EXISTS', keys.job(before.id)) == 1 then return told('replayed', before.id) end
   end
 end
-if call('EXISTS', keys.job(id)) == 1 then return {'replayed', id} end
+if call('EXISTS', keys.job(id)) == 1 then return told('replayed', id) end
 if campaign ~= '' then
-  if call('ZSCORE', keys.members(project, campaign), id) then return {'replayed', id} end
+  if call('ZSCORE', keys.members(project, campaign), id) then return told('replayed', id) end
   local state, wish = unpack(call('HMGET', keys.campaign(campaign), 'state', 'wish'))
-  if state ~= 'running' or wish == 'cancel' then return {'over', ''} end
+  if state ~= 'running' or wish == 'cancel' then return {'over'} end
 end
-if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota', ''} end
+if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota'} end
 if dataset ~= '' then
-  if call('HGET', keys.dataset(dataset), 'state') ~= 'ready' then return {'dataset', ''} end
+  if call('HGET', keys.dataset(dataset), 'state') ~= 'ready' then return {'dataset'} end
   call('SADD', keys.uses(dataset), id)
 end
 local time = now()
 call('HSET', keys.job(id), 'project', project, 'queue', queue, 'band', band, 'requested', requested, 'spec', spec,
   'state', 'queued', 'attempt', 0, 'losses', 0, 'created_at', time, 'queued_at', time, 'steps', steps, 'dataset', dataset,
-  'needs', needs, 'campaign', campaign, 'place', place)
+  'needs', needs, 'alike', alike, 'why_alone', why_alone, 'campaign', campaign, 'place', place)
 local number = call('INCR', keys.count())
 call('HSET', keys.job(id), 'number', number)
 call('ZADD', keys.listing(project), number, id)
@@ -34,10 +38,10 @@ if campaign ~= '' then
   call('SADD', keys.open_members(campaign), id)
 end
 call('SADD', keys.queues(), queue)
-call('ZADD', keys.queue(queue), turn(id), id)
+enqueue(id, turn(id))
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
 tell_state(id)
-ring(queue, bell, 1)
-return {'created', id}
+if bell ~= '' then ring(queue, bell, 1) end
+return told('created', id)

@@ -1,5 +1,6 @@
-"""The cache: data sets as tensors on disk, so that a later trainer reads them in milliseconds."""
+"""The cache: data sets as tensors on disk, mapped into memory once by the process that trainers are forked from."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ from torch import Tensor
 VERSION = 1  # part of every file name: a change of content or order takes the next number
 
 
+@functools.cache
 def load(folder: Path, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of data set `name`, made and kept if no one has yet."""
+    """The tensors of data set `name`, made and kept if no one has yet; the same ones as long as this process lives."""
     file = file_of(folder, name)
     if not file.exists():
         _keep(file, make())

@@ -9,7 +9,9 @@ from torch import Tensor
 from unitscale.models.units import Schedule
 from worker.trainer.engine.plateaus import Plateau
 
-STRETCH = 1024  # steps whose rates are worked out at once: a step then costs a list look-up
+FIRST_STRETCH, STRETCH = 16, 1024
+"""Steps whose rates are worked out at once: a step then costs a list look-up. At first they are few, so that the first
+step does not wait for the rates of a thousand later ones."""
 
 
 def factor(schedule: Schedule, step: float, steps: int) -> float:
@@ -93,7 +95,8 @@ class Rates:
         return step - self._first
 
     def _work_out(self, first: int) -> None:
-        until = min(first + STRETCH, max(self._steps, first) + 1)
+        count = STRETCH if self._floats else FIRST_STRETCH
+        until = min(first + count, max(self._steps, first) + 1)
         self._first = first
         self._floats = [self._at(step) for step in range(first, until)]
         self._columns = list(torch.tensor(self._floats, device=self._device).unsqueeze(-1).unbind())

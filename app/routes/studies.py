@@ -1,0 +1,88 @@
+"""Studies: units searched under constraints until a target is reached or a budget is spent."""
+
+from typing import Any
+
+from fastapi import Response
+
+from app.campaigns import CREATED, Wait, begin_later, common, located
+from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, StudyId
+from app.errors import problems
+from app.idempotency import Key, of_body
+from app.routing import routes_of
+from app.services import Services
+from app.waiting import until_over
+from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
+from unitscale.models.pages import Page
+from unitscale.models.studies import Progress, Study, StudySpec, Trial, state_of
+from unitscale.models.trials import blamed, check
+from unitscale.wire.campaigns import Glance, Held
+
+KIND = "study"
+router = routes_of("studies")
+
+
+@router.post(
+    "/studies", status_code=201, responses={201: CREATED, **problems(Unsupported, IdempotencyMismatch, QuotaExceeded)}
+)
+async def create_study(
+    study: StudySpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
+) -> Study:
+    """Search units for the best value of an objective, then run the best again and name a winner."""
+    quota = await _checked(services, study, caller.project)
+    idempotency = of_body("/v1/studies", study, idempotency_key)
+    room = min(study.parallel, study.budget.trials), quota
+    held, replayed = await begin_later(services, caller.project, KIND, study, room, idempotency)
+    located(response, f"/v1/studies/{held.id}", replayed)
+    return await _shown(services, held)
+
+
+@router.get("/studies")
+async def list_studies(services: ServicesDep, caller: MayRead, limit: Limit = 50, cursor: Cursor = None) -> Page[Study]:
+    """The project's studies, newest first."""
+    page = await services.campaigns.page(caller.project, KIND, limit, cursor)
+    shown = tuple([await _shown(services, held) for held in page.data])
+    return Page(data=shown, has_more=page.has_more, next_cursor=page.next_cursor)
+
+
+@router.get("/studies/{study_id}", responses=problems(NotFound))
+async def get_study(study_id: StudyId, services: ServicesDep, caller: MayRead, wait: Wait = 0) -> Study:
+    """A study as it stands, or, with `?wait=`, as it ended."""
+    held = await until_over(services.campaigns, services.live, KIND, (caller.project, study_id), wait)
+    return await _shown(services, held)
+
+
+@router.post("/studies/{study_id}/cancel", responses=problems(NotFound, IllegalTransition))
+async def cancel_study(study_id: StudyId, services: ServicesDep, caller: MaySubmit) -> Study:
+    """Call a study off with all of its jobs; it is cancelled when the last of them has stopped."""
+    return await _shown(services, await services.campaigns.cancel(caller.project, KIND, study_id))
+
+
+async def _checked(services: Services, study: StudySpec, project: str) -> int:
+    """The quota of unfinished jobs. Raises Malformed, Unsupported, which name fields of the study."""
+    offer = await services.intake.offer()
+    task = offer.tasks.get(study.base.task)
+    extremes = check(study, task.metrics if task else ())
+    try:
+        return await services.intake.check([study.base, *extremes], project)
+    except Unsupported as error:
+        raise blamed(study, error) from error
+
+
+async def _shown(services: Services, held: Held) -> Study:
+    study, progress = StudySpec.model_validate(held.requested), Progress.model_validate(held.document)
+    glances = await services.campaigns.glances(held)
+    states = {glance.id: glance for glance in glances}
+    iterations = tuple(
+        each.model_copy(update={"trials": tuple(_standing(trial, states) for trial in each.trials)})
+        for each in progress.iterations
+    )
+    found: dict[str, Any] = dict(progress) | {"iterations": iterations}
+    return Study(**common(held, study.name, glances), **found, objectives=study.objectives, target=study.target)
+
+
+def _standing(trial: Trial, glances: dict[str, Glance]) -> Trial:
+    """A trial whose end was not taken up yet stands where its job does."""
+    glance = glances.get(trial.job)
+    if trial.settled or glance is None:
+        return trial
+    return trial.model_copy(update={"state": state_of(glance.state)})

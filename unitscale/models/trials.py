@@ -1,0 +1,169 @@
+"""From a study to its jobs' specs, and what of a study cannot be tried at all."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unitscale.errors import Malformed, Unsupported
+from unitscale.models.axes import varied
+from unitscale.models.jobs import Deployment, Result, Timings
+from unitscale.models.spaces import Choices, Range, path_of
+from unitscale.models.specs import JobSpec
+from unitscale.models.studies import Progress, StudySpec
+
+FIXED = ("seed", "name", "labels", "priority", "task", "init_from")
+TIMED = {
+    *Timings.model_fields,
+    *("price", "price_per_million", "latency_ms", "first_token_ms", "decode_tokens_per_second"),
+}
+"""What a measure's name holds where it tells of time: other work on the same slot would disturb it."""
+COSTS = ("train_loss", "val_loss", "noise_scale", "parameters", "peak_memory_bytes", "price")
+LEARNING_RATE = "units.learning_rate"
+Fields = list[tuple[str, str]]
+
+
+def planned(requested: Mapping[str, Any], document: Mapping[str, Any]) -> list[JobSpec | None]:
+    """The specs of all trials so far, in the order of their places; None where a trial was refused."""
+    study = StudySpec.model_validate(requested)
+    trials = Progress.model_validate(document).trials
+    return [spec_of(study, trial.units, trial.seed) if trial.state != "refused" else None for trial in trials]
+
+
+def spec_of(study: StudySpec, units: Mapping[str, Any], seed: int) -> JobSpec:
+    """The base with these units. Raises Malformed, which names the unit."""
+    setting = {path_of(unit): value for unit, value in units.items()}
+    spec = varied(study.base, setting, {path_of(unit): _pointer(unit) for unit in units})
+    resources = spec.resources.model_copy(update={"alone": True}) if timed(study) else spec.resources
+    return spec.model_copy(update={"seed": seed, "resources": resources})
+
+
+def timed(study: StudySpec) -> bool:
+    """Whether what it compares tells of time."""
+    return any(TIMED & set(name.split(".")) for name in study.measures)
+
+
+def swept(study: StudySpec) -> dict[str, list[Any]]:
+    """The values of each unit where all of them are tried, ranges without steps in as many points as the budget holds.
+
+    The search of `independent` begins with the first of these: the learning rate, where that is searched.
+    """
+    spaces = dict(sorted(study.spaces.items(), key=lambda entry: path_of(entry[0]) != LEARNING_RATE))
+    most = max(
+        2, next(points for points in range(study.budget.trials + 1, 0, -1) if points == 1 or _fit(study, points))
+    )
+    return {unit: space.spread(most) for unit, space in spaces.items()}
+
+
+def _fit(study: StudySpec, points: int) -> bool:
+    return size_of(study, [len(space.spread(points)) for space in study.spaces.values()]) <= study.budget.trials
+
+
+def size_of(study: StudySpec, counts: list[int]) -> int:
+    """How many trials a sampler that tries so many values of each unit needs."""
+    return math.prod(counts) if study.sampler == "grid" else sum(counts) + 1
+
+
+def check(study: StudySpec, metrics: tuple[str, ...]) -> list[JobSpec]:
+    """Specs at the ends of what is searched, to be looked at further; `metrics` are those that the task is graded by.
+
+    Raises Malformed, naming every field that makes no sense.
+    """
+    wrong = [*_wrong_units(study), *_wrong_measures(study, metrics), *_wrong_pairs(study)]
+    if wrong:
+        raise Malformed("The study makes no sense as it stands.", tuple(wrong))
+    specs = [
+        varied(study.base, {path_of(unit): value}, {path_of(unit): pointer})
+        for unit, pointer, value in _extremes(study)
+    ]
+    if study.sampler in ("grid", "independent"):
+        _check_size(study)
+    return specs
+
+
+def blamed(study: StudySpec, error: Unsupported) -> Unsupported:
+    """The same refusal of a trial's spec, with pointers into the study."""
+    units = {"/" + path_of(unit).replace(".", "/"): _pointer(unit) for unit in study.units}
+    fields = tuple((units.get(pointer, f"/base{pointer}"), detail) for pointer, detail in error.fields)
+    return Unsupported(error.message, fields)
+
+
+def _check_size(study: StudySpec) -> None:
+    size = size_of(study, [len(values) for values in swept(study).values()])
+    if size > study.budget.trials:
+        detail = f"The sampler `{study.sampler}` has {size} trials to make here; allow as many, or search less."
+        raise Malformed(detail, (("/budget/trials", detail),))
+
+
+def _wrong_units(study: StudySpec) -> Iterator[tuple[str, str]]:
+    paths = [path_of(unit) for unit in study.units]
+    for unit, path in zip(study.units, paths, strict=True):
+        if path.partition(".")[0] in FIXED:
+            yield _pointer(unit), "This is not a unit that can be searched."
+        elif paths.count(path) > 1:
+            yield _pointer(unit), f"`{path}` is searched twice."
+
+
+def _wrong_measures(study: StudySpec, metrics: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    several = isinstance(study.objective, tuple)
+    for number, objective in enumerate(study.objectives):
+        way = "minimize" if objective.minimize else "maximize"
+        pointer = f"/objective/{number}/{way}" if several else f"/objective/{way}"
+        yield from ((pointer, said) for said in _unknown(study.base, objective.measure, metrics))
+    for number, constraint in enumerate(study.subject_to):
+        said = _unknown(study.base, constraint.measure, metrics)
+        yield from ((f"/subject_to/{number}/measure", each) for each in said)
+
+
+def _unknown(base: JobSpec, name: str, metrics: tuple[str, ...]) -> Iterator[str]:
+    first, _, rest = name.partition(".")
+    if first == "test_metrics":
+        yield "The test split is looked at once, when the study is over; `metrics` are those of the validation split."
+    elif first == "metrics":
+        if rest not in metrics:
+            yield f"The task is graded by {', '.join(f'metrics.{metric}' for metric in metrics)}."
+    elif first == "deployment":
+        yield from _unknown_cost(base, rest)
+    elif name not in (*COSTS, *Timings.model_fields) or first not in Result.model_fields | Timings.model_fields:
+        words = ", ".join((*COSTS, *Timings.model_fields))
+        yield f"There is no such measure; there are {words}, metrics.…, deployment.…"
+
+
+def _unknown_cost(base: JobSpec, rest: str) -> Iterator[str]:
+    formats = [form.value for form in base.evaluation.formats]
+    form, _, below = rest.partition(".")
+    field = below if form in formats else rest
+    if field.partition(".")[0] not in Deployment.model_fields:
+        yield f"Of each of {', '.join(formats)} (base.evaluation.formats) there are bytes, latency_ms, metrics.…"
+    elif field != "bytes" and formats == ["fp32"]:
+        yield "This is measured where base.evaluation.formats names another format beside fp32, such as bf16."
+
+
+def _wrong_pairs(study: StudySpec) -> Iterator[tuple[str, str]]:
+    names = [objective.measure for objective in study.objectives]
+    if len(names) != len(set(names)):
+        yield "/objective/1", "Two objectives are two measures."
+    objective = study.objectives[0]
+    if study.target and len(names) == 1 and (study.target.at_most is None) != (objective.minimize is None):
+        yield "/target", "at_most is the target of minimizing, at_least that of maximizing."
+    if study.target and len(names) > 1:
+        yield "/target", "A target belongs to a single objective; with two, put one into subject_to."
+    if study.pruner != "none" and (len(names) > 1 or not names[0].startswith(("val_loss", "train_loss", "metrics."))):
+        yield "/pruner", "Pruning goes by the validation loss: it belongs to one objective that is a loss or a metric."
+
+
+def _extremes(study: StudySpec) -> Iterator[tuple[str, str, Any]]:
+    """(unit, pointer, value) of each range's ends and of each choice."""
+    for unit, space in study.spaces.items():
+        if isinstance(space, Choices):
+            yield from ((unit, f"{_pointer(unit)}/choices/{n}", value) for n, value in enumerate(space.choices))
+        else:
+            yield from _ends(unit, space)
+
+
+def _ends(unit: str, space: Range) -> Iterator[tuple[str, str, Any]]:
+    yield unit, f"{_pointer(unit)}/low", space.low
+    yield unit, f"{_pointer(unit)}/high", space.high
+
+
+def _pointer(unit: str) -> str:
+    return "/units/" + unit.replace("~", "~0").replace("/", "~1")
