@@ -243,7 +243,7 @@ class Coordinates(Answer):
     """The same of every layer."""
 
 
-class Interval(Answer):
+class SeedInterval(Answer):
     """A 95 % interval."""
 
     low: Measure
@@ -257,11 +257,11 @@ class Parametrized(Answer):
     values: tuple[AtValue, ...]
     drift_octaves_per_doubling: Measure = None
     """How far the vertex moves for each doubling along the axis."""
-    drift_interval: Interval | None = None
+    drift_interval: SeedInterval | None = None
     """By resampling seeds; null for a single seed."""
     penalty_nats: Measure = None
     """What the smallest value's best rate costs at the largest: its loss there over that of the largest's own."""
-    penalty_interval: Interval | None = None
+    penalty_interval: SeedInterval | None = None
     coordinates: Coordinates | None = None
     """Along `width` and `depth`."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from unitscale.models.drifts import Curve, Line, drift, penalty
 from unitscale.models.parabolas import Parabola, least
-from unitscale.models.transfers import Interval
+from unitscale.models.transfers import SeedInterval
 
 DRAWS = 1000
 SHARE = 0.95
@@ -23,7 +23,7 @@ class Drawn(NamedTuple):
     vertex: float
 
 
-def intervals(of_name: Sequence[Line]) -> tuple[Interval | None, Interval | None]:
+def intervals(of_name: Sequence[Line]) -> tuple[SeedInterval | None, SeedInterval | None]:
     """Of the drift and the penalty under one parametrization; None where there is a single seed, or no vertex.
 
     The draws are the same whenever they are made for the same lines.
@@ -40,7 +40,7 @@ def intervals(of_name: Sequence[Line]) -> tuple[Interval | None, Interval | None
 
 def _of_penalty(
     curves: Mapping[int, Curve], vertices: Mapping[int, float], draws: Sequence[Mapping[int, Drawn]], seeds: int
-) -> Interval | None:
+) -> SeedInterval | None:
     small, large = min(curves), max(curves)
     if not {small, large} <= vertices.keys():
         return None
@@ -69,7 +69,7 @@ def _draws(used: Sequence[Line]) -> list[dict[int, Drawn]]:
     return [{line.value: draw(line) for line in used} for _ in range(DRAWS)]
 
 
-def _interval(at: float, drawn: Sequence[float | None], seeds: int) -> Interval | None:
+def _interval(at: float, drawn: Sequence[float | None], seeds: int) -> SeedInterval | None:
     """Between the quantiles of the draws, made wider for how few seeds there are.
 
     Of n seeds, draws vary by (n − 1)/n of what fresh seeds would, and what they vary by is itself a guess: Student's t.
@@ -80,7 +80,7 @@ def _interval(at: float, drawn: Sequence[float | None], seeds: int) -> Interval 
     tail = (1 - SHARE) / 2
     low, high = ranked[int(tail * len(ranked))], ranked[-1 - int(tail * len(ranked))]
     wider = sqrt(seeds / (seeds - 1)) * _student(2 * (seeds - 1)) / Z
-    return Interval(low=at - wider * max(0.0, at - low), high=at + wider * max(0.0, high - at))
+    return SeedInterval(low=at - wider * max(0.0, at - low), high=at + wider * max(0.0, high - at))
 
 
 def _student(freedom: int) -> float:

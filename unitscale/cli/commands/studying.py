@@ -13,7 +13,7 @@ from unitscale.cli.specs import spec_of
 
 Named = Annotated[str | None, typer.Option(help="What to call it.")]
 Watch = Annotated[bool, typer.Option("--watch", "--wait", "-w", help="Watch it until it is over, then print it.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Studies a page.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Entries a page.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]
 
 
