@@ -217,6 +217,18 @@ class Jobs:
             data=tuple(kept[:limit]), has_more=more, next_cursor=cursor_of(numbers[limit - 1]) if more else None
         )
 
+    async def newest(self, project: str, most: int) -> list[Job]:
+        """The project's newest jobs, about so many."""
+        found: list[Job] = []
+        before = None
+        while len(found) < most:
+            entries = await self._listing(name("listing", project), before)
+            found += [job for job, _ in entries]
+            if len(entries) < CHUNK:
+                break
+            before = entries[-1][1]
+        return found[:most]
+
     async def cancel(self, project: str, job_id: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""
         return await self._move("cancel", project, job_id)
