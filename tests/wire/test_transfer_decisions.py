@@ -22,15 +22,25 @@ BASE = {"task": "text-generation", "dataset": "grammar"}
 CENTERS = {"sp": 2.0**-6, "mup": 2.0**-6, "u-mup": 0.5}
 
 
-def a_transfer(**body):
+def a_transfer(kind="a kind", **body):
     spec = {"base": BASE, "values": [32, 64, 128], "parametrizations": ["sp"], **body}
-    trials = begun(TransferSpec.model_validate(spec), "transformer", CENTERS)
-    times = {"created_at": moment(0), "ended_at": None}
-    return with_jobs(
-        Held(
-            ID, "p", "transfer", 1, CampaignState.RUNNING, None, 0, 0, spec, trials.model_dump(mode="json"), None, times
-        )
+    trials = begun(TransferSpec.model_validate(spec), kind, CENTERS)
+    held = Held(
+        id=ID,
+        project="p",
+        kind="transfer",
+        number=1,
+        state=CampaignState.RUNNING,
+        wish=None,
+        round=0,
+        ended=0,
+        requested=spec,
+        document=trials.model_dump(mode="json"),
+        reason=None,
+        times={"created_at": moment(0), "ended_at": None},
+        read_at=moment(0),
     )
+    return with_jobs(held)
 
 
 def with_jobs(held):
@@ -262,3 +272,25 @@ def test_tokens_take_the_place_of_another_length():
     specs = specs_of(a_transfer(axis="tokens", values=[10_000, 20_000], base=BASE | {"budget": {"steps": 9}}))
 
     assert {(spec.budget.tokens, spec.budget.steps) for spec in specs} == {(10_000, None), (20_000, None)}
+
+
+def test_single_steps_come_first_and_tell_how_their_changes_grow():
+    held = a_transfer("transformer", seeds=1, learning_rates=[0.01, 0.02, 0.04])
+    steps = specs_of(held)[:3]
+    changes = {place: [(1, 0.5 * (spec.model.width / 32) ** 0.7)] for place, spec in enumerate(steps)}
+
+    decision, _ = played(replace(held, curves=changes), a_bowl(lambda _: log2(0.02)))
+
+    [sp] = found(decision).parametrizations
+    assert {(spec.budget.steps, spec.units.learning_rate, spec.schedule.warmup_steps) for spec in steps} == {
+        (1, 0.02, 0)
+    }
+    assert sp.coordinates.growth == pytest.approx(0.7)
+    assert sp.coordinates.changes[0] == 0.5
+    assert sp.drift_octaves_per_doubling == pytest.approx(0, abs=1e-9)
+
+
+def test_without_what_single_steps_changed_there_is_no_coordinate_check():
+    decision, _ = played(a_transfer("transformer", seeds=1), a_bowl(lambda _: -6))
+
+    assert found(decision).parametrizations[0].coordinates is None

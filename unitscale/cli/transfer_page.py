@@ -79,9 +79,9 @@ def _heading(transfer: "Transfer", found: "Parametrized") -> Text:
         paid = f"{_signed(cost, 3)}{_interval(found.penalty_interval, 3)}"
         text.append(f"\nthe best rate of {least} costs {paid} at {most}", style="not bold")
     if coordinates is not None and coordinates.growth is not None:
-        text.append(f"\none step changes {coordinates.layer} by ", style="not bold")
+        text.append("\none step changes what the readout reads by ", style="not bold")
         text.append(", ".join(map(wording.number, coordinates.changes)), style="not bold")
-        text.append(f": power {_signed(coordinates.growth)}", style="not bold")
+        text.append(f", {transfer.axis.replace('_', ' ')} to the power {_signed(coordinates.growth)}", style="not bold")
     return text
 
 
