@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unitscale.models.drifts import Curve, penalty
+from unitscale.models.parabolas import Parabola, parabola, slope
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from unitscale.wire.settings import Settings
@@ -74,18 +76,14 @@ def measured(asked: argparse.Namespace, name: str, width: int, rates: Numbers) -
 
 
 def vertex(rates: Numbers, losses: Numbers) -> float:
-    """Where the parabola, by least squares, is lowest; not a number where the best rate is an end of the grid."""
-    best = int(losses.argmin())
-    if best in (0, len(rates) - 1):
-        return float("nan")
-    near = (np.abs(rates - rates[best]) < 1 + 1e-6) & np.isfinite(losses)
-    curvature, slope, _ = np.polyfit(rates[near] - rates[best], losses[near], 2)
-    return float(rates[best] - slope / (2 * curvature))
+    """Where the parabola is lowest; not a number where there is none."""
+    found = parabola(rates.tolist(), losses.tolist())
+    return found.vertex if isinstance(found, Parabola) else float("nan")
 
 
 def drift(widths: Sequence[int], vertices: Numbers) -> float:
     """Octaves that the vertex moves for each doubling of the width, by least squares."""
-    return float(np.polyfit(np.log2(widths), vertices, 1)[0])
+    return slope(np.log2(widths).tolist(), vertices.tolist())
 
 
 def show(name: str, rates: Numbers, found: Sequence[Found]) -> None:
@@ -105,10 +103,10 @@ def show(name: str, rates: Numbers, found: Sequence[Found]) -> None:
         of_seeds = np.array([drift(widths, column) for column in np.array(singles).T])
         error = of_seeds.std(ddof=1) / len(of_seeds) ** 0.5 if len(of_seeds) > 1 else float("nan")
         narrow, wide = (getattr(each, what).mean(0) for each in (found[0], found[-1]))
-        of_narrow, of_wide = np.interp([vertex(rates, narrow), vertex(rates, wide)], rates, wide)
-        penalty = of_narrow - of_wide
+        lost = penalty(vertex(rates, narrow), vertex(rates, wide), Curve(tuple(rates.tolist()), tuple(wide.tolist())))
+        cost = float("nan") if lost is None else lost
         say(f"  drift {of_mean:+.2f} octaves a doubling (seeds: {of_seeds.mean():+.2f} ± {error:.2f});")
-        say(f" the rate of width {widths[0]} costs {penalty:.3f} nats at width {widths[-1]}\n")
+        say(f" the rate of width {widths[0]} costs {cost:.3f} nats at width {widths[-1]}\n")
     sys.stdout.flush()
 
 

@@ -27,7 +27,8 @@ def overlay(curves: Sequence[Drawn], width: int, height: int) -> list[Text]:
         return []
     points = [point for curve in curves for point in (*curve.points, *([curve.mark] if curve.mark else []))]
     (left, right), (low, _) = ((min(of), max(of)) for of in zip(*points, strict=True))
-    high = min(max(y for _, y in curve.points) for curve in curves)
+    lowest_end = min(max(y for _, y in curve.points) for curve in curves)
+    high = max([lowest_end, *(curve.mark[1] for curve in curves if curve.mark)])
     labels = [f"{high:.4g}", *[""] * (height - 2), f"{low:.4g}"]
     margin = max(map(len, labels))
     canvas = _Canvas((left, right), (low, high), width - margin - 2, height)

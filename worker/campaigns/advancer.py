@@ -69,7 +69,7 @@ class Advancer:
         key, watched = WATCHED.get(held.kind, ("", _none))
         places = watched(held)
         jobs = [member_id(held.id, place) for place in places]
-        packed = await self._curves.tracks(jobs, key) if jobs else []
+        packed = await self._curves.tracks(jobs, key, timed=False) if jobs else []
         curves = {
             place: list(struct.iter_unpack("<If", points)) for place, (points, *_) in zip(places, packed, strict=True)
         }
