@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.transfer import GRIDS, spec_of, trained
+from benchmarks.decoder import trained
+from benchmarks.transfer import GRIDS, spec_of
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import TunedRate

@@ -17,6 +17,6 @@ router = routes_of("scaling laws")
 async def fit_scaling_law(wanted: ScalingLawRequest, services: ServicesDep, caller: MayRead) -> Response:
     """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes.
 
-    Nothing is stored. It takes from half a second to half a minute.
+    Nothing is stored. It takes half a second, and for the most points and refits up to a minute.
     """
     return responses.document(await scaling_law(services, caller.project, wanted))

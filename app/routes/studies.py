@@ -1,13 +1,17 @@
 """Studies: units searched under constraints until a target is reached or a budget is spent."""
 
+from asyncio import to_thread
 from typing import Any
 
 from fastapi import Response
+from starlette.responses import HTMLResponse
 
+from app.analysis.points import unpacked
 from app.campaigns import CREATED, Wait, begin_later, common, located
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, StudyId
 from app.errors import problems
 from app.idempotency import Key, of_body
+from app.report import study as report
 from app.routing import routes_of
 from app.services import Services
 from app.waiting import until_over
@@ -18,6 +22,8 @@ from unitscale.models.trials import blamed, check
 from unitscale.wire.campaigns import Glance, Held
 
 KIND = "study"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""Of a page that needs nothing from anywhere."""
 router = routes_of("studies")
 
 
@@ -55,6 +61,22 @@ async def get_study(study_id: StudyId, services: ServicesDep, caller: MayRead, w
 async def cancel_study(study_id: StudyId, services: ServicesDep, caller: MaySubmit) -> Study:
     """Call a study off with all of its jobs; it is cancelled when the last of them has stopped."""
     return await _shown(services, await services.campaigns.cancel(caller.project, KIND, study_id))
+
+
+@router.get(
+    "/studies/{study_id}/report",
+    response_class=HTMLResponse,
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **problems(NotFound)},
+)
+async def get_study_report(study_id: StudyId, services: ServicesDep, caller: MayRead) -> HTMLResponse:
+    """What to use, how sure that is and how it was found: one HTML file that needs neither network nor script."""
+    held = await services.campaigns.get(caller.project, KIND, study_id)
+    study = await _shown(services, held)
+    jobs = report.drawn(study)
+    packed = await services.curves.tracks(jobs, "val_loss", timed=False)
+    curves = {job: unpacked(points) for job, (points, *_) in zip(jobs, packed, strict=True)}
+    page = await to_thread(report.page, study, StudySpec.model_validate(held.requested), curves)
+    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
 
 
 async def _checked(services: Services, study: StudySpec, project: str) -> int:

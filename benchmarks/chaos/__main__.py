@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.chaos import doorbells, endings, killing, outages, sweeping
+from benchmarks.chaos import doorbells, endings, killing, outages, studies, sweeping
 from benchmarks.chaos.report import Report
 from benchmarks.chaos.stack import Stack
 
@@ -28,6 +28,7 @@ SCENARIOS = {
     "lost-answers": endings.lost_answers,
     "cancel": endings.cancelling,
     "race": endings.racing,
+    "study": studies.disturbed,
     "sweep": sweeping.killed_sweep,
 }
 

@@ -4,6 +4,7 @@ import random
 import signal
 import statistics
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import psutil
@@ -45,17 +46,17 @@ def random_kills(stack: Stack, report: Report, jobs_wanted: int = 200, kills: in
     )
 
 
-def kill_at_random(stack: Stack, kills: int) -> list[float]:
-    """SIGKILL so many processes that train and serve, one every few seconds; when it was done."""
+def kill_at_random(stack: Stack, kills: int, kinds: Sequence[str] = KINDS) -> list[float]:
+    """SIGKILL processes of these kinds, one every few seconds; when each was."""
     chance, times = random.Random(0), []
     while len(times) < kills:
         time.sleep(chance.uniform(1, 4))
-        kind = chance.choice(KINDS)
+        kind = chance.choice(kinds)
         if kind in ("node", "api"):
             name = "api" if kind == "api" else chance.choice(stack.nodes)
             times.append(time.time())
             stack.restart(name)
-        elif processes := stack.processes(kind):
+        elif processes := stack.side() if kind == "side" else stack.processes(kind):
             with suppress(psutil.NoSuchProcess):
                 victim = max(processes, key=_busy) if kind == "trainer" else chance.choice(processes)
                 times.append(time.time())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import doorbells, endings, killing, outages, sweeping
+from benchmarks.chaos import doorbells, endings, killing, outages, studies, sweeping
 from benchmarks.chaos.report import Report
 from benchmarks.chaos.stack import Stack
 
@@ -66,6 +66,10 @@ def test_cancel(stack, report):
 
 def test_cancel_against_finish(stack, report):
     endings.racing(stack, report, times=20)
+
+
+def test_a_study_under_kills(own_stack, report):
+    studies.disturbed(own_stack, report, trials=8, kills=6)
 
 
 def test_a_sweep_under_kills(own_stack, report):

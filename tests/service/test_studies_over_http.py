@@ -2,9 +2,10 @@
 
 from statistics import median
 
+import httpx2
 import pytest
 
-from benchmarks.chaos.stack import until
+from benchmarks.chaos.stack import KEY, until
 from unitscale.client import Client
 from unitscale.errors import IdempotencyMismatch, Malformed, NotFound, Unsupported
 from unitscale.models.campaigns import CampaignState
@@ -145,3 +146,27 @@ def test_another_projects_study_does_not_exist(stack, client, studied):
     key = client.create_key("other", ["submit"]).key
     with Client(stack.url, key) as stranger, pytest.raises(NotFound):
         stranger.studies.get(studied.id)
+
+
+def test_its_report_is_one_page_that_may_load_nothing(stack, client, studied):
+    page = client.study_report(studied.id)
+    answer = httpx2.get(f"{stack.url}/v1/studies/{studied.id}/report", headers={"Authorization": f"Bearer {KEY}"})
+
+    assert page == answer.text
+    assert "Train with" in page
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_pruned_trial_is_cancelled_and_says_why(client):
+    long = LINE | {"budget": {"steps": 10_000}, "evaluation": {"every_steps": 100}}
+    units = {"learning_rate": {"choices": [0.1, 0.11, 0.12, 1e-7]}}
+    study = {"base": long, "units": units, "sampler": "grid", "pruner": "asha", "budget": {"trials": 4}}
+    begun = client.studies.begin(study | {"parallel": 4, "confirmation": {"best": 0}})
+
+    ended = client.studies.wait(begun.id)
+
+    [pruned] = [trial for trial in ended.iterations[0].trials if trial.pruned]
+    assert pruned.units == {"learning_rate": 1e-7}
+    assert client.job(pruned.job).reason.code == "pruned"
+    assert client.job(pruned.job).state is State.CANCELLED
+    assert "best validation loss" in pruned.note

@@ -6,7 +6,7 @@ import pytest
 
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded
 from unitscale.models.campaigns import CampaignState, member_id
-from unitscale.models.jobs import Reason, State
+from unitscale.models.jobs import Reason, Result, State
 from unitscale.models.specs import JobSpec
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.campaigns import TRIES, Campaigns, Decision
@@ -194,3 +194,69 @@ async def test_of_another_project_or_kind_it_does_not_exist(campaigns, held, pro
     with pytest.raises(NotFound):
         await campaigns.cancel(project, kind, held.id)
     assert (await campaigns.page(project, kind, 10, None)).data == ()
+
+
+async def test_what_was_decided_and_never_launched_is_taken_up_again(campaigns, store, held):
+    await campaigns.decide(held, Decision())
+
+    assert await store.redis.zscore("advancing", held.id) > held.read_at.timestamp() * 1000
+    await store.redis.zadd("advancing", {held.id: 0})
+    assert (await campaigns.take()).id == held.id
+
+
+async def test_once_launched_it_rests_until_its_time(campaigns, store, held):
+    await campaigns.decide(held, Decision())
+    await campaigns.launched(held, Decision())
+    assert await store.redis.zscore("advancing", held.id) is None
+
+    held = await campaigns.get("p", "sweep", held.id)
+    soon = Decision(again_seconds=0.0)
+    await campaigns.decide(held, soon)
+    await campaigns.launched(held, soon)
+    assert (await campaigns.take()).id == held.id
+
+
+async def test_a_job_that_ends_while_others_are_launched_is_heeded(campaigns, intake, attempts, held):
+    await campaigns.decide(held, Decision(heed_each=True))
+    await launched(campaigns, intake, held)
+    await end_one(attempts, "one")
+
+    await campaigns.launched(held, Decision(heed_each=True))
+
+    assert (await campaigns.take()).id == held.id
+
+
+async def test_single_jobs_are_called_off_for_a_reason_while_it_goes_on(campaigns, intake, jobs, attempts, held):
+    held = await launched(campaigns, intake, held)
+    [running] = await attempts.claim("cpu-1", "t", "w", "cpu:0")
+    queued = next(job for job in held.jobs if job != running.id)
+    why = Reason(code="pruned", message="It fell behind.")
+    decision = Decision(call_off={running.id: why, queued: why, "job_of_another": why})
+
+    assert await campaigns.decide(held, decision)
+    await attempts.cancelled(running)
+
+    for job in await jobs.existing("p", [running.id, queued]):
+        assert (job.state, job.reason) == (State.CANCELLED, why)
+    left = await campaigns.get("p", "sweep", held.id)
+    assert (left.state, left.ended) == (CampaignState.RUNNING, 2)
+
+
+async def test_a_job_that_ends_before_it_is_called_off_keeps_its_end(campaigns, intake, jobs, attempts, held):
+    held = await launched(campaigns, intake, held)
+    [running] = await attempts.claim("cpu-1", "t", "w", "cpu:0")
+    await campaigns.decide(held, Decision(call_off={running.id: Reason(code="pruned", message="It fell behind.")}))
+
+    await attempts.succeed(running, Result(stopped_by="budget", parameters=1), [])
+
+    [job] = await jobs.existing("p", [running.id])
+    assert (job.state, job.reason) == (State.SUCCEEDED, None)
+
+
+async def test_a_job_tells_on_what_hardware_it_was_trained_last(store, campaigns, intake, jobs, held):
+    fast = Attempts(store, lease_seconds=10, max_losses=5, hardware="a fast CPU")
+    await launched(campaigns, intake, held)
+    [running] = await fast.claim("cpu-1", "t", "w", "cpu:0")
+
+    [job] = await jobs.existing("p", [running.id])
+    assert job.hardware == "a fast CPU"

@@ -203,6 +203,10 @@ class AsyncClient:
         """Recommended units for a spec, with reasons, what to expect of them, and the spec with them filled in."""
         return await self._send(calls.advise(wanted))
 
+    async def study_report(self, study_id: str) -> str:
+        """A study as one HTML file that needs neither network nor script."""
+        return await self._send(calls.study_report(study_id))
+
     async def catalog(self) -> Catalog:
         """What can be asked for."""
         return await self._send(calls.catalog())

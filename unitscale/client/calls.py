@@ -184,6 +184,10 @@ def advise(wanted: AdviceWanted) -> Call[Advice]:
     return Call("POST", "/v1/advice", answers.one(Advice), body=_sent(wanted))
 
 
+def study_report(study_id: str) -> Call[str]:
+    return Call("GET", f"/v1/studies/{quote(study_id, safe='')}/report", answers.text, headers={"Accept": "text/html"})
+
+
 def catalog() -> Call[Catalog]:
     return Call("GET", "/v1/catalog", answers.one(Catalog))
 

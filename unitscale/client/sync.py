@@ -200,6 +200,10 @@ class Client:
         """Recommended units for a spec, with reasons, what to expect of them, and the spec with them filled in."""
         return self._send(calls.advise(wanted))
 
+    def study_report(self, study_id: str) -> str:
+        """A study as one HTML file that needs neither network nor script."""
+        return self._send(calls.study_report(study_id))
+
     def catalog(self) -> Catalog:
         """What can be asked for."""
         return self._send(calls.catalog())

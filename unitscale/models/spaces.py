@@ -110,17 +110,22 @@ def path_of(unit: str) -> str:
     return f"units.{unit}" if unit.partition(".")[0] in Units.model_fields else unit
 
 
+def is_field(path: str) -> bool:
+    """Whether a job's spec has such a field."""
+    return bool(_kinds_at(path))
+
+
 def _takes_fractions(path: str) -> bool:
+    return float in _kinds_at(path)
+
+
+def _kinds_at(path: str) -> set[Any]:
     kinds: set[Any] = {JobSpec}
     for part in path.split("."):
         models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        kinds = {
-            kind
-            for model in models
-            if part in model.model_fields
-            for kind in _kinds(model.model_fields[part].annotation)
-        }
-    return float in kinds
+        fields = [model.model_fields[part] for model in models if part in model.model_fields]
+        kinds = {kind for field in fields for kind in _kinds(field.annotation)}
+    return kinds
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

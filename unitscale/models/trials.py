@@ -7,7 +7,7 @@ from typing import Any
 from unitscale.errors import Malformed, Unsupported
 from unitscale.models.axes import varied
 from unitscale.models.jobs import Deployment, Result, Timings
-from unitscale.models.spaces import Choices, Range, path_of
+from unitscale.models.spaces import Choices, Range, is_field, path_of
 from unitscale.models.specs import JobSpec
 from unitscale.models.studies import Progress, StudySpec
 
@@ -99,6 +99,8 @@ def _wrong_units(study: StudySpec) -> Iterator[tuple[str, str]]:
     for unit, path in zip(study.units, paths, strict=True):
         if path.partition(".")[0] in FIXED:
             yield _pointer(unit), "This is not a unit that can be searched."
+        elif not is_field(path):
+            yield _pointer(unit), "A job's spec has no such field; `learning_rate`, `model.width` are names of some."
         elif paths.count(path) > 1:
             yield _pointer(unit), f"`{path}` is searched twice."
 

@@ -261,7 +261,10 @@ class Jobs:
 
     async def ended(self, project: str, job_id: str) -> bool:
         """Whether the job has ended. Raises NotFound."""
-        return State(text((await self._record(project, job_id))[b"state"])) in ENDED
+        [(owner, state)] = await self._store.read(("HMGET", name("job", job_id), "project", "state"))
+        if text(owner) != project:
+            raise NotFound(f"There is no job {job_id}.")
+        return State(text(state)) in ENDED
 
     async def census(self) -> dict[str, int]:
         """Queued jobs by queue, and running jobs; for metrics, so no project is named."""

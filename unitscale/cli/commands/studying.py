@@ -1,5 +1,6 @@
-"""`study`: the search for the best units, begun, listed."""
+"""`study`: the search for the best units, begun, listed, reported."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ from unitscale.cli.specs import spec_of
 Named = Annotated[str | None, typer.Option(help="What to call it.")]
 Watch = Annotated[bool, typer.Option("--watch", "--wait", "-w", help="Watch it until it is over, then print it.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Entries a page.")]
+Argument = Annotated[str, typer.Argument(metavar="STUDY", help="Id of a study, such as st_06g1m2c8kq7v3x9t4b5n.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file; else stdout.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]
 
 
@@ -68,6 +71,17 @@ def run(
             return campaigns.watch(client, connection(ctx), campaigns.KINDS["st"], begun.id, as_json)
     printing.write(begun.model_dump_json(indent=2) if as_json else begun.id)
     return printing.say(f"Follow it:  {connection(ctx).command(f'watch {begun.id}')}")
+
+
+@study.command("report")
+def report(ctx: typer.Context, study_id: Argument, output: Output = None) -> None:
+    """Write a study's report: one HTML file with curves, tables and recommended units, to be mailed or printed."""
+    with connect(ctx) as client:
+        page = client.study_report(study_id)
+    if output is None:
+        return printing.write(page)
+    output.write_text(page, encoding="utf-8")
+    return printing.say(f"Written to {output}.")
 
 
 @study.command("ls")

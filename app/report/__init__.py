@@ -1,0 +1,1 @@
+"""Reports: one HTML file each, which needs neither network nor script and can be mailed, archived and printed."""

@@ -1,0 +1,177 @@
+"""The report of a study: whole, self-contained, and true to what users wrote."""
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from app.analysis.points import unpacked
+from app.report import study as report
+from app.report.charts import Series, chart
+from app.report.markup import element
+from unitscale.models.campaigns import CampaignState
+from unitscale.models.document import derived_id
+from unitscale.models.studies import Candidate, Iteration, Study, StudySpec, Trial, TrialState
+
+NASTY = "<script>alert('&\"')</script>"
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def job(number):
+    return derived_id("job", 1, number)
+
+
+def a_trial(place, value=1.0, **fields):
+    units = {"learning_rate": 0.1 * (place + 1), "batch_size": 8}
+    common = {"place": place, "job": job(place), "units": units, "seed": 0, "state": TrialState.SUCCEEDED}
+    return Trial(**(common | {"values": {"val_loss": value}, "feasible": True} | fields))
+
+
+def a_spec(**fields):
+    units = {"learning_rate": {"low": 0.1, "high": 1.0}, "batch_size": {"choices": [8, "full"]}}
+    return StudySpec.model_validate({"base": {"task": "regression"}, "units": units} | fields)
+
+
+def a_study(spec=None, **fields):
+    trials = tuple(a_trial(place, 1.0 / (place + 1)) for place in range(4))
+    iteration = Iteration(number=0, decided_at=AT, asked_by="tpe", why="Drawn at random.", trials=trials, best=3)
+    winner = Candidate(
+        place=3, job=job(3), units=trials[3].units, values={"val_loss": 0.25}, runs=3, confirmed=True,
+        test_metrics={"r2": 0.9},
+    )  # fmt: skip
+    common = {"id": derived_id("st", 1, 1), "state": CampaignState.SUCCEEDED, "created_at": AT}
+    found = {"iterations": (iteration,), "winner": winner, "best": winner, "importances": {"learning_rate": 0.8}}
+    return Study(**(common | found | {"objectives": (spec or a_spec()).objectives} | fields))
+
+
+class Seen(HTMLParser):
+    """Elements, attributes and text of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes, self.text, self.open = [], [], "", []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def seen(study=None, spec=None, curves=None):
+    return Seen(report.page(study or a_study(), spec or a_spec(), curves or {}))
+
+
+def test_it_says_what_to_use_and_how_sure_that_is():
+    text = seen().text
+
+    assert "Train with learning_rate 0.4, batch_size 8: validation loss 0.25." in text
+    assert "Confirmed by 3 further runs" in text
+    assert "0.9" in text
+    assert "test data" in text
+
+
+def test_it_needs_no_network_and_no_script():
+    page = seen()
+
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert not {name for name, _ in page.attributes} & {"src", "href", "srcset", "onload", "onclick"}
+    assert "url(" not in report.STYLE.read_text()
+    assert "@import" not in report.STYLE.read_text()
+    assert page.open == []
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        a_study(name=NASTY),
+        a_study(
+            iterations=(
+                Iteration(
+                    number=0,
+                    decided_at=AT,
+                    asked_by="grid",
+                    why=NASTY,
+                    trials=(a_trial(0, note=NASTY, units={"optimizer.name": NASTY, "labels": NASTY}),),
+                ),
+            )
+        ),
+        a_study(importances={NASTY: 0.5}),
+    ],
+)
+def test_what_users_wrote_is_text_and_nothing_else(study):
+    spec = a_spec(units={"optimizer.name": {"choices": [NASTY]}, "learning_rate": {"low": 1, "high": 2}})
+    spec = spec.model_copy(update={"units": spec.units | {"batch_size": spec.units["optimizer.name"]}})
+
+    page = seen(study, spec, {})
+
+    assert "script" not in page.tags
+    assert NASTY in page.text
+
+
+def test_an_attribute_cannot_be_left_by_what_is_in_it():
+    drawn = element("p", aria_label='"><script>')
+
+    assert drawn == '<p aria-label="&quot;&gt;&lt;script&gt;"></p>'
+
+
+def test_a_study_that_has_just_begun_has_a_report():
+    study = a_study(state=CampaignState.RUNNING, iterations=(), winner=None, best=None, importances={})
+
+    assert "There is no usable result yet." in seen(study).text
+
+
+def test_a_front_is_drawn_against_both_objectives():
+    objectives = [{"minimize": "val_loss"}, {"minimize": "deployment.bytes"}]
+    spec = a_spec(objective=objectives)
+    ends = [
+        Candidate(place=n, job=job(n), units={}, values={"val_loss": 1.0 - n / 4, "deployment.bytes": 1e3 * 9**n})
+        for n in range(3)
+    ]
+    page = seen(a_study(spec, front=tuple(ends)), spec)
+
+    assert "What one costs the other" in page.text
+    assert page.tags.count("svg") == 1
+
+
+def test_curves_of_the_best_trials_are_drawn():
+    curve = b"".join(step.to_bytes(4, "little") + b"\x00\x00\x80\x3f" for step in range(1, 1000))
+    study = a_study()
+    jobs = report.drawn(study)
+
+    page = report.page(study, a_spec(), {each: unpacked(curve) for each in jobs})
+
+    assert jobs[0] == job(3)
+    assert "How the best trials learnt" in page
+    assert len(re.findall("<polyline", page)) == 1 + len(jobs)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(1.0, 2.0)],
+        [(0.0, 0.0), (0.0, 0.0)],
+        [(1.0, -5.0), (2.0, 5.0)],
+        [(1.0, 1e-9), (1e6, 1e9)],
+        [(0.0, 1e300), (1.0, 1.0)],
+    ],
+)
+def test_a_chart_lies_within_its_frame(points):
+    page = chart([Series("a", points), Series("b", points, "dots"), Series("c", points, "steps")], "x", "y")
+    picture = ET.fromstring(re.search("<svg.*</svg>", page)[0])  # noqa: S314  our own
+
+    drawn = [
+        float(n) for line in picture.iter("polyline") for pair in line.get("points").split() for n in pair.split(",")
+    ]
+    drawn += [float(dot.get(key)) for dot in picture.iter("circle") for key in ("cx", "cy")]
+    assert drawn
+    assert all(0 <= number <= 720 for number in drawn)
