@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
 def lines(spec: TransferSpec, trials: Trials, losses: Losses) -> list[Line]:
     """Every line, in the order of parametrizations and ascending values."""
-    places = {trial: number * spec.seeds for number, trial in enumerate(trials.all)}
+    places = trials.places
     ascending = sorted(places)
     return [
         _line(spec, [trial for trial in ascending if trial[:2] == (name.value, value)], places, losses)
