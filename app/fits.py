@@ -14,7 +14,7 @@ import structlog
 from unitscale.errors import Busy, ServiceError
 
 PROGRAM = "app.analysis.scaling_laws"
-LONGEST_SECONDS = 50.0
+LONGEST_SECONDS = 80.0
 """Waiting for earlier fits included; less than callers wait."""
 
 log = structlog.get_logger()

@@ -13,6 +13,7 @@ from app.etags import ETags
 from app.limits import BodyLimit
 from app.request_ids import RequestIds
 from app.routes import (
+    advice,
     artifacts,
     catalog,
     compare,
@@ -46,6 +47,7 @@ ROUTERS = (
     *(artifacts.router, predictions.router, compare.router, datasets.router, catalog.router, workers.router),
     *(sweeps.router, studies.router, transfers.router),
     scaling_laws.router,
+    advice.router,
     *(keys.router, health.router),
 )
 """In the order in which they are asked: a route for one media type stands before the one for JSON."""

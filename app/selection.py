@@ -11,6 +11,8 @@ from unitscale.models.jobs import Job
 from unitscale.wire.jobs import Filter, Jobs
 
 MOST_JOBS = 1024
+JOBS_AT_A_TIME = 128
+"""Read in one round trip: others have their turn in between."""
 ID = "job_[0-9a-z]{20}"
 LONGEST = MOST_JOBS * len("job_06g1m2c8kq7v3x9t4b5n,") - 1
 
@@ -52,7 +54,8 @@ SelectionDep = Annotated[Selection, Depends(selection)]
 
 async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
     """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed."""
-    named = await jobs.get_many(project, wanted.ids) if wanted.ids else []
+    parts = [wanted.ids[first : first + JOBS_AT_A_TIME] for first in range(0, len(wanted.ids), JOBS_AT_A_TIME)]
+    named = [job for part in parts for job in await jobs.get_many(project, part)]
     others = await _matching(jobs, project, wanted.only) if wanted.only else []
     found = list({job.id: job for job in (*named, *others)}.values())
     if not found:

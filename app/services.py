@@ -17,6 +17,7 @@ from unitscale.wire.jobs import Jobs
 from unitscale.wire.keyring import Keyring
 from unitscale.wire.news import News
 from unitscale.wire.questions import Questions
+from unitscale.wire.rules import Rules
 from unitscale.wire.settings import Settings
 from unitscale.wire.shelves import shelf_of
 from unitscale.wire.store import Store, connect
@@ -42,8 +43,9 @@ class Services:
         self.datasets = Datasets(self.store)
         shelf = shelf_of(settings)
         self.uploads = Uploads(settings.data_folder, shelf)
-        self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs)
         self.campaigns = Campaigns(self.store, self.jobs)
+        self.rules = Rules(self.campaigns)
+        self.intake = Intake(self.jobs, self.datasets, self.workers, settings.max_unfinished_jobs, self.rules)
         self.curves = PackedCurves(self.store)
         self.events = Events(self.store)
         self.keyring = Keyring(self.store)

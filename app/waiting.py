@@ -8,7 +8,7 @@ from typing import TypeVar
 from app.live import Live, heard
 from unitscale.models.campaigns import OVER
 from unitscale.models.datasets import Dataset, DatasetState
-from unitscale.models.jobs import ENDED, Job
+from unitscale.models.jobs import Job
 from unitscale.wire.campaigns import Campaigns, Held
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Jobs
@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 async def until_ended(jobs: Jobs, live: Live, project: str, job_id: str, seconds: float) -> Job:
     """The job when it has ended, or as it is when the time is up. Raises NotFound."""
-    return await _until(lambda job: job.state in ENDED, lambda: jobs.get(project, job_id), live, job_id, seconds)
+    if seconds:
+        await _until(bool, lambda: jobs.ended(project, job_id), live, job_id, seconds)
+    return await jobs.get(project, job_id)
 
 
 async def until_checked(datasets: Datasets, live: Live, project: str, dataset_id: str, seconds: float) -> Dataset:

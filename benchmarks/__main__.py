@@ -8,7 +8,21 @@ Every subject runs on a private service of its own. Ratios are of things measure
 import signal
 import sys
 
-from benchmarks import curves, deployment, engine, floors, footprint, laws, ranks, seed, starts, streams, texts, traffic
+from benchmarks import (
+    curves,
+    deployment,
+    engine,
+    floors,
+    footprint,
+    laws,
+    ranks,
+    seed,
+    starts,
+    streams,
+    sweeps,
+    texts,
+    traffic,
+)
 from benchmarks.figures import Ledger
 
 SUBJECTS = {
@@ -21,6 +35,7 @@ SUBJECTS = {
     "laws": laws.measure,
     "deployment": deployment.measure,
     "engine": engine.measure,
+    "sweeps": sweeps.measure,
     "ranks": ranks.measure,
     "texts": texts.measure,
     "floors": floors.measure,

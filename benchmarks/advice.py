@@ -9,6 +9,7 @@ The regret is the mean loss of the rates found less that of the best rate of the
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from math import log2
 from pathlib import Path
@@ -18,7 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.transfer import GRIDS, spec_of, trained
+from benchmarks.decoder import trained
+from benchmarks.transfer import GRIDS, spec_of
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import TunedRate
@@ -37,6 +39,7 @@ class Found(NamedTuple):
 
     advised: Sequence[TunedRate]
     seconds: float
+    """Of a core, for each seed's tuning."""
     rates: Numbers
     grid: Numbers
     at_advice: Numbers
@@ -71,7 +74,9 @@ def measured(asked: argparse.Namespace, name: str) -> Found:
     """Advice for every seed, and the grid around it."""
     library = Settings.of_environment().data_folder / "cache"
     specs = [open_spec(asked, name, seed) for seed in range(asked.seeds)]
+    began = time.process_time()
     settled = [advice(spec, library) for spec in specs]
+    seconds = (time.process_time() - began) / len(specs)
     advised = [each.tuned.learning_rate for each in settled if each.tuned.learning_rate]
     centre = round(4 * float(np.mean([log2(each.value) for each in advised]))) / 4
     rates = centre + AROUND
@@ -81,7 +86,6 @@ def measured(asked: argparse.Namespace, name: str) -> Found:
         losses, _ = trained([spec_of(asked, name, asked.width, float(rate), seed) for rate in every], library)
         rows.append(np.nan_to_num(np.array(losses), nan=np.inf))
     table = np.array(rows)
-    seconds = float(np.mean([each.tuned.seconds for each in settled]))
     return Found(advised, seconds, rates, table[:, :-2], table[:, -2], table[:, -1])
 
 
@@ -91,7 +95,8 @@ def show(name: str, found: Found) -> None:
     best = int(mean.argmin())
     proxy = found.advised[0].proxy
     say(f"\n{name}: rates found (log2) " + " ".join(f"{log2(each.value):+.2f}" for each in found.advised))
-    say(f"; {proxy}; {found.seconds:.1f} s\n" if proxy else "; the default\n")
+    say(f"\n  on a proxy of width {proxy.width}, {proxy.steps} steps" if proxy else "\n  the default")
+    say(f"; {found.seconds:.1f} s of a core each\n")
     say("  grid (log2)   " + "".join(f"{rate:8.2f}" for rate in found.rates) + "\n")
     say("  mean loss     " + "".join(f"{loss:8.4f}" for loss in mean) + "\n")
     edge = " (an end of the grid)" if best in (0, len(mean) - 1) else ""

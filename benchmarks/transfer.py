@@ -9,25 +9,20 @@ the vertex of a parabola through the best of the grid (log2) and what lies withi
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unitscale.models.resolution import resolve
+from benchmarks.decoder import a_spec, trained
 from unitscale.models.specs import JobSpec
 from unitscale.wire.settings import Settings
-from worker.trainer.assembly import assemble
-from worker.trainer.engine.loop import train
 
 Numbers = NDArray[np.float64]
 
 GRIDS = {"sp": (-9.0, -2.5), "mup": (-9.0, -2.5), "u-mup": (-2.5, 2.5)}
 """log2 of the least and the greatest rate."""
-LAST = 20
-"""Steps whose training losses are averaged."""
 
 
 class Found(NamedTuple):
@@ -39,27 +34,9 @@ class Found(NamedTuple):
 
 
 def spec_of(asked: argparse.Namespace, name: str, width: int, rate: float, seed: int) -> JobSpec:
-    """A char-level decoder: RoPE, RMSNorm without gains, SwiGLU of twice the width."""
-    base = {"base_width": min(asked.widths)} if name == "mup" else {}
-    spec: dict[str, Any] = {
-        "task": "text-generation",
-        "dataset": asked.dataset,
-        "model": {"width": width, "depth": 2, "head_size": 16, "context": 32},
-        "units": {"batch_size": 16, "learning_rate": rate, "parametrization": name, **base},
-        "optimizer": {"betas": [0.9, 0.95]},
-        "schedule": {"name": "cosine", "warmup_steps": asked.steps // 10},
-        "budget": {"steps": asked.steps},
-        "seed": seed,
-    }
-    return resolve(JobSpec.model_validate(spec), "cpu")
-
-
-def trained(specs: Sequence[JobSpec], library: Path) -> tuple[list[float], list[float]]:
-    """Validation losses, and late training losses, of specs that train together."""
-    assembly, losses = assemble(specs, "cpu", library), list[torch.Tensor]()
-    train(assembly.learner, assembly.batches.start(1), 1, assembly.steps, lambda _step, each: losses.append(each))
-    exam = assembly.validation
-    return exam.losses(exam.outputs()), torch.stack(losses[-LAST:]).mean(0).tolist()
+    """μP is SP at the least of the widths."""
+    units = {"base_width": min(asked.widths)} if name == "mup" else {}
+    return a_spec(name, width, rate, seed, asked.steps, dataset=asked.dataset, units=units)
 
 
 def measured(asked: argparse.Namespace, name: str, width: int, rates: Numbers) -> Found:
@@ -81,6 +58,12 @@ def vertex(rates: Numbers, losses: Numbers) -> float:
     near = (np.abs(rates - rates[best]) < 1 + 1e-6) & np.isfinite(losses)
     curvature, slope, _ = np.polyfit(rates[near] - rates[best], losses[near], 2)
     return float(rates[best] - slope / (2 * curvature))
+
+
+def penalty(rates: Numbers, narrow: Numbers, wide: Numbers) -> float:
+    """Nats that a wide model loses at the best rate of a narrow one, between which rates losses are interpolated."""
+    of_narrow, of_wide = np.interp([vertex(rates, narrow), vertex(rates, wide)], rates, wide)
+    return float(of_narrow - of_wide)
 
 
 def drift(widths: Sequence[int], vertices: Numbers) -> float:
@@ -105,10 +88,8 @@ def show(name: str, rates: Numbers, found: Sequence[Found]) -> None:
         of_seeds = np.array([drift(widths, column) for column in np.array(singles).T])
         error = of_seeds.std(ddof=1) / len(of_seeds) ** 0.5 if len(of_seeds) > 1 else float("nan")
         narrow, wide = (getattr(each, what).mean(0) for each in (found[0], found[-1]))
-        of_narrow, of_wide = np.interp([vertex(rates, narrow), vertex(rates, wide)], rates, wide)
-        penalty = of_narrow - of_wide
         say(f"  drift {of_mean:+.2f} octaves a doubling (seeds: {of_seeds.mean():+.2f} ± {error:.2f});")
-        say(f" the rate of width {widths[0]} costs {penalty:.3f} nats at width {widths[-1]}\n")
+        say(f" the rate of width {widths[0]} costs {penalty(rates, narrow, wide):.3f} nats at width {widths[-1]}\n")
     sys.stdout.flush()
 
 

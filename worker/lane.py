@@ -64,13 +64,11 @@ class JobLane:
 
     def order(self) -> Lane:
         """What the trainer needs to know of this job. Raises FilesAway."""
-        folder = self._blobs.working(self._name())
-        folder.mkdir(parents=True, exist_ok=True)
         return Lane(
             job=self.job.id,
             attempt=self.job.attempt,
             spec=self.job.spec,
-            folder=str(folder),
+            folder=str(self._blobs.working(self._name())),
             resume=self._resume(),
             dataset=self._dataset(),
             origin=self._origin(),

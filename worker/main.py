@@ -26,6 +26,7 @@ from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
 from unitscale.wire.questions import Questions
+from unitscale.wire.rules import Rules
 from unitscale.wire.settings import Settings
 from unitscale.wire.shelves import shelf_of
 from unitscale.wire.slots import cut
@@ -85,8 +86,9 @@ def open_slot(**_: Any) -> None:
 def _advancer(store: Store) -> Advancer:
     workers = Workers(store)
     jobs = Jobs(store, workers)
-    intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs)
-    return Advancer(Campaigns(store, jobs), PackedCurves(store), intake)
+    campaigns = Campaigns(store, jobs)
+    intake = Intake(jobs, Datasets(store), workers, settings.max_unfinished_jobs, Rules(campaigns))
+    return Advancer(campaigns, PackedCurves(store), intake)
 
 
 def _slot(store: Store, nursery: Nursery) -> Slot:

@@ -21,7 +21,8 @@ def even(align: Align, jobs: Sequence[Job], firsts: Sequence[int], places: int) 
     ends = np.concatenate([span for span in spans if span is not None] or [np.empty(0)])
     if not len(ends):
         return ends
-    return np.linspace(ends.min(), ends.max(), places, dtype=np.float64)
+    grid = np.linspace(ends.min(), ends.max(), places, dtype=np.float64)
+    return np.unique(np.round(grid)) if align == "step" else grid
 
 
 def every_place(align: Align, tracks: Sequence[Track], most: int) -> Floats | None:

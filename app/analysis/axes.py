@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from app.analysis.smoothing import Floats
 from unitscale.models.comparisons import Align
-from unitscale.models.growth import growth
 from unitscale.models.jobs import Job
+from unitscale.models.specs import JobSpec
 
 Steps = NDArray[np.int64]
 POINT = np.dtype([("step", "<u4"), ("value", "<f4")])
@@ -21,12 +21,12 @@ MARK = np.dtype([("step", "<u4"), ("attempt", "<u4"), ("seconds", "<f8")])
 
 @dataclass(frozen=True)
 class Track:
-    """What the record holds of how a job went on: the packed points of one curve, marks, batch sizes."""
+    """What the record holds of how a job went on: the packed points of one curve, batch sizes, marks."""
 
     job: Job
     points: bytes = b""
-    marks: bytes = b""
     sizes: bytes = b""
+    marks: bytes = b""
 
     def course(self) -> tuple[Steps, Floats]:
         """Steps (N,) and values (N,) of the curve, up to the last step that is known to be whole."""
@@ -63,7 +63,9 @@ def seconds(track: Track, steps: Steps) -> Floats | None:
     marks = np.frombuffer(track.marks, MARK, len(track.marks) // MARK.itemsize)
     marks = marks[: np.searchsorted(marks["step"], last, side="right")]
     anchors = np.concatenate(([0], marks["step"].astype(np.int64), [last]))
-    return np.interp(steps, anchors, np.concatenate(([0.0], np.cumsum(_lengths(anchors, marks, total / last)))))
+    passed = np.concatenate(([0.0], np.cumsum(_lengths(anchors, marks, total / last))))
+    passed[-1] = total  # whatever rounding made of it: a course ends where its job does
+    return np.interp(steps, anchors, passed)
 
 
 def _lengths(anchors: Steps, marks: NDArray[np.void], pace: float) -> Floats:
@@ -82,19 +84,27 @@ def _lengths(anchors: Steps, marks: NDArray[np.void], pace: float) -> Floats:
 
 
 def examples(track: Track, steps: Steps) -> Floats | None:
-    """(N,) Examples seen until the end of these steps."""
+    """(N,) Examples seen until the end of these steps; where an epoch ends in a smaller batch, to within a batch."""
     timings, last = track.job.timings, track.job.progress.step
     if not timings.training_seconds or timings.examples_per_second is None or not last:
         return None
     total = round(timings.examples_per_second * timings.training_seconds)
-    plan = growth(track.job.spec)
-    if plan is not None:
-        anchors = [*range(min(int(track.job.spec.batch_schedule.ramp_steps or 1), last)), last]
-        return np.interp(steps, anchors, [plan.examples(step) for step in anchors])
+    if track.job.spec.batch_schedule.name == "ramp":
+        return ramped(track.job.spec, steps)
     measured, sizes = settled(track.sizes, last)
     if not len(measured):
-        return steps.astype(np.float64) * (total / last)
+        return np.rint(np.interp(steps, [0, last], [0, total]))
     seen = np.cumsum(np.diff(measured, prepend=0) * sizes)  # a size holds up to the step at which it is told
     return np.interp(
         steps, np.concatenate(([0], measured, [last])), np.concatenate(([0], seen, [max(total, seen[-1])]))
     )
+
+
+def ramped(spec: JobSpec, steps: Steps) -> Floats:
+    """(N,) What `growth(spec).examples` says of these steps; a ramp may be a million of them long."""
+    first, last = int(spec.batch_schedule.initial_batch_size or 1), int(spec.units.batch_size or 1)
+    rise = int(spec.batch_schedule.ramp_steps or 1)
+    seen = np.zeros(rise + 1)
+    seen[1:] = np.cumsum(np.rint(first + (last - first) * np.arange(rise) / rise))
+    risen = np.minimum(steps, rise)
+    return seen[risen] + (steps - risen) * float(last)

@@ -6,6 +6,7 @@ from typing import Any, cast
 from app.analysis.directions import better, unlike
 from unitscale.models.jobs import Job
 
+CAMPAIGNS = ("sweep", "study", "transfer")
 MOST_ROWS = 512
 """Fields, and measures, that are told."""
 MOST_PATHS = 2048
@@ -44,7 +45,7 @@ def measures(jobs: Sequence[Job]) -> Rows:
 def best(ids: Sequence[str], fields: Rows, measured: Rows) -> dict[str, dict[str, Any]]:
     """Of each measure with a better end: the jobs that came out best."""
     return {
-        path: {"better": end, "jobs": [] if unlike(path, fields) else _leaders(ids, values, end)}
+        path: {"better": end, "jobs": [] if unlike(path, values, fields) else _leaders(ids, values, end)}
         for path, values in measured.items()
         if (end := better(path)) is not None
     }
@@ -71,7 +72,7 @@ def _measured(job: Job) -> dict[str, Any]:
 
 
 def _head(job: Job, latest: Mapping[str, float]) -> dict[str, Any]:
-    shown = job.model_dump(mode="json", include={"id", "state", "reason", "attempt", "progress", "sweep", "study"})
+    shown = job.model_dump(mode="json", include={"id", "state", "reason", "attempt", "progress", *CAMPAIGNS})
     stopped_by = job.result.stopped_by if job.result else None
     return shown | {"name": job.spec.name, "stopped_by": stopped_by, "latest": dict(latest)}
 
@@ -92,7 +93,7 @@ def _leaders(ids: Sequence[str], values: Sequence[float | None], end: str) -> li
 
 def _unlike(fields: Rows, measured: Rows) -> Iterable[str]:
     """Which differing fields keep measures from being compared, in one sentence."""
-    reasons = {path: unlike(path, fields) for path in measured if better(path)}
+    reasons = {path: unlike(path, values, fields) for path, values in measured.items() if better(path)}
     guilty = list(dict.fromkeys(field for found in reasons.values() for field in found))
     if guilty:
         names = ", ".join(path for path, found in reasons.items() if found)

@@ -27,12 +27,14 @@ def better(path: str) -> Better | None:
     return "lower" if last in LOWER else "higher" if last in HIGHER else None
 
 
-def unlike(path: str, fields: Mapping[str, Sequence[Any]]) -> list[str]:
-    """The fields that make this measure one of different things, of those in which jobs differ."""
+def unlike(path: str, measured: Sequence[Any], fields: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The fields that make this measure one of different things, of those in which the jobs that have it differ."""
     if not of_quality(path):
         return []
     per_token = path.rpartition(".")[2] in PER_TOKEN
-    return [field for field in (*SAME_DATA, *(SAME_TOKENS if per_token else ())) if field in fields]
+    named = (field for field in (*SAME_DATA, *(SAME_TOKENS if per_token else ())) if field in fields)
+    having = [place for place, value in enumerate(measured) if value is not None]
+    return [field for field in named if len({fields[field][place] for place in having}) > 1]
 
 
 def of_quality(path: str) -> bool:

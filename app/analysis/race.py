@@ -15,7 +15,8 @@ COSTS: dict[str, Align] = {"step": "step", "seconds": "time", "examples": "examp
 def arrival(loss: float, track: Track, weight: float | None) -> dict[str, float | None]:
     """What it took until the curve, smoothed, first was at or below the loss; None when it never was."""
     steps, values = track.course()
-    there = np.flatnonzero(smoothed(values, weight) <= loss)[:1]
+    goal = float(np.float32(loss))  # as the record rounds what was measured
+    there = np.flatnonzero(smoothed(values, weight) <= goal)[:1]
     at = {cost: along(align, track, steps[there]) for cost, align in COSTS.items()}
     return {cost: found.item() if found is not None and len(found) else None for cost, found in at.items()}
 

@@ -35,7 +35,8 @@ def markdown_of(told: Mapping[str, Any]) -> str:
     jobs = told["jobs"]
     heads = [_code(job["name"] or job["id"]) for job in jobs]
     if len(jobs) > JOBS_ACROSS:
-        columns = [("job", heads), *_columns(told, principal=True)]
+        named = [("name", [_short(job["name"]) for job in jobs])] if any(job["name"] for job in jobs) else []
+        columns = [("job", [_code(job["id"]) for job in jobs]), *named, *_columns(told, principal=True)]
         rows = [[title for title, _ in columns], *zip(*(cells for _, cells in columns), strict=True)]
     else:
         ids = [("id", [_code(job["id"]) for job in jobs])] if any(job["name"] for job in jobs) else []

@@ -1,5 +1,8 @@
 """Scaling laws: fitted, and asked."""
 
+from fastapi import Response
+
+from app import responses
 from app.dependencies import MayRead, ServicesDep
 from app.errors import problems
 from app.fitting import scaling_law
@@ -10,10 +13,10 @@ from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
 router = routes_of("scaling laws")
 
 
-@router.post("/scaling-laws", responses=problems(NotFound, NotEnded, NoLaw, Busy))
-async def fit_scaling_law(wanted: ScalingLawRequest, services: ServicesDep, caller: MayRead) -> ScalingLaw:
+@router.post("/scaling-laws", response_model=ScalingLaw, responses=problems(NotFound, NotEnded, NoLaw, Busy))
+async def fit_scaling_law(wanted: ScalingLawRequest, services: ServicesDep, caller: MayRead) -> Response:
     """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes.
 
-    Nothing is stored. It takes from half a second to half a minute.
+    Nothing is stored. It takes half a second, and for the most points and refits up to a minute.
     """
-    return await scaling_law(services, caller.project, wanted)
+    return responses.document(await scaling_law(services, caller.project, wanted))

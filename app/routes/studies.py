@@ -73,7 +73,7 @@ async def get_study_report(study_id: StudyId, services: ServicesDep, caller: May
     held = await services.campaigns.get(caller.project, KIND, study_id)
     study = await _shown(services, held)
     jobs = report.drawn(study)
-    packed = await services.curves.tracks(jobs, "val_loss")
+    packed = await services.curves.tracks(jobs, "val_loss", timed=False)
     curves = {job: unpacked(points) for job, (points, *_) in zip(jobs, packed, strict=True)}
     page = await to_thread(report.page, study, StudySpec.model_validate(held.requested), curves)
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})

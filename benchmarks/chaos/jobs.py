@@ -6,8 +6,11 @@ from unitscale.client import Client
 from unitscale.models.jobs import ENDED, Job, State
 
 
-def spec(seed: int, steps: int = 4000, checkpoint_seconds: float = 0.3) -> dict[str, Any]:
-    """An MLP on `diabetes`: AdamW, shuffled batches, a schedule: each a thing that a resume could get wrong."""
+def spec(seed: int, steps: int = 4000, checkpoint_seconds: float = 0.3, alone: bool = True) -> dict[str, Any]:
+    """An MLP on `diabetes`: AdamW, shuffled batches, a schedule: each a thing that a resume could get wrong.
+
+    Unless such jobs are to train together, each has a process of its own.
+    """
     return {
         "task": "regression",
         "dataset": "diabetes",
@@ -18,6 +21,7 @@ def spec(seed: int, steps: int = 4000, checkpoint_seconds: float = 0.3) -> dict[
         "budget": {"steps": steps},
         "checkpoint": {"every_seconds": checkpoint_seconds},
         "seed": seed,
+        "resources": {"alone": alone},
     }
 
 

@@ -33,7 +33,7 @@ def killed_sweep(stack: Stack, report: Report, jobs_wanted: int = 64, kills: int
 def _body(size: int) -> dict[str, Any]:
     rates = [0.0005 * 2**number for number in range(RATES)]
     axes = {"units.learning_rate": rates, "seed": list(range(size // RATES))}
-    return {"base": jobs.spec(0, STEPS), "axes": axes}
+    return {"base": jobs.spec(0, STEPS, alone=False), "axes": axes}
 
 
 def _swept(client: Client, sweep_id: str) -> tuple[Any, list[Any]]:

@@ -37,13 +37,14 @@ class Work:
         return 6 * batch * context * depth * (10 * width**2 + 2 * context * width)
 
 
-def _text(width: int, depth: int, head_size: int, context: int, batch: int) -> dict[str, Any]:
+def text(width: int, depth: int, head_size: int, context: int, batch: int) -> dict[str, Any]:
+    """A decoder on a small text."""
     sizes = {"width": width, "depth": depth, "head_size": head_size, "context": context}
     units = {"batch_size": batch, "learning_rate": 1e-3}
     return {"task": "text-generation", "dataset": "grammar", "model": sizes, "units": units}
 
 
-SMALL, LARGE = _text(128, 4, 32, 128, 16), _text(384, 6, 64, 256, 8)
+SMALL, LARGE = text(128, 4, 32, 128, 16), text(384, 6, 64, 256, 8)
 
 COMPILED = {"resources": {"compile": True}}
 

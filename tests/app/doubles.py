@@ -102,9 +102,10 @@ class Supervisor:
         self._points = {key: count for key, count in self._points.items() if key[0] != job.id}
         return job
 
-    def advance(self, job: Claimed, step: int, **curves: list[tuple[int, float]]) -> None:
+    def advance(self, job: Claimed, step: int, seconds_a_step: float = 0.1, **curves: list[tuple[int, float]]) -> None:
         stretches = [self._stretch(job.id, key, points) for key, points in curves.items()]
-        to = Advance(step=step, steps=100, training_seconds=step / 10, evaluation_seconds=0.0, examples=step * 4)
+        seconds = step * seconds_a_step
+        to = Advance(step=step, steps=100, training_seconds=seconds, evaluation_seconds=0.0, examples=step * 4)
         self.run(self.attempts.advance(job, to, stretches))
 
     def _stretch(self, job_id: str, key: str, points: list[tuple[int, float]]) -> Stretch:
@@ -124,6 +125,18 @@ class Supervisor:
 
     def fail(self, job: Claimed, code: str = "diverged") -> None:
         self.run(self.attempts.fail(job, Reason(code=code, message="It went wrong.")))
+
+    def copies(self, job_id: str, count: int) -> list[str]:
+        """Ids of jobs that are this one over again, all in its project."""
+        [record] = self.run(self._store.read(("HGETALL", f"job:{job_id}")))
+        record[b"state"], project = b"paused", record[b"project"].decode()
+        ids = [f"job_{number:020}" for number in range(count)]
+        commands = []
+        for number, copy in enumerate(ids, 10):
+            fields = [part for pair in {**record, b"number": number}.items() for part in pair]
+            commands += [("HSET", f"job:{copy}", *fields), ("ZADD", f"jobs:{project}", number, copy)]
+        self.run(self._store.read(*commands))
+        return ids
 
     def admit(self, secret: str, project: str = "default", *scopes: str) -> None:
         self.run(self.keyring.admit(secret, NewKey(project=project, scopes=scopes or ("admin",))))

@@ -1,14 +1,19 @@
 """Scaling laws over HTTP: of points, of jobs, and what is refused."""
 
+import subprocess
+import sys
 import threading
 
 import psutil
 import pytest
+from doubles import ADMIN
 
 from app.fits import Fits, _program
+from unitscale.client import AsyncClient, Client
 from unitscale.errors import Busy, ServiceError
 from unitscale.models.document import moment
 from unitscale.models.jobs import Result
+from unitscale.models.scaling_laws import ScalingLawRequest
 from unitscale.models.workers import Abilities, Slot, Worker
 from unitscale.wire.attempts import Advance
 
@@ -64,8 +69,8 @@ def trained(api, worker):
 
 @pytest.fixture
 def grid(trained):
-    """Sixteen jobs of four sizes and four numbers of tokens."""
-    return [trained(4000 * 2**size, 500 * 2**length) for size in range(4) for length in range(4)]
+    """Nine jobs of three sizes and three numbers of tokens."""
+    return [trained(4000 * 2**size, 500 * 2**length) for size in range(3) for length in range(3)]
 
 
 def test_points_give_a_law_with_intervals_and_predictions(api):
@@ -98,14 +103,16 @@ def test_kaplans_form_has_its_own_numbers(api):
     assert list(answer["fit"]) == list(answer["intervals"]) == ["N_c", "D_c", "alpha_N", "alpha_D"]
 
 
-def test_jobs_give_points_that_say_how_they_are_counted(api, grid):
-    answer = api.post(PATH, json={"jobs": grid}).raise_for_status().json()
+def test_jobs_give_points_that_say_how_they_are_counted(api, trained):
+    jobs = [trained(4000 * 2**size, 500 * 2**length) for size in range(4) for length in range(4)]
+
+    answer = api.post(PATH, json={"jobs": jobs}).raise_for_status().json()
 
     assert answer["points"][5] == {
         "parameters": 8000,
         "tokens": 1000 * CONTEXT,
         "loss": pytest.approx(loss_of(8000, 64_000)),
-        "job": grid[5],
+        "job": jobs[5],
     }
     assert answer["fit"]["alpha"] == pytest.approx(0.3, rel=0.02)
     assert "embeddings and output layer included" in answer["counting"]
@@ -129,8 +136,8 @@ def test_unfinished_jobs_are_refused_by_name(api, grid):
     response = api.post(PATH, json={"jobs": [waiting[0], *grid, waiting[1]]})
 
     assert response.status_code == 409
-    assert fields(response).keys() == {"/jobs/0", "/jobs/17"}
-    assert f"Job {waiting[1]} is queued" in fields(response)["/jobs/17"]
+    assert fields(response).keys() == {"/jobs/0", "/jobs/10"}
+    assert f"Job {waiting[1]} is queued" in fields(response)["/jobs/10"]
 
 
 def test_jobs_that_are_no_points_are_refused_by_name(api, worker, grid):
@@ -144,7 +151,7 @@ def test_jobs_that_are_no_points_are_refused_by_name(api, worker, grid):
     assert response.status_code == 422
     assert response.json()["type"] == "no_law"
     assert "is failed" in fields(response)["/jobs/0"]
-    assert "is regression, which counts no tokens" in fields(response)["/jobs/17"]
+    assert "is regression, which counts no tokens" in fields(response)["/jobs/10"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_pieces_are_counted_when_passes_over_a_text_are(api, grid, trained):
     answer = api.post(PATH, json={"jobs": [*grid, odd], "bootstrap": 0}).json()
 
     [doubt] = [doubt for doubt in answer["warnings"] if doubt["code"] == "repeated_data"]
-    assert doubt["points"] == [16]
+    assert doubt["points"] == [9]
     assert "up to 28.4" in doubt["detail"]
 
 
@@ -232,7 +239,7 @@ def test_other_requests_are_answered_while_a_law_is_fitted(api, server):
 
     def fit():
         with server.client() as other:
-            status.append(other.post(PATH, json={"points": points(40, 30), "bootstrap": 800}).status_code)
+            status.append(other.post(PATH, json={"points": points(40, 30), "bootstrap": 300}).status_code)
         answered.set()
 
     thread = threading.Thread(target=fit)
@@ -245,6 +252,27 @@ def test_other_requests_are_answered_while_a_law_is_fitted(api, server):
 
     assert status == [200]
     assert served > 10
+
+
+async def test_both_clients_ask_alike(server):
+    wanted = ScalingLawRequest.model_validate({"points": points(), "bootstrap": 50, "predict": {"flops": [1e13]}})
+
+    with Client(server.url, ADMIN) as client:
+        law = client.fit_scaling_law(wanted)
+    async with AsyncClient(server.url, ADMIN) as client:
+        again = await client.fit_scaling_law(wanted.model_dump(exclude_unset=True))
+
+    assert law == again
+    assert law.fit["beta"] == pytest.approx(0.35, rel=0.02)
+
+
+def test_the_api_starts_without_what_fits_need():
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, app.main; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+
+    assert "app.fits" in said.stdout.split()
+    assert {"numpy", "scipy"}.isdisjoint(said.stdout.split())
 
 
 def test_a_key_that_may_only_read_may_ask(server, worker):

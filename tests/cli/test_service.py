@@ -139,6 +139,38 @@ def test_an_ended_job_can_be_looked_at(unitscale, job_id, command):
     assert unitscale(command, job_id).exit_code == ExitCode.OK
 
 
+@pytest.mark.parametrize(
+    ("options", "begins"),
+    [
+        (("--json",), "{"),
+        (("--csv",), "id,name,state,step,"),
+        (("--csv", "--curve", "train_loss"), "job,key,step,value,min,max"),
+        (("--markdown", "--to-loss", "1000"), "|"),
+        (("--curve", "val_loss", "--smooth", "0.5", "--align", "time", "--sort=-val_loss"), "   id"),
+    ],
+)
+def test_jobs_are_compared_in_every_form(unitscale, job_id, options, begins):
+    said = unitscale("compare", job_id, *options)
+
+    assert said.exit_code == ExitCode.OK, said.stderr
+    assert said.stdout.startswith(begins)
+    assert job_id in said.stdout
+
+
+@pytest.mark.parametrize("label", ["lot=a", "lot:a"])
+def test_jobs_are_compared_by_their_label(unitscale, label):
+    ids = [unitscale("submit", *SHORT, "-o", "labels.lot=a", "-o", f"seed={seed}").stdout.strip() for seed in (0, 1)]
+
+    said, short = (unitscale("compare", "--label", label, "--limit", limit) for limit in ("100", "1"))
+
+    assert all(job_id in said.stdout for job_id in ids)
+    assert "--limit shows more" in short.stderr
+
+
+def test_a_comparison_of_nothing_is_a_mistake_on_the_command_line(unitscale):
+    assert unitscale("compare").exit_code == ExitCode.USAGE
+
+
 @pytest.mark.parametrize("command", ["ls", "catalog", "workers", "keys list"])
 def test_what_surrounds_jobs_can_be_listed_as_json(unitscale, command):
     assert json.loads(unitscale(*command.split(), "--json").stdout)

@@ -75,8 +75,8 @@ def test_the_api_image_serves_without_torch(place: Place):
     place.follow("base")
     place.follow("api")
 
-    assert place.run("python", "-c", "import app.main") == ""
-    assert place.lacks("torch", "sklearn")
+    assert place.run("python", "-c", "import app.main, app.analysis.scaling_laws.law") == ""
+    assert place.lacks("torch", "sklearn", "scipy")
 
 
 @pytest.mark.timeout(600)

@@ -25,7 +25,7 @@ def caller(one_slot):
 
 
 def a_spec(seed, rate=0.001, steps=STEPS):
-    spec = jobs.spec(seed, steps=steps)
+    spec = jobs.spec(seed, steps=steps, alone=False)
     return spec | {"units": {"learning_rate": rate, "batch_size": 32}}
 
 

@@ -17,7 +17,7 @@ from worker.trainer.engine.streams import StreamBatches, Streams
 from worker.trainer.layers.memory import Memory
 from worker.trainer.predict import answer
 
-STEPS = 300
+STEPS = 400
 TEXT = {
     "task": "text-generation",
     "dataset": "grammar",

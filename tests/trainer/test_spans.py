@@ -29,8 +29,8 @@ TOWNS = ["Lima", "Quito", "Oslo", "Cairo", "Perth", "Kyoto", "Turin", "Accra", "
 SPEC = {
     "task": "question-answering",
     "model": {"width": 64, "depth": 2, "head_size": 16, "context": 48},
-    "budget": {"steps": 600},
-    "evaluation": {"every_steps": 300},
+    "budget": {"steps": 700},
+    "evaluation": {"every_steps": 350},
 }
 BRIEF = {**SPEC, "budget": {"steps": 12}, "evaluation": {"every_steps": 4}}
 
@@ -240,7 +240,7 @@ def test_a_model_that_does_not_fit_the_data_is_refused(record_on, lives, told, m
 def test_padding_changes_no_format_that_is_served(train, record_on, lives):
     """What a served model finds in whole batches, of rows of all lengths, is what it found as it was trained."""
     formats = ("fp32", "bf16", "int8")
-    spec = {**SPEC, "budget": {"steps": 300}, "evaluation": {"every_steps": 300, "formats": formats}}
+    spec = {**SPEC, "budget": {"steps": 400}, "evaluation": {"every_steps": 400, "formats": formats}}
     [record] = train(record_on(spec, lives))
     result = record.ended.result
 

@@ -1,6 +1,6 @@
 """Tuning: what `auto` becomes is found before the first step, and changes nothing else."""
 
-from math import inf, log2
+from math import log2
 
 import pytest
 
@@ -10,7 +10,6 @@ from worker.pipe import Ended, Settled, Stop, Stopped, Train
 from worker.trainer import tuning
 from worker.trainer.bell import Bell
 from worker.trainer.group import train_group
-from worker.trainer.parabola import edge, vertex
 
 MLP = {
     "task": "image-classification",
@@ -154,17 +153,3 @@ def test_jobs_that_are_still_open_are_not_trained_together(a_lane, library):
     assert tuning.settle(Train(lanes=(a_lane(MLP), a_lane(MLP))), line, Bell(), library) is None
     assert [type(message) for message in line.said] == [Ended, Ended]
     assert {message.reason.code for message in line.said} == {"impossible"}
-
-
-def test_a_parabola_is_lowest_where_it_was_made_so():
-    losses = {rate: 2 + 0.1 * (rate - 0.3) ** 2 for rate in (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)}
-
-    assert vertex(losses) == pytest.approx(0.3)
-    assert edge(losses) == 0
-
-
-def test_diverged_rates_take_no_part():
-    assert vertex({0.0: 1.0, 1.0: 0.9, 2.0: inf}) == 1.0
-    assert vertex({0.0: inf, 1.0: inf}) is None
-    assert edge({0.0: 1.0, 1.0: 2.0, 2.0: inf}) == -1
-    assert edge({0.0: 3.0, 1.0: 2.0}) == 1

@@ -170,28 +170,6 @@ def test_true_gradients_are_true(name):
         assert ((ahead - behind) / (2 * size)).item() == pytest.approx(gradient.norm().item(), rel=1e-2), key
 
 
-def change_after_one_step(name, width, rate):
-    """RMS change of the last residual after AdamW's first step, which goes by the gradient's sign."""
-    decoder, weights, kinds = a_decoder(width=width, name=name)
-    _, gradients = loss_and_gradients(decoder, weights)
-    rates = {key: rate * Table(name).rate(kind, "adamw") for key, kind in kinds.items()}
-    stepped = {key: weight - rates[key] * gradients[key].sign() for key, weight in weights.items()}
-    before, after = (decoder.features(each, some_tokens()[0]) for each in (weights, stepped))
-    return (after - before).square().mean().sqrt().item()
-
-
-def test_a_step_moves_wide_features_more_under_sp():
-    narrow, wide = (change_after_one_step(Parametrization.SP, width, 2**-8) for width in (32, 256))
-
-    assert wide > 3 * narrow
-
-
-def test_a_step_moves_features_alike_at_every_width_under_u_mup():
-    changes = [change_after_one_step(Parametrization.UMUP, width, 1.0) for width in (32, 64, 128, 256)]
-
-    assert max(changes) < 1.4 * min(changes)
-
-
 def test_first_logits_fall_with_the_root_of_the_width():
     scales = []
     for width in (64, 256):

@@ -154,6 +154,16 @@ async def test_free_slots_share_what_waits(store, submit, claim):
     assert len(ids) == sum(sizes)
 
 
+async def test_jobs_for_each_of_which_a_slot_is_free_train_alone(store, submit, claim, jobs):
+    await with_slots(store, 2)
+    ids = await submit(2)
+
+    sizes = [len(await claim(f"cpu:{n}")) for n in range(2)]
+
+    assert sizes == [1, 1]
+    assert (await jobs.get(LAB, ids[0])).fused.why == "as many slots were free as jobs like it waited"
+
+
 async def test_slots_that_train_do_not_count_as_free(store, submit, claim):
     await with_slots(store, 2)
     await submit(1, resources={"alone": True})

@@ -12,7 +12,7 @@ from unitscale.cli import wording
 from unitscale.cli.plots import sparklines
 
 if TYPE_CHECKING:
-    from unitscale.models.comparisons import Compared, Comparison
+    from unitscale.models.comparisons import Compared, Comparison, Reached
 
 JOBS_ACROSS = 6
 SPARKLINE, SHORT_SPARKLINE = 16, 10
@@ -38,35 +38,54 @@ class Column:
 
 def page(compared: "Comparison", width: int) -> list[RenderableType]:
     """Fields that differ, measures, the race to a loss, curves; then what a reader should know."""
-    drawn = _across(compared) if len(compared.jobs) <= JOBS_ACROSS else _down(compared, width)
-    return [*drawn, *_goal(compared), *(Text(remark, style="yellow") for remark in compared.remarks)]
+    drawn = _across(compared, width) if len(compared.jobs) <= JOBS_ACROSS else _down(compared, width)
+    return [*drawn, *(Text(remark, style="yellow") for remark in compared.remarks)]
 
 
-def _across(compared: "Comparison") -> list[RenderableType]:
-    """A list of the jobs, then a column for each."""
+def _across(compared: "Comparison", width: int) -> list[RenderableType]:
+    """A list of the jobs, then a column for each; where the terminal is too narrow for all, in several tables."""
     legend = _table("", "id", "state", "name", *compared.curves)
     curves = [sparklines([laid.value for laid in drawn.jobs], SPARKLINE) for drawn in compared.curves.values()]
     for place, job in enumerate(compared.jobs):
         legend.add_row(str(place + 1), job.id, _state(job), job.name or "", *(lines[place] for lines in curves))
-    table = _table("", *(str(place + 1) for place in range(len(compared.jobs))))
+    sections = [section for section in (_fields(compared), _measures(compared), _race(compared)) if section]
+    if not sections:
+        return [legend]
+    rows = [row for section in sections for row in section]
+    widths = [GAP + max(row.cells[place].cell_len for row in rows) for place in range(len(compared.jobs))]
+    parts = _fitting(widths, width + GAP - max(len(row.path) + GAP for row in rows))
+    return [legend, *(_side_by_side(sections, part) for part in parts)]
+
+
+def _side_by_side(sections: Sequence[Sequence[Column]], places: Sequence[int]) -> Table:
+    """The rows of these sections, of some of the jobs."""
+    table = _table("", *(str(place + 1) for place in places))
     for column in table.columns[1:]:
         column.justify = "right"
-    for section in (_fields(compared), _measures(compared), _race(compared)):
-        for column in section:
-            table.add_row(column.path, *column.cells)
-        if section:
-            table.add_section()
-    return [legend, table] if table.row_count else [legend]
+    for section in sections:
+        for row in section:
+            table.add_row(row.path, *(row.cells[place] for place in places))
+        table.add_section()
+    return table
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Places in order, as many at a time as there is room for, and one at the least."""
+    parts: list[list[int]] = [[]]
+    for place, taken in enumerate(widths):
+        if parts[-1] and sum(widths[other] for other in parts[-1]) + taken > room:
+            parts.append([])
+        parts[-1].append(place)
+    return parts
 
 
 def _down(compared: "Comparison", width: int) -> list[RenderableType]:
     """A line a job, as many columns as there is room for, and the names of the others."""
     fields, measures, race, curves = _fields(compared), _measures(compared), _race(compared), _curves(compared, width)
-    ids = Column("id", "id", [Text(job.id) for job in compared.jobs])
-    states = [Column("state", "state", [_state(job) for job in compared.jobs])]
-    states = states if any(job.state != "succeeded" for job in compared.jobs) else []
-    told = [ids, *states, *fields, *measures, *race, *curves]
-    wanted = [ids, *measures[:1], *fields[:2], *states, *race[:1], *curves[:1], *race, *measures, *fields, *curves]
+    ids, names, states = _heads(compared)
+    told = [ids, *names, *states, *fields, *measures, *race, *curves]
+    first = [ids, *measures[:1], *fields[:2], *states, *race[:1], *curves[:1], *names]
+    wanted = [*first, *race, *measures, *fields, *curves]
     kept, left = set[str](), width + GAP
     for column in wanted:
         if column.path not in kept and column.width <= left:
@@ -80,7 +99,16 @@ def _down(compared: "Comparison", width: int) -> list[RenderableType]:
         table.add_row(*cells)
     missing = [column.path for column in told if column.path not in kept]
     room = f"No room here for {', '.join(missing)}; --csv has everything." if missing else ""
-    return [table, *([Text(room, style="dim")] if room else [])]
+    return [table, *_legend(compared.to_loss), *([Text(room, style="dim")] if room else [])]
+
+
+def _heads(compared: "Comparison") -> tuple[Column, list[Column], list[Column]]:
+    """The ids; names and states, where they tell jobs apart."""
+    ids = Column("id", "id", [Text(job.id) for job in compared.jobs])
+    names = Column("name", "name", [Text(job.name or "") for job in compared.jobs])
+    states = Column("state", "state", [_state(job) for job in compared.jobs])
+    ended_well = all(job.state == "succeeded" for job in compared.jobs)
+    return ids, [names] if "name" in compared.fields else [], [] if ended_well else [states]
 
 
 def _fields(compared: "Comparison") -> list[Column]:
@@ -119,7 +147,7 @@ def _race(compared: "Comparison") -> list[Column]:
     race = compared.to_loss
     if race is None:
         return []
-    goal = f"{race.of} ≤ {wording.number(race.loss)}"
+    goal = _goal(race)
     needed = {"step": race.step, "seconds": race.seconds, "examples": race.examples, "tokens": race.tokens}
     faster = [None if value is None else f"{value:.2f}×" for value in race.speed_up["seconds"]]
     columns = [
@@ -137,14 +165,14 @@ def _says(column: Column) -> bool:
     return any(cell.plain != wording.number(None) for cell in column.cells)
 
 
-def _goal(compared: "Comparison") -> list[Text]:
-    """What the columns of the race are about."""
-    race = compared.to_loss
-    if race is None:
-        return []
-    smoothing = f", smoothed by {race.smoothing.weight:g}" if race.smoothing else ""
-    goal = f"{race.of}{smoothing} ≤ {wording.number(race.loss)}"
-    return [Text(f"{TITLES['step']}, {TITLES['seconds']}, …: when {goal} came first; speed-up over the first job.")]
+def _goal(race: "Reached") -> str:
+    return f"{'smoothed ' if race.smoothing else ''}{race.of} ≤ {wording.number(race.loss)}"
+
+
+def _legend(race: "Reached | None") -> list[Text]:
+    """What the columns of a race are about."""
+    said = f"{TITLES['step']}, {TITLES['seconds']}, …: when {{}} came first; speed-up over the first job."
+    return [Text(said.format(_goal(race)))] if race else []
 
 
 def _curves(compared: "Comparison", width: int) -> list[Column]:

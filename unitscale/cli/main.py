@@ -8,6 +8,7 @@ import typer
 
 from unitscale import __version__
 from unitscale.cli.commands import (
+    advising,
     around,
     comparing,
     data,
@@ -41,7 +42,7 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
-    LOOP: (looping.sweep,),
+    LOOP: (looping.sweep, advising.advise),
     RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }

@@ -9,13 +9,14 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from unitscale.client import answers, calls, comparing, connecting
-from unitscale.client.calls import Call, LawWanted, Sampled, Spec
+from unitscale.client.calls import AdviceWanted, Call, LawWanted, Sampled, Spec
 from unitscale.client.campaigns import AsyncCampaigns
 from unitscale.client.comparing import Asked
 from unitscale.client.downloads import whole_file
 from unitscale.client.following import LARGEST_EVENT_BYTES, Reader
 from unitscale.client.retries import Outcome, Retries
 from unitscale.client.sending import Progress, open_file
+from unitscale.models.advice import Advice
 from unitscale.models.catalog import Catalog
 from unitscale.models.comparisons import Comparison
 from unitscale.models.curves import Curves
@@ -197,6 +198,10 @@ class AsyncClient:
     async def fit_scaling_law(self, wanted: LawWanted) -> ScalingLaw:
         """How the loss follows from parameters and tokens, by points or jobs, and what that says of other sizes."""
         return await self._send(calls.fit_scaling_law(wanted))
+
+    async def advise(self, wanted: AdviceWanted) -> Advice:
+        """Recommended units for a spec, with reasons, what to expect of them, and the spec with them filled in."""
+        return await self._send(calls.advise(wanted))
 
     async def study_report(self, study_id: str) -> str:
         """A study as one HTML file that needs neither network nor script."""

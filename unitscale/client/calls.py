@@ -10,6 +10,7 @@ import httpx2
 
 from unitscale.client import answers
 from unitscale.client.sending import Sent
+from unitscale.models.advice import Advice, AdviceRequest
 from unitscale.models.catalog import Catalog
 from unitscale.models.curves import Curves
 from unitscale.models.datasets import Dataset
@@ -27,6 +28,7 @@ T = TypeVar("T")
 D = TypeVar("D", bound=Document)
 Spec = JobSpec | Mapping[str, object]
 Sampled = Sampling | Mapping[str, object]
+AdviceWanted = AdviceRequest | Mapping[str, object]
 LawWanted = ScalingLawRequest | Mapping[str, object]
 Value = str | int | None
 Params = tuple[tuple[str, str], ...]
@@ -176,6 +178,10 @@ def fit_scaling_law(wanted: LawWanted) -> Call[ScalingLaw]:
     """Not repeated: each try may wait for the fits of others."""
     call = Call("POST", "/v1/scaling-laws", answers.one(ScalingLaw), body=_sent(wanted))
     return replace(call, repeatable=False, held_seconds=HOLD_SECONDS)
+
+
+def advise(wanted: AdviceWanted) -> Call[Advice]:
+    return Call("POST", "/v1/advice", answers.one(Advice), body=_sent(wanted))
 
 
 def study_report(study_id: str) -> Call[str]:

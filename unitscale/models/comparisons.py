@@ -26,6 +26,7 @@ class Compared(Answer):
     """Of a job without a result: the last value of its loss curves. A measure is what a job ended with."""
     sweep: str | None = None
     study: str | None = None
+    transfer: str | None = None
 
 
 class Best(Answer):

@@ -47,7 +47,7 @@ def parabola(rates: Sequence[float], losses: Sequence[float]) -> Parabola | Nowh
     around = [i for i in range(len(rates)) if abs(i - best) == 1 or abs(rates[i] - rates[best]) < REACH + ROUNDING]
     near = [i for i in around if isfinite(losses[i])]
     for chosen in (near, [best - 1, best, best + 1]):  # noise may bend the wide one the wrong way
-        found = _fitted([rates[i] for i in chosen], [losses[i] for i in chosen], rates[best])
+        found = fitted([rates[i] for i in chosen], [losses[i] for i in chosen], rates[best])
         if found:
             return found
     return Nowhere.FLAT
@@ -78,7 +78,7 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
     return rise / sum((x - x_mean) ** 2 for x in xs)
 
 
-def _fitted(xs: Sequence[float], ys: Sequence[float], center: float) -> Parabola | None:
+def fitted(xs: Sequence[float], ys: Sequence[float], center: float) -> Parabola | None:
     """a·u² + b·u + c with u = x − center, from the normal equations; None unless its vertex lies among the points."""
     us = [x - center for x in xs]
     zero, one, two, three, four = (sum(u**power for u in us) for power in range(5))

@@ -165,7 +165,8 @@ class ScalingLaw(Answer):
     residuals: tuple[Measure, ...]
     """log(loss) less what the law gives, point by point."""
     spread: Measure
-    """How far the residuals typically lie from their middle: 1.48 times the median distance, as a deviation."""
+    """How far points typically lie from the law: 1.48 times the median, which is the deviation of a normal noise. As
+    many of the nearest as the form has numbers are left out: it passes through them."""
     points: tuple[FittedPoint, ...]
     warnings: tuple[Doubt, ...]
     predictions: LawPredictions

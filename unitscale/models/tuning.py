@@ -18,6 +18,7 @@ NARROWEST = 32
 NARROWER = (1, 4, 8)
 """By which a proxy's width is divided: the first that allows of all the job's steps, else the last."""
 FEWEST_STEPS = 50
+"""Of a proxy of a job that has twice as many."""
 MOST_SHORTER = 8
 """A proxy has no fewer steps than the job over this."""
 SIDE = 8
@@ -90,7 +91,7 @@ def plan(spec: JobSpec, steps: int) -> Plan | str:
     allowed = max(SHARE * steps * work_of_step(spec), LEAST_WORK) / MOST_RATES
     found = [(model, min(steps, floor(allowed / work_of_step(spec, model)))) for model in _narrower(spec.model)]
     model, fewer = next((each for each in found if each[1] == steps), found[-1])
-    if fewer < steps and fewer < max(FEWEST_STEPS, steps / MOST_SHORTER):
+    if fewer < max(min(FEWEST_STEPS, steps / 2), steps / MOST_SHORTER):
         return f"{MOST_RATES} proxies within {SHARE:.0%} of the job's work would have {fewer} of its {steps} steps"
     work = fewer * work_of_step(spec, model) / (steps * work_of_step(spec))
     return Plan(short(spec, model, fewer, steps), Proxy(width=model.width, steps=fewer, work=work))

@@ -29,21 +29,23 @@ class PackedCurves:
         """The points after a step of these curves (none named: all), as they stood at one moment."""
         return packed(await self._store.run("curves", job_id, after_step, *only))
 
-    async def extents(self, ids: Sequence[str], key: str) -> list[tuple[int, int]]:
-        """Of each job: the bytes of this curve and its marks, and the curve's first step (0 where it has none)."""
+    async def extents(self, ids: Sequence[str], key: str, *, timed: bool) -> list[tuple[int, int]]:
+        """Of each job: the bytes of what `tracks` would bring of this curve, and its first step (0: it has none)."""
         commands = [command for i in ids for command in _extent(i, key)]
         answers = await self._store.read(*commands)
         curves, marks, firsts = answers[0::3], answers[1::3], answers[2::3]
         return [
-            (curve + mark, int.from_bytes(first, "little"))
+            (curve + (mark if timed else 0), int.from_bytes(first, "little"))
             for curve, mark, first in zip(curves, marks, firsts, strict=True)
         ]
 
-    async def tracks(self, ids: Sequence[str], key: str) -> list[tuple[bytes, bytes, bytes]]:
-        """Of each job: the points of this curve, its marks, the points of its batch size; empty where it has none."""
-        names = [at for i in ids for at in (name("curve", i, key), name("marks", i), name("curve", i, "batch_size"))]
+    async def tracks(self, ids: Sequence[str], key: str, *, timed: bool) -> list[tuple[bytes, bytes, bytes]]:
+        """Of each job: the points of this curve, those of its batch size, and, if `timed`, its marks; else none."""
+        names = [at for i in ids for at in (name("curve", i, key), name("curve", i, "batch_size"))]
+        names += [name("marks", i) for i in ids if timed]
         answers = [answer or b"" for answer in await self._store.read(*(("GET", at) for at in names))]
-        return list(zip(answers[0::3], answers[1::3], answers[2::3], strict=True))
+        curves, marks = answers[: 2 * len(ids)], answers[2 * len(ids) :] or [b""] * len(ids)
+        return list(zip(curves[0::2], curves[1::2], marks, strict=True))
 
     async def ends(self, ids: Sequence[str], key: str) -> list[bytes]:
         """Of each job: the last points of this curve, packed."""

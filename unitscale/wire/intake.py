@@ -1,7 +1,7 @@
 """The one doorway by which a job is born or called off."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from unitscale.errors import NotFound, Unsupported
 from unitscale.models.alike import Company, company
@@ -11,9 +11,10 @@ from unitscale.models.offers import Need, Offer
 from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
-from unitscale.models.tuning import foreseen
+from unitscale.models.tuning import asked, foreseen
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs, Membership
+from unitscale.wire.rules import Rules
 from unitscale.wire.workers import Workers
 
 OFFER_SECONDS = 2.0
@@ -23,11 +24,14 @@ OFFER_SECONDS = 2.0
 class Intake:
     """Takes specs in: fills in what they leave open, refuses what cannot be done, and queues."""
 
-    def __init__(self, jobs: Jobs, datasets: Datasets, workers: Workers, max_unfinished_jobs: int) -> None:
+    def __init__(
+        self, jobs: Jobs, datasets: Datasets, workers: Workers, max_unfinished_jobs: int, rules: Rules | None = None
+    ) -> None:
         self._jobs = jobs
         self._datasets = datasets
         self._workers = workers
         self._quota = max_unfinished_jobs
+        self._rules = rules
         self._offer: tuple[float, Offer] = (float("-inf"), Offer())
 
     async def submit(self, spec: JobSpec, project: str, idempotency: Idempotency | None = None) -> tuple[Job, bool]:
@@ -81,6 +85,7 @@ class Intake:
         if spec.init_from is not None:
             spec = await self._inherited(spec, spec.init_from.job, project)
         uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        spec = await self._with_rule(spec, project, offer)
         resolved = resolve(spec, offer.device(spec), uploaded, offer)
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
         return resolved, volume, offer.needs(resolved)
@@ -88,6 +93,15 @@ class Intake:
     def _company(self, resolved: JobSpec, volume: Volume | None) -> Company:
         models = self._offer[1].models
         return company(resolved, volume, models[str(resolved.model.kind)].laned)
+
+    async def _with_rule(self, spec: JobSpec, project: str, offer: Offer) -> JobSpec:
+        """A rate that is to be tuned is moved to the width as a transfer of the project measured it, if one did."""
+        open_ = "learning_rate" in asked(spec).units.tune and spec.units.rule is None and spec.task in offer.tasks
+        if not open_ or self._rules is None or "width" not in _sizes(spec, offer):
+            return spec
+        measured = await self._rules.measured(project, offer.kind(spec), spec.optimizer.name)
+        rule = measured.get(spec.units.parametrization)
+        return spec.model_copy(update={"units": spec.units.model_copy(update={"rule": rule})}) if rule else spec
 
     async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
         try:
@@ -113,3 +127,9 @@ class Intake:
             offer = Offer(await self._workers.present())
             self._offer = (time.monotonic(), offer)
         return offer
+
+
+def _sizes(spec: JobSpec, offer: Offer) -> Collection[str]:
+    """Those that the spec's kind of model has; none where there is no such kind."""
+    entry = offer.models.get(offer.kind(spec))
+    return entry.sizes if entry else ()

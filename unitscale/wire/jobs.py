@@ -217,6 +217,18 @@ class Jobs:
             data=tuple(kept[:limit]), has_more=more, next_cursor=cursor_of(numbers[limit - 1]) if more else None
         )
 
+    async def newest(self, project: str, most: int) -> list[Job]:
+        """The project's newest jobs, about so many."""
+        found: list[Job] = []
+        before = None
+        while len(found) < most:
+            entries = await self._listing(name("listing", project), before)
+            found += [job for job, _ in entries]
+            if len(entries) < CHUNK:
+                break
+            before = entries[-1][1]
+        return found[:most]
+
     async def cancel(self, project: str, job_id: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""
         return await self._move("cancel", project, job_id)
@@ -249,7 +261,10 @@ class Jobs:
 
     async def ended(self, project: str, job_id: str) -> bool:
         """Whether the job has ended. Raises NotFound."""
-        return State(text((await self._record(project, job_id))[b"state"])) in ENDED
+        [(owner, state)] = await self._store.read(("HMGET", name("job", job_id), "project", "state"))
+        if text(owner) != project:
+            raise NotFound(f"There is no job {job_id}.")
+        return State(text(state)) in ENDED
 
     async def census(self) -> dict[str, int]:
         """Queued jobs by queue, and running jobs; for metrics, so no project is named."""

@@ -18,6 +18,8 @@ from worker.trainer.engine.timing import Clock
 from worker.trainer.line import Line
 
 EVERY_SECONDS = 0.1
+SECONDS_A_LANE = 1 / 256
+"""Between flushes, at least: what a flush tells of a lane takes the loop a ten-thousandth of a second."""
 POINT = np.dtype([("step", "<u4"), ("value", "<f4")])
 
 Measured = Mapping[int, Mapping[str, float]]
@@ -25,7 +27,7 @@ Measured = Mapping[int, Mapping[str, float]]
 
 
 class Reporter:
-    """Sends the points of every open course, ten times a second.
+    """Sends the points of every open course, ten times a second; of many courses together, less often.
 
     Losses wait as device tensors and are read together: one host–device synchronization a flush instead of one a step.
     A step counts as settled once all its points are here, those of its evaluation included. A course's first loss that
@@ -78,7 +80,7 @@ class Reporter:
                     self._tell(course, first, table[:, course.place], measured)
 
     def _run(self) -> None:
-        while not self._over.wait(EVERY_SECONDS):
+        while not self._over.wait(max(EVERY_SECONDS, SECONDS_A_LANE * len(self._courses))):
             self.flush()
 
     def _tell(self, course: Course, first: int, losses: np.ndarray, measured: Mapping[int, Measured]) -> None:

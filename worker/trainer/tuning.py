@@ -16,6 +16,7 @@ from unitscale.models.resolution import settled, total_steps
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Tried, Tuned, TunedBatch, TunedRate
 from unitscale.models.tuning import Plan, moved
+from unitscale.models.vertices import Losses, edge, lowest, vertex
 from worker.pipe import Ended, Lane, Settled, Stopped, Train
 from worker.trainer import batch_sizes, sources
 from worker.trainer.assembly import Assembly, assemble
@@ -23,7 +24,6 @@ from worker.trainer.bell import Bell
 from worker.trainer.engine.loop import train
 from worker.trainer.group import reason_for
 from worker.trainer.line import Line
-from worker.trainer.parabola import Losses, edge, vertex
 
 COARSE = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Octaves from where tuning starts."""
@@ -139,7 +139,7 @@ class Tuner:
                 break
             end = max(tried) if side > 0 else min(tried)
             tried |= self._tried(planned, [end + side, end + 2 * side])
-        best = min(tried, key=lambda rate: tried[rate])
+        best = lowest(tried)
         return tried | self._tried(planned, [best - FINE, best + FINE]) if isfinite(tried[best]) else tried
 
     def _tried(self, planned: Plan, rates: Sequence[float]) -> Losses:
@@ -173,17 +173,17 @@ def _at(spec: JobSpec, rate: float) -> JobSpec:
 
 def _read(spec: JobSpec, planned: Plan, tried: Losses) -> TunedRate:
     """The rate that the losses of a proxy speak for, at the job's width."""
-    lowest = vertex(tried)
-    if lowest is None:
+    best = vertex(tried)
+    if best is None:
         return _usual(spec, "every rate diverged on the proxy", tried)
     rule, proxy, width = spec.units.rule, planned.proxy, spec.model.width
-    value = _rounded(moved(2.0**lowest, rule, proxy.width, width))
-    why = f"{2.0**lowest:.3g} is best of {len(tried)} rates on {tuning.described(planned, spec.model.width)}"
+    value = _rounded(moved(2.0**best, rule, proxy.width, width))
+    why = f"{2.0**best:.3g} is best of {len(tried)} rates on {tuning.described(planned, spec.model.width)}"
     if edge(tried):
         why += ", at the edge of what was tried"
     if rule and width != proxy.width:
         why += f"; moved {rule.octaves_per_doubling:+g} octaves a doubling to width {width} by {rule.source}"
-    return TunedRate(value=value, why=f"{why}.", proxy=proxy, rule=rule, vertex=2.0**lowest, tried=_listed(tried))
+    return TunedRate(value=value, why=f"{why}.", proxy=proxy, rule=rule, vertex=2.0**best, tried=_listed(tried))
 
 
 def _usual(spec: JobSpec, why: str, tried: Losses | None = None) -> TunedRate:

@@ -280,4 +280,6 @@ def _why(stop: Stop | None, leaving: bool) -> str | None:
 
 
 def _both(one: Measured, other: Measured) -> Measured:
+    if not one or not other:
+        return one or other
     return {place: {**one.get(place, {}), **other.get(place, {})} for place in {**one, **other}}

@@ -5,24 +5,37 @@ from typing import Any
 
 import numpy as np
 
-from app.analysis.scaling_laws.fits import Fit
+from app.analysis.scaling_laws.fits import Fit, interval
 from app.analysis.scaling_laws.minimum import DELTA
 
 POINTS_A_NUMBER = 3
 """Points for each number to be found, below which a law follows their noise."""
 FEWEST_SIZES = 4
+NARROW = 5.0
+TOGETHER = 0.98
+"""Correlation of log N and log D from which on hardly anything tells their terms apart."""
 FAR = 5.0
-"""Deviations, as `spread` has them, of which a normal noise makes two in a million."""
-NEXT_TO_NOTHING = 0.02
-"""Of the least loss: a floor below this is none."""
+"""Deviations, as `spread` has them, which of a normal noise is one in a million."""
+UNSEEN = 0.02
+"""Of a loss: a term that is less of every one of them is not seen."""
+WIDEN = {
+    "A": "larger and smaller models",
+    "B": "more and fewer tokens",
+    "E": "larger models on more tokens",
+    "N_c": "smaller models",
+    "D_c": "fewer tokens",
+}
+"""What shows a term."""
 OFTEN = 0.05
+LOOSE = 3.0
+"""Times its lower end that the upper end of an exponent's interval may be."""
 BEYOND = 10.0
 """Times the largest, or part of the smallest size that was fitted, up to which a law is believed."""
 
 
 def doubts(fit: Fit, told: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of `Doubt`, each with what to do about it. `told` are the predictions that were asked."""
-    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_beyond(fit, told))
+    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_loose(fit), *_unseen(fit), *_beyond(fit, told))
     return [{"code": code, "detail": detail, "points": list(points)} for code, detail, points in each]
 
 
@@ -38,11 +51,17 @@ def _few(fit: Fit) -> Said:
         sizes = len(np.unique(np.round(values, 3)))
         if sizes < FEWEST_SIZES:
             yield "too_few_sizes", f"{sizes} {what}: a bend needs {FEWEST_SIZES} or more; add runs at others.", ()
+        if (times := float(np.exp(np.ptp(values)))) < NARROW:
+            yield "narrow_range", f"The {what} lie within a factor of {times:.3g}; add runs further apart.", ()
+    if abs(float(np.corrcoef(fit.points.n, fit.points.d)[0, 1])) > TOGETHER:
+        detail = (
+            "N and D rise together, so that their terms can hardly be told apart; add runs of one size on several D."
+        )
+        yield "entangled_sizes", detail, ()
 
 
 def _far_off(fit: Fit) -> Said:
-    middle = np.median(fit.residuals)
-    far = np.flatnonzero(np.abs(fit.residuals - middle) > FAR * max(fit.spread, DELTA / 2))
+    far = np.flatnonzero(np.abs(fit.residuals) > FAR * max(fit.spread, DELTA / 2))
     if len(far):
         detail = (
             f"{len(far)} lie more than {FAR:g} deviations off the law: look at these runs for divergence or another "
@@ -52,23 +71,43 @@ def _far_off(fit: Fit) -> Said:
 
 
 def _bounded(fit: Fit) -> Said:
-    """Numbers that the points leave open: the fit, or many refits, end where numbers may go no further."""
+    """Exponents that the points leave open: of the law, or of many refits, they end where they may go no further."""
     law, (low, high) = fit.law[0], fit.form.box(fit.points.y)
     for place in fit.form.exponents:
         if law[place] <= low[place] or law[place] >= high[place]:
-            name = fit.form.names[place - len(law)]
-            yield (
-                "at_a_bound",
-                f"{name} is at its bound, {law[place]:g}: the points do not show it; widen their range.",
-                (),
+            detail = (
+                f"{_name(fit, place)} is at its bound, {law[place]:g}: the points do not show it; widen their range."
             )
-    if "E" in fit.form.names and law[2] < fit.points.y.min() + np.log(NEXT_TO_NOTHING):
-        yield "at_a_bound", "E is next to nothing: the points show no floor; add larger models on more tokens.", ()
+            yield "at_a_bound", detail, ()
     pressed = (fit.refits <= low) | (fit.refits >= high)
     share = float(pressed[:, list(fit.form.exponents)].any(axis=1).mean()) if len(pressed) else 0.0
     if share > OFTEN:
         detail = f"{share:.0%} of the refits end with an exponent at its bound: intervals are too narrow; add runs."
         yield "unsure_intervals", detail, ()
+
+
+def _loose(fit: Fit) -> Said:
+    """Exponents that could be almost anything."""
+    for place in fit.form.exponents:
+        said = interval(fit.refits[:, place])
+        if said and said["high"] > LOOSE * said["low"]:
+            detail = (
+                f"{_name(fit, place)} may be from {said['low']:.2g} to {said['high']:.2g}; add runs, further apart."
+            )
+            yield "loose_exponents", detail, ()
+
+
+def _name(fit: Fit, place: int) -> str:
+    return fit.form.names[place - len(fit.law[0])]
+
+
+def _unseen(fit: Fit) -> Said:
+    """Terms that the points hold next to nothing of."""
+    shares = fit.form.slopes(fit.law, fit.points.n, fit.points.d)[1][0, : len(fit.form.terms)].max(axis=1)
+    for name, share in zip(fit.form.terms, shares, strict=True):
+        if share < UNSEEN:
+            detail = f"The term of {name} is {share:.1%} of a loss at the most: the points do not show it; add"
+            yield "unseen_term", f"{detail} {WIDEN[name]}.", ()
 
 
 def _beyond(fit: Fit, told: dict[str, Any]) -> Said:

@@ -17,7 +17,7 @@ SIDE_BY_SIDE = 30_000
 """Points times laws that are held at once: some megabytes, which stay near the processor."""
 MIDDLE = (0.025, 0.975)
 OF_NORMAL = 1.4826
-"""A normal deviation over its median distance from the middle."""
+"""A deviation over the median distance from the middle."""
 
 
 class Fit(NamedTuple):
@@ -32,8 +32,11 @@ class Fit(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """How far residuals typically lie from their middle, as the deviation of a normal noise."""
-        return float(OF_NORMAL * np.median(np.abs(self.residuals - np.median(self.residuals))))
+        """How far points typically lie from the law, as the deviation of a normal noise.
+
+        The law passes through about as many points as it has numbers, however noisy they are: these do not count.
+        """
+        return float(OF_NORMAL * np.median(np.sort(np.abs(self.residuals))[self.law.shape[1] :]))
 
 
 def fitted(form: Form, rows: Sequence[Sequence[float]], refits: int, seed: int) -> Fit:

@@ -32,6 +32,9 @@ class Form(Protocol):
     """Of the published numbers, in the order of `published`."""
     exponents: tuple[int, ...]
     """Which of the P are exponents."""
+    terms: tuple[str, ...]
+    """Of the first of the P: which of the published numbers says how large that term is. log L has each term's share as
+    its gradient there."""
 
     def slopes(self, law: Numbers, n: Numbers, d: Numbers) -> tuple[Numbers, Numbers]:
         """log L (M, S), and its gradient by each of the P numbers (M, P, S), at n and d: (S,) or (M, S)."""
@@ -62,6 +65,7 @@ class Chinchilla:
 
     names: tuple[str, ...] = ("E", "A", "B", "alpha", "beta")
     exponents: tuple[int, ...] = (3, 4)
+    terms: tuple[str, ...] = ("A", "B", "E")
 
     def slopes(self, law: Numbers, n: Numbers, d: Numbers) -> tuple[Numbers, Numbers]:
         a, b, e, alpha, beta = law.T[:, :, None]
@@ -105,6 +109,7 @@ class Kaplan:
 
     names: tuple[str, ...] = ("N_c", "D_c", "alpha_N", "alpha_D")
     exponents: tuple[int, ...] = (2, 3)
+    terms: tuple[str, ...] = ("N_c", "D_c")
 
     def slopes(self, law: Numbers, n: Numbers, d: Numbers) -> tuple[Numbers, Numbers]:
         s, t, of_n, of_d = law.T[:, :, None]

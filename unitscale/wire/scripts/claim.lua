@@ -49,35 +49,32 @@ local function free_slots(needs)
   return math.max(free, 1)
 end
 
--- Who trains: the best job, and so many others in their order that free slots share them.
+-- Who trains: the best job, and so many others in their order that free slots share them. With what is known, and why.
 local function group(id)
-  local among, alike = field(id, 'among'), field(id, 'alike')
-  local there = among == '' and 1 or call('ZCARD', among)
-  if there <= 1 then return {id} end
+  local among, alike, alone = unpack(call('HMGET', keys.job(id), 'among', 'alike', 'why_alone'))
+  if not among or among == '' then
+    return {id}, nil, alone and alone ~= '' and alone or 'it was lost twice in a row'
+  end
+  local there = call('ZCARD', among)
+  if there <= 1 then return {id}, nil, 'no other job like it waited' end
   local finding = call('HGET', keys.findings(hardware), alike)
   finding = finding and cjson.decode(finding)
   local wanted = math.min(there, tonumber(most))
   if finding and finding.most < finding.tried then wanted = math.min(wanted, finding.most) end
+  if wanted <= 1 then return {id}, finding, finding.why end
   wanted = math.min(wanted, math.ceil(there / free_slots(field(id, 'needs'))))
+  if wanted <= 1 then return {id}, finding, 'as many slots were free as jobs like it waited' end
   if finding and finding.tried < wanted then finding = nil end
   local ids = {id}
-  for _, other in ipairs(wanted > 1 and call('ZRANGE', among, 0, wanted - 1) or {}) do
+  for _, other in ipairs(call('ZRANGE', among, 0, wanted - 1)) do
     if other ~= id and #ids < wanted then ids[#ids + 1] = other end
   end
-  return ids, finding
+  return ids, finding, finding and finding.why or 'what they cost together is not known yet'
 end
 
-local function why(id, lanes, finding)
-  local alone = field(id, 'why_alone')
-  if alone ~= '' then return alone end
-  if finding then return finding.why end
-  if lanes > 1 then return 'what they cost together is not known yet' end
-  return field(id, 'among') == '' and 'it was lost twice in a row' or 'no other job like it waited'
-end
-
-local function take(id, time, fused, finding)
+local function take(id, score, time, fused, finding)
   call('HSET', keys.job(id), 'worker', worker, 'slot', slot, 'claimed_at', time, 'fused', fused,
-    'hardware', hardware, 'score', call('ZSCORE', keys.queue(queue), id))
+    'hardware', hardware, 'score', score)
   become(id, 'running')
   call('HINCRBY', keys.job(id), 'attempt', 1)
   call('HSETNX', keys.job(id), 'started_at', time)
@@ -91,12 +88,13 @@ end
 
 local id, score = best()
 if not id then return call('EXISTS', keys.queue(queue)) == 1 and 'others' or '[]' end
-local ids, finding = group(id)
-local fused = cjson.encode({lanes = #ids, why = why(id, #ids, finding)})
+local ids, finding, why = group(id)
+local fused = cjson.encode({lanes = #ids, why = why})
 local time, band, taken = now(), field(id, 'band'), {}
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
 for place, each in ipairs(ids) do
-  taken[place] = take(each, time, fused, finding)
+  local from = place == 1 and score or call('ZSCORE', keys.queue(queue), each)
+  taken[place] = take(each, from, time, fused, finding)
 end
 local answer = cjson.encode(taken)
 call('SET', keys.claim(ticket), answer, 'PX', lease)

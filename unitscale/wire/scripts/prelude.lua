@@ -115,7 +115,8 @@ local function become(id, state)
   local time = now()
   if before == 'queued' then
     call('ZREM', keys.queue(field(id, 'queue')), id)
-    call('ZREM', field(id, 'among'), id)
+    local among = field(id, 'among')
+    if among ~= '' then call('ZREM', among, id) end
     call('HINCRBY', keys.job(id), 'queued_ms', time - tonumber(field(id, 'queued_at')))
   end
   if before == 'running' then call('ZREM', keys.leases(), id) end

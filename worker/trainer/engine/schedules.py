@@ -65,7 +65,11 @@ class Rates:
 
     def __init__(self, peaks: Sequence[float], schedules: Sequence[Schedule], steps: int, device: str) -> None:
         self.plateaus = [Plateau(schedule) for schedule in schedules]
-        self._lanes = list(zip(peaks, schedules, self.plateaus, strict=True))
+        kinds = list(dict.fromkeys(schedules))  # lanes mostly share one, which is then worked out once
+        self._lanes = [
+            (peak, kinds.index(one), at) for peak, one, at in zip(peaks, schedules, self.plateaus, strict=True)
+        ]
+        self._schedules = kinds
         self._steps, self._device = steps, device
         self._first, self._floats, self._columns = 1, [], []  # of the current stretch
 
@@ -103,7 +107,5 @@ class Rates:
 
     def _at(self, step: int) -> list[float]:
         of_batch, moment = self.growing(step), self.moment(step)
-        return [
-            peak * factor(schedule, moment, self._steps) * plateau.part * of_batch
-            for peak, schedule, plateau in self._lanes
-        ]
+        factors = [factor(schedule, moment, self._steps) for schedule in self._schedules]
+        return [peak * factors[kind] * plateau.part * of_batch for peak, kind, plateau in self._lanes]

@@ -16,9 +16,10 @@ class EncoderDecoder:
         return Layers(outputs, *(int(size or 0) for size in (model.width, model.depth, model.head_size, model.context)))
 
     def kinds(self, model: Model, shapes: Shapes) -> dict[str, Weight]:
+        """Its embedding is its readout, too, and starts as one: what is looked up is multiplied by the width's root."""
         depth = int(model.depth or 1)
         return {
-            name: Weight(Kind.EMBEDDING, shape) if name.startswith("embedding") else Weight(Kind.HIDDEN, shape, depth)
+            name: Weight(Kind.READOUT, shape) if name.startswith("embedding") else Weight(Kind.HIDDEN, shape, depth)
             for name, shape in shapes.items()
         }
 

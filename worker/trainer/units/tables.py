@@ -3,6 +3,7 @@
     W_t = A · w_t,   w_0 ~ N(0, B²),   C is the learning rate of w over η.
     I fan-in, O fan-out (of an embedding: the vocabulary and the width), L depth of the residual stack.
     m = width / base width, so that μP is SP at the base width.
+    A token takes one row of its embedding, which sums over nothing: its first deviation is 1 at every width.
 
 Sources: μP arXiv:2203.03466, table 8 for AdamW and SGD; u-μP arXiv:2407.17465, table 2, for AdamW.
 """
@@ -102,7 +103,7 @@ def by_fan_in(weight: Weight, _m: float) -> float:
 
 TABLES: dict[Parametrization, dict[Kind, Row]] = {
     Parametrization.SP: {  #     A          B                C (AdamW)          C (SGD)
-        Kind.EMBEDDING: Row(     one,       by_root,         one,               one),
+        Kind.EMBEDDING: Row(     one,       one,             one,               one),
         Kind.INPUT: Row(         one,       by_root,         one,               one),
         Kind.HIDDEN: Row(        one,       by_root,         one,               one),
         Kind.READOUT: Row(       one,       by_root,         one,               one),
@@ -110,7 +111,7 @@ TABLES: dict[Parametrization, dict[Kind, Row]] = {
         Kind.LAST_BIAS: Row(     one,       zero,            one,               one),
     },
     Parametrization.MUP: {
-        Kind.EMBEDDING: Row(     one,       by_root_of_base, one,               grown),
+        Kind.EMBEDDING: Row(     one,       one,             one,               grown),
         Kind.INPUT: Row(         one,       by_root,         one,               grown),
         Kind.HIDDEN: Row(        one,       by_root,         shrunk,            one),
         Kind.READOUT: Row(       shrunk,    by_root_of_base, one,               grown),

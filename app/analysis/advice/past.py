@@ -1,0 +1,120 @@
+"""Past jobs, by what they have in common: one setting, trained at one rate or at several."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf, log2
+from typing import NamedTuple
+
+from unitscale.models.jobs import Job, State
+from unitscale.models.specs import JobSpec
+from unitscale.models.vertices import edge, vertex
+
+SWEPT = 3
+"""Rates that make a parabola."""
+OWN = {"name", "labels", "seed", "units", "evaluation", "diagnostics", "checkpoint", "resources", "priority"}
+"""Fields that do not part settings; of the units the rate does not, nor what only tuning needs."""
+OTHER_DATA = 2.0
+OTHER_SCHEDULE = 0.5
+FEW_RATES = 3.0
+"""What these count in a distance, in octaves of width."""
+
+
+class Setting(NamedTuple):
+    """Jobs that differ in their learning rate and seed alone."""
+
+    spec: JobSpec
+    steps: int
+    losses: Mapping[float, float]
+    """log2 of a rate → the mean of its jobs' validation losses."""
+    jobs: tuple[str, ...]
+    tuned: bool
+    """Whether the rate of one of them was tuned on a proxy."""
+
+    @property
+    def swept(self) -> bool:
+        """Whether the best rate lies between others."""
+        return len(self.losses) >= SWEPT and not edge(self.losses)
+
+    @property
+    def best(self) -> float:
+        """log2 of the rate that its losses speak for."""
+        found = vertex(self.losses)
+        return next(iter(self.losses)) if found is None else found
+
+
+def usable(jobs: Iterable[Job], task: str) -> list[Job]:
+    """Those that succeeded by training from first weights to the end of their budget."""
+    return [
+        job
+        for job in jobs
+        if job.state is State.SUCCEEDED
+        and job.spec.task == task
+        and job.spec.init_from is None
+        and job.result is not None
+        and job.result.stopped_by == "budget"
+        and job.result.val_loss is not None
+    ]
+
+
+def settings(jobs: Sequence[Job]) -> list[Setting]:
+    """The settings that these jobs trained."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(_key(job), []).append(job)
+    return [_setting(group) for group in groups.values()]
+
+
+def nearest(settings: Iterable[Setting], spec: JobSpec, steps: int) -> Setting | None:
+    """The setting from which a rate for this spec follows best; None where none is of its kind."""
+    there = [each for each in settings if _kind(each.spec) == _kind(spec)]
+    return min(there, key=lambda each: distance(each, spec, steps) + FEW_RATES * _thin(each), default=None)
+
+
+def distance(setting: Setting, spec: JobSpec, steps: int) -> float:
+    """How far a setting lies from a spec, in octaves of width."""
+    there, one, other = setting.spec, setting.spec.model, spec.model
+    return (
+        octaves(one.width, other.width)
+        + octaves(one.depth, other.depth)
+        + octaves(one.context, other.context) / 2
+        + octaves(_batch(there), _batch(spec)) / 2
+        + octaves(setting.steps, steps) / 2
+        + OTHER_DATA * (there.dataset != spec.dataset)
+        + OTHER_SCHEDULE * (there.schedule.name != spec.schedule.name)
+        + OTHER_SCHEDULE * (there.units.precision is not spec.units.precision)
+    )
+
+
+def octaves(one: float | None, other: float | None) -> float:
+    """Between two sizes; none where neither has one."""
+    if not one or not other:
+        return 0.0 if one == other else inf
+    return abs(log2(one / other))
+
+
+def _batch(spec: JobSpec) -> int:
+    return int(spec.units.batch_size or 1)
+
+
+def _thin(setting: Setting) -> bool:
+    return not (setting.swept or setting.tuned)
+
+
+def _kind(spec: JobSpec) -> tuple[object, ...]:
+    """What rates cannot be carried across."""
+    return spec.task, spec.model.kind, spec.units.parametrization, spec.units.base_width, spec.optimizer.name
+
+
+def _key(job: Job) -> str:
+    spec = job.spec
+    units = spec.units.model_dump_json(exclude={"learning_rate", "tune", "rule"})
+    return f"{spec.model_dump_json(exclude=OWN)} {units} {job.progress.steps}"
+
+
+def _setting(jobs: Sequence[Job]) -> Setting:
+    losses: dict[float, list[float]] = {}
+    for job in jobs:
+        rate, loss = float(job.spec.units.learning_rate or 1), job.result.val_loss if job.result else None
+        losses.setdefault(log2(rate), []).append(inf if loss is None else loss)
+    means = {rate: sum(of_rate) / len(of_rate) for rate, of_rate in losses.items()}
+    tuned = any(job.tuned and job.tuned.learning_rate and job.tuned.learning_rate.proxy for job in jobs)
+    return Setting(jobs[0].spec, jobs[0].progress.steps or 1, means, tuple(job.id for job in jobs), tuned)

@@ -1,0 +1,187 @@
+"""Advice over HTTP: read from past jobs, and from what is told."""
+
+from math import log2
+
+import pytest
+from doubles import ADMIN
+
+TEXT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "model": {"width": 64, "depth": 2, "context": 32},
+    "units": {"batch_size": 16},
+    "budget": {"steps": 100},
+}
+
+
+@pytest.fixture
+def past(api, worker):
+    """Trains a spec, as far as the record can tell: 100 steps at 10 a second."""
+
+    def train(loss, spec=TEXT, key=ADMIN, **units):
+        spec = {**spec, "units": {**spec["units"], **units}}
+        headers = {"Authorization": f"Bearer {key}"}
+        job = api.post("/v1/jobs", json=spec, headers=headers).raise_for_status().json()
+        claimed = worker.claim()
+        worker.advance(claimed, 100, train_loss=[(100, loss)])
+        worker.succeed(claimed, val_loss=loss)
+        return job["id"]
+
+    return train
+
+
+@pytest.fixture
+def swept(past):
+    """Five rates around 2^-7, where the loss is least."""
+    return [past(2 + 0.1 * (rate + 7) ** 2, learning_rate=2.0**rate) for rate in (-9, -8, -7, -6, -5)]
+
+
+def advised(api, spec=TEXT, **known):
+    return api.post("/v1/advice", json={"spec": spec, "known": known}).raise_for_status().json()
+
+
+def wide(width, **units):
+    return {**TEXT, "model": {**TEXT["model"], "width": width}, "units": {**TEXT["units"], **units}}
+
+
+def test_a_rate_that_was_swept_is_taken_with_its_jobs(api, swept):
+    answer = advised(api)
+    rate = answer["units"]["learning_rate"]
+
+    assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
+    assert (rate["sure"], sorted(rate["jobs"])) == ("high", sorted(swept))
+    assert answer["looked_at"] == 5
+
+
+def test_it_is_moved_to_another_width_by_the_table_or_by_what_was_measured(api, swept):
+    rule = {"parametrization": "sp", "octaves_per_doubling": -0.5, "source": "our transfer"}
+
+    by_table = advised(api, wide(128, parametrization="sp"))["units"]["learning_rate"]
+    measured = advised(api, wide(128, parametrization="sp"), transfers=[rule])["units"]["learning_rate"]
+
+    assert log2(by_table["value"]) == pytest.approx(-8, abs=0.01)
+    assert log2(measured["value"]) == pytest.approx(-7.5, abs=0.01)
+    assert "our transfer" in measured["reason"]
+    assert measured["sure"] == by_table["sure"] == "medium"
+
+
+def test_a_model_wider_than_all_that_was_tuned_is_advised_to_change_its_parametrization(api, swept):
+    units = advised(api, wide(512))["units"]
+
+    assert units["parametrization"]["value"] == "u-mup"
+    assert units["learning_rate"]["value"] == "auto"
+
+
+def test_without_past_jobs_the_rate_is_tuned_by_the_job(api):
+    answer = advised(api, wide(512, parametrization="sp"))
+
+    assert answer["units"]["learning_rate"]["value"] == "auto"
+    assert answer["spec"]["units"]["learning_rate"] == "auto"
+    assert answer["expected"]["training_seconds"]["value"] is None
+    assert answer["looked_at"] == 0
+
+
+def test_what_the_spec_gives_stays(api, swept):
+    asked = wide(64, learning_rate=0.5, precision="bf16", parametrization="sp")
+
+    answer = advised(api, asked, noise_scale=500)
+
+    assert answer["spec"] == asked
+    assert {name: unit["value"] for name, unit in answer["units"].items()} == {
+        "learning_rate": 0.5,
+        "batch_size": 16,
+        "precision": "bf16",
+        "parametrization": "sp",
+    }
+
+
+def test_the_completed_spec_can_be_submitted(api, swept):
+    asked = {key: value for key, value in TEXT.items() if key != "units"}
+    spec = advised(api, asked, noise_scale=100)["spec"]
+
+    job = api.post("/v1/jobs", json=spec)
+
+    assert job.status_code == 201, job.text
+    assert job.json()["spec"]["units"]["batch_size"] == 128
+
+
+def test_the_rate_follows_the_batch(api, swept):
+    asked = {key: value for key, value in TEXT.items() if key != "units"}
+    units = advised(api, asked, noise_scale=64)["units"]
+
+    assert units["batch_size"]["value"] == 64
+    assert log2(units["learning_rate"]["value"]) == pytest.approx(-6, abs=0.01)
+
+
+def test_time_and_loss_are_those_of_the_same_past_jobs(api, swept):
+    expected = advised(api)["expected"]
+
+    assert expected["training_seconds"]["value"] == pytest.approx(10)
+    assert expected["training_seconds"]["sure"] == "high"
+    assert expected["loss"]["value"] == pytest.approx(2)
+    assert expected["price"]["value"] is None
+
+
+def test_other_sizes_take_a_time_that_is_scaled_and_less_sure(api, swept):
+    seconds = advised(api, wide(256, parametrization="sp", learning_rate=0.01))["expected"]["training_seconds"]
+
+    assert seconds["low"] < seconds["value"] < seconds["high"]
+    assert seconds["value"] > 80
+    assert seconds["sure"] != "high"
+
+
+def test_a_law_tells_the_loss(api):
+    law = {"E": 1.5, "A": 400, "B": 2000, "alpha": 0.34, "beta": 0.28}
+
+    loss = advised(api, scaling_law=law)["expected"]["loss"]
+
+    assert loss["value"] > 1.5
+    assert "The law" in loss["reason"]
+
+
+def test_jobs_that_are_named_are_the_only_ones(api, swept, past):
+    narrow = past(1.0, learning_rate=0.5)
+
+    answer = advised(api, jobs=swept)
+
+    assert answer["looked_at"] == 5
+    assert narrow not in answer["units"]["learning_rate"]["jobs"]
+
+
+def test_another_projects_jobs_do_not_exist(api, swept, worker):
+    worker.admit("us_other", "other", "submit")
+    headers = {"Authorization": "Bearer us_other"}
+    body = {"spec": TEXT}
+
+    unnamed = api.post("/v1/advice", json=body, headers=headers)
+    named = api.post("/v1/advice", json={**body, "known": {"jobs": swept[:2]}}, headers=headers)
+
+    assert unnamed.json()["looked_at"] == 0
+    assert named.status_code == 404
+    assert named.json()["errors"][0]["pointer"] == "/known/jobs/0"
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointer"),
+    [({**TEXT, "dataset": "digits"}, "/spec/dataset"), ({"task": "nothing"}, "/spec/task")],
+)
+def test_what_cannot_be_trained_is_refused_where_it_stands(api, spec, pointer):
+    response = api.post("/v1/advice", json={"spec": spec})
+
+    assert response.status_code == 422
+    assert pointer in [error["pointer"] for error in response.json()["errors"]]
+
+
+def test_what_auto_asks_for_is_recommended_or_left_to_the_job(api, swept):
+    answer = advised(api, wide(64, learning_rate="auto"))
+
+    assert log2(answer["units"]["learning_rate"]["value"]) == pytest.approx(-7, abs=0.01)
+
+
+def test_a_measured_rule_goes_with_a_rate_that_is_to_be_tuned(api):
+    rule = {"parametrization": "sp", "octaves_per_doubling": -0.5, "source": "our transfer"}
+
+    units = advised(api, wide(512, parametrization="sp"), transfers=[rule])["spec"]["units"]
+
+    assert units["learning_rate"] == "auto"
+    assert units["rule"] == {"octaves_per_doubling": -0.5, "source": "our transfer"}

@@ -1,0 +1,51 @@
+"""Advice as people read it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from unitscale.cli import wording
+
+if TYPE_CHECKING:
+    from unitscale.models.advice import Advice, Expected
+
+STYLES = {"high": "green", "medium": "yellow", "low": "red"}
+ORDER = ("learning_rate", "batch_size", "precision", "parametrization")
+MOST_NAMED = 4
+"""Past jobs that are named; of more, their number."""
+
+
+def page(advice: "Advice") -> Sequence[RenderableType]:
+    """The units with their reasons, then what to expect of them."""
+    units = _table("unit", "take", "sure", "why")
+    for name in ORDER:
+        each = advice.units[name]
+        _row(units, name, wording.number(each.value), each.sure, each.reason, each.why_sure, each.jobs)
+    expected = _table("expect", "", "sure", "why")
+    for name, each in dict(advice.expected).items():
+        _row(expected, name, _between(each, name), each.sure, each.reason, each.why_sure, each.jobs)
+    return units, expected, Text(f"{advice.looked_at} past jobs of this task were looked at.", style="dim")
+
+
+def _row(table: Table, name: str, value: str, sure: str, reason: str, why: str, jobs: Sequence[str]) -> None:
+    source = "" if not jobs else f" From {', '.join(jobs) if len(jobs) <= MOST_NAMED else f'{len(jobs)} jobs'}."
+    words = Text.assemble(reason, (f" {why}{source}", "dim"))
+    table.add_row(name, Text(value, style="bold"), Text(sure, style=STYLES[sure]), words)
+
+
+def _between(expected: "Expected", name: str) -> str:
+    shown = wording.seconds if name.endswith("_seconds") else wording.number
+    if expected.value is None:
+        return wording.number(None)
+    ends = f" ({shown(expected.low)} to {shown(expected.high)})" if expected.low != expected.high else ""
+    return f"{shown(expected.value)}{ends}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("unit", "take", "expect", "sure"))
+    return table

@@ -1,0 +1,47 @@
+"""What a project's transfers measured: how the best learning rate moves with the width."""
+
+from unitscale.models.campaigns import CampaignState
+from unitscale.models.transfers import Axis, TransferResult, TransferSpec, Trials
+from unitscale.models.tuned import Rule
+from unitscale.models.units import Parametrization
+from unitscale.wire.campaigns import Campaigns, Held
+
+LOOKED_AT = 20
+"""The newest transfers of a project."""
+FARTHEST = 8.0
+
+
+class Rules:
+    """Reads rules from the record."""
+
+    def __init__(self, campaigns: Campaigns) -> None:
+        self._campaigns = campaigns
+
+    async def measured(self, project: str, kind: str, optimizer: str) -> dict[Parametrization, Rule]:
+        """By the newest transfer along the width of this kind of model and optimizer that has a drift for it."""
+        page = await self._campaigns.page(project, "transfer", LOOKED_AT, None)
+        rules: dict[Parametrization, Rule] = {}
+        for held in page.data:
+            for name, rule in rules_of(held, kind, optimizer).items():
+                rules.setdefault(name, rule)
+        return rules
+
+    async def of(self, project: str, transfer: str, kind: str, optimizer: str) -> dict[Parametrization, Rule]:
+        """By this transfer. Raises NotFound."""
+        return rules_of(await self._campaigns.get(project, "transfer", transfer), kind, optimizer)
+
+
+def rules_of(held: Held, kind: str, optimizer: str) -> dict[Parametrization, Rule]:
+    """Of a transfer that has ended well, along the width, of this kind of model and optimizer; else none."""
+    if held.state is not CampaignState.SUCCEEDED or "result" not in held.document:
+        return {}
+    asked = TransferSpec.model_validate(held.requested)
+    trials = Trials.model_validate(held.document)
+    if asked.axis is not Axis.WIDTH or trials.model != kind or asked.base.optimizer.name != optimizer:
+        return {}
+    found = TransferResult.model_validate(held.document["result"]).parametrizations
+    return {
+        each.parametrization: Rule(octaves_per_doubling=drift, source=held.id)
+        for each in found
+        if (drift := each.drift_octaves_per_doubling) is not None and abs(drift) <= FARTHEST
+    }
