@@ -66,7 +66,7 @@ def text(client: Client) -> None:
     """The least validation loss on text within 120 s."""
     base = {
         "task": "text-generation",
-        "dataset": "shakespeare",
+        "dataset": "grammar",
         "model": {"width": 32, "depth": 1, "head_size": 16, "context": 32},
         "units": {"batch_size": 16},
         "budget": {"steps": 150},

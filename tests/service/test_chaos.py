@@ -69,7 +69,7 @@ def test_cancel_against_finish(stack, report):
 
 
 def test_a_study_under_kills(own_stack, report):
-    studies.disturbed(own_stack, report, trials=8, kills=6)
+    studies.disturbed(own_stack, report, trials=4, kills=4, steps=6000)
 
 
 def test_a_sweep_under_kills(own_stack, report):

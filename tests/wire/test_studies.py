@@ -291,3 +291,26 @@ def test_a_pruner_calls_off_what_falls_behind_and_says_why(pruner):
     assert progress.trials[3].pruned
     assert "9" in progress.trials[3].note
     assert progress.winner.place == 0
+
+
+def test_what_matters_most_has_the_largest_share():
+    units = RATE | {"optimizer.weight_decay": {"low": 0, "high": 1}}
+    progress = Run(by_rate, units=units, sampler="random", budget={"trials": 16}).to_end()
+
+    assert progress.importances["learning_rate"] > 0.8
+    assert math.isclose(sum(progress.importances.values()), 1, abs_tol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("study", "alone"),
+    [
+        ({"objective": {"minimize": "training_seconds"}}, True),
+        ({"subject_to": [{"measure": "deployment.bf16.latency_ms.p95", "at_most": 5}]}, True),
+        ({"objective": {"minimize": "val_loss"}}, False),
+    ],
+)
+def test_trials_have_their_slot_to_themselves_where_time_is_compared(study, alone):
+    run = Run(by_rate, units=RATE, **study)
+    run.turn()
+
+    assert {job.spec.resources.alone for job in run.jobs.values()} == {alone}

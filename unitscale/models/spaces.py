@@ -61,9 +61,9 @@ class Range(Document):
             return self.low + number * (self.step or 1)
         return self._between(self._units(self.low) + number * self._units_of_step())
 
-    def share(self, value: float) -> float:
-        """How far from low to high on its scale a value lies."""
-        return (self._units(value) - self._units(self.low)) / (self._units(self.high) - self._units(self.low))
+    def number(self, value: float) -> int:
+        """How many steps from low a value lies."""
+        return round((self._units(value) - self._units(self.low)) / self._units_of_step())
 
     def spread(self, points: int) -> list[int | float]:
         """All of its steps; without any, so many points that lie evenly on its scale, the ends among them."""
@@ -80,8 +80,8 @@ class Range(Document):
         return self._units(self.step or 1.0)
 
     def _between(self, units: float) -> int | float:
-        value = min(max(math.exp(units) if self.scale == "log" else units, self.low), self.high)
-        return round(value) if self.whole else float(f"{value:.12g}")
+        value = math.exp(units) if self.scale == "log" else units
+        return min(max(round(value) if self.whole else float(f"{value:.12g}"), self.low), self.high)
 
 
 class Choices(Document):

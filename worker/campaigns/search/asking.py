@@ -141,8 +141,7 @@ def _dimension(optuna: Any, space: Space) -> _Dimension:
         numbers = list(range(len(space.choices)))
         return _Dimension(kinds.CategoricalDistribution(numbers), space.choices.index, space.choices.__getitem__)
     if space.count is not None:
-        last = space.count - 1
-        return _Dimension(kinds.IntDistribution(0, last), lambda value: round(space.share(value) * last), space.nth)
+        return _Dimension(kinds.IntDistribution(0, space.count - 1), space.number, space.nth)
     kind = kinds.IntDistribution if space.whole else kinds.FloatDistribution
     return _Dimension(kind(space.low, space.high, log=space.scale == "log"), _as_it_is, _rounded(space))
 
