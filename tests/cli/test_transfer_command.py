@@ -57,7 +57,7 @@ def test_curves_are_drawn_over_each_other_with_their_lowest_points_marked():
     assert len(rows) == 9
     assert "1" in rows[7]
     assert "2" in "".join(rows[:3])
-    assert rows[0].startswith("  3 ┤")
+    assert rows[0].startswith("3 ┤")
     assert rows[-1].split() == ["-3", "3"]
 
 

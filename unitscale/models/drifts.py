@@ -125,7 +125,7 @@ def _at_value(spec: TransferSpec, line: Line, lowest: Parabola | Nowhere, of_sp:
 
 
 def extensions(spec: TransferSpec, trials: Trials, losses: Losses) -> list[Trial]:
-    """Rates to be tried where a best one lies at an edge, or next to a cliff, or was not tried at the largest value."""
+    """Rates to be tried where a best one lies at an edge, or next to one that diverges."""
     more: list[Trial] = []
     for line in lines(spec, trials, losses):
         lowest = line.curve().lowest()

@@ -285,7 +285,8 @@ class Parametrized(Answer):
     drift_interval: SeedInterval | None = None
     """By resampling seeds; null for a single seed."""
     penalty_nats: Measure = None
-    """What the smallest value's best rate costs at the largest: its loss there over that of the largest's own."""
+    """What the smallest value's best rate costs at the largest: its loss there over that of the largest's own. In the
+    task's loss: nats but for regression. Null where one has no vertex, or that rate lies beyond the largest's grid."""
     penalty_interval: SeedInterval | None = None
     coordinates: Coordinates | None = None
     """Along `width` and `depth`."""
