@@ -20,7 +20,7 @@ confirmation: {best: 1, seeds: 1}
 def study(unitscale, tmp_path_factory):
     spec = tmp_path_factory.mktemp("study") / "spec.yaml"
     spec.write_text(STUDY)
-    return json.loads(unitscale("study", str(spec), "--watch", "--json").stdout)
+    return json.loads(unitscale("study", str(spec), "--wait", "--json").stdout)
 
 
 def test_it_ends_with_recommended_units(study):

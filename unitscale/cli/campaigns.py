@@ -25,16 +25,20 @@ LOOK_SECONDS = 1.0
 class Kind(NamedTuple):
     """How campaigns of one kind are reached and shown."""
 
+    word: str
+    """The command that begins one."""
     noun: str
     """What the client calls them: `client.sweeps`."""
     page: Callable[["Client", Any, int], Sequence[RenderableType]]
     """Everything about one, on so many lines at most."""
+    listed: Callable[[Any], RenderableType]
+    """Several, a line each."""
 
 
 KINDS = {
-    "sw": Kind("sweeps", sweep_page.page),
-    "st": Kind("studies", study_page.page),
-    "tr": Kind("transfers", transfer_page.page),
+    "sw": Kind("sweep", "sweeps", sweep_page.page, sweep_page.listed),
+    "st": Kind("study", "studies", study_page.page, study_page.listed),
+    "tr": Kind("transfer", "transfers", transfer_page.page, transfer_page.listed),
 }
 """By what their ids begin with."""
 

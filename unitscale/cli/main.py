@@ -16,12 +16,12 @@ from unitscale.cli.commands import (
     fitting,
     following,
     listing,
-    looping,
     results,
     service,
     steering,
     studying,
     submitting,
+    sweeping,
     transferring,
 )
 from unitscale.cli.connection import Given, locate
@@ -43,7 +43,7 @@ PANELS = {
         steering.resume,
         steering.delete,
     ),
-    LOOP: (looping.sweep, advising.advise),
+    LOOP: (advising.advise,),
     RESULTS: (results.predict, comparing.compare, results.curves, results.artifacts, fitting.fit),
     AROUND: (around.catalog, around.workers, doctor.doctor),
 }
@@ -92,6 +92,7 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.data, name="data", rich_help_panel=JOBS)
+app.add_typer(sweeping.sweep, name="sweep", rich_help_panel=LOOP)
 app.add_typer(studying.study, name="study", rich_help_panel=LOOP)
 app.add_typer(transferring.transfer, name="transfer", rich_help_panel=LOOP)
 app.add_typer(around.keys, name="keys", rich_help_panel=AROUND)

@@ -1,6 +1,6 @@
 """A sweep on one page: what its jobs set, how far they are, which is best."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -26,6 +26,18 @@ def page(client: "Client", sweep: "Sweep", lines: int) -> list[RenderableType]:
     jobs = client.jobs(campaign=sweep.id, limit=MOST_ROWS).data
     ranked = sorted(jobs, key=lambda job: (*_rank(sweep, job), sweep.jobs.index(job.id)))
     return [standing(sweep), _table(client, sweep, ranked[: min(lines, MOST_ROWS)]), *_rest(sweep, lines)]
+
+
+def listed(sweeps: "Iterable[Sweep]") -> Table:
+    """One line a sweep."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("id", "name", "state", "jobs", "best", "with"):
+        table.add_column(column, no_wrap=column == "id", overflow="fold")
+    for sweep in sweeps:
+        best = f"{sweep.objective.measure} {wording.number(sweep.best.value)}" if sweep.best else ""
+        setting = wording.phrase(sweep.best.setting) if sweep.best else ""
+        table.add_row(sweep.id, sweep.name or "", tables.state(sweep.state), counted(sweep.counts), best, setting)
+    return table
 
 
 def standing(sweep: "Sweep") -> Table:

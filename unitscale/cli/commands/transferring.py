@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from unitscale.cli import campaigns, printing, transfer_page
-from unitscale.cli.commands.looping import Named, Wait
-from unitscale.cli.commands.studying import Cursor, Limit, RunByDefault
+from unitscale.cli import campaigns
 from unitscale.cli.commands.submitting import Key, Overrides, Source
 from unitscale.cli.connection import connect, connection
+from unitscale.cli.groups import Cursor, Limit, Named, Wait, group, list_page, say_begun
 from unitscale.cli.options import AsJson
 from unitscale.cli.specs import Tree, lists_of, spec_of
 
@@ -24,11 +23,8 @@ Rates = Annotated[
 Seeds = Annotated[int | None, typer.Option(min=1, max=8, help="Runs of each setting; 3 by default.")]
 
 
-transfer = typer.Typer(
-    cls=RunByDefault,
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    help="See whether the best learning rate stays put: `unitscale transfer -o task=text-generation --values 32,64`.",
+transfer = group(
+    "See whether the best learning rate stays put: `unitscale transfer -o task=text-generation --values 32,64`."
 )
 
 
@@ -70,18 +66,13 @@ def run(
         begun = client.transfers.begin(body, idempotency_key)
         if wait:
             return campaigns.watch(client, connection(ctx), campaigns.KINDS["tr"], begun.id, as_json)
-    printing.write(begun.model_dump_json(indent=2) if as_json else begun.id)
-    return printing.say(f"{len(begun.jobs)} jobs. Follow them:  {connection(ctx).command(f'watch {begun.id}')}")
+    return say_begun(ctx, begun, as_json)
 
 
 @transfer.command("ls")
 def ls(ctx: typer.Context, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False) -> None:
     """List transfers, newest first."""
-    with connect(ctx) as client:
-        page = client.transfers.page(limit, cursor)
-    printing.document(page, as_json, lambda: [transfer_page.listed(page.data)])
-    if page.has_more and not as_json:
-        printing.say(f"There are more:  {connection(ctx).command(f'transfer ls --cursor {page.next_cursor}')}")
+    list_page(ctx, "tr", limit, cursor, as_json)
 
 
 def _body(spec: Tree, said: dict[str, Any], lists: dict[str, str | None]) -> Tree:

@@ -1,27 +1,27 @@
-"""`sweep`: many jobs from one spec."""
+"""`sweep`: many jobs from one spec, begun, listed."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from unitscale.cli import campaigns, printing
+from unitscale.cli import campaigns
 from unitscale.cli.commands.submitting import Key, Overrides, Source
 from unitscale.cli.connection import connect, connection
+from unitscale.cli.groups import Cursor, Limit, Named, Wait, group, list_page, say_begun
 from unitscale.cli.options import AsJson
 from unitscale.cli.specs import Tree, lists_of, spec_of
-
-if TYPE_CHECKING:
-    from unitscale.models.campaigns import Campaign
 
 Axes = Annotated[
     list[str] | None,
     typer.Option("--axis", "-a", metavar="PATH=VALUES", help="Values of a field, with commas between them."),
 ]
-Named = Annotated[str | None, typer.Option(help="What to call it.")]
-Wait = Annotated[bool, typer.Option("--wait", "-w", help="Watch it until it is over, then print it.")]
 
 
-def sweep(
+sweep = group("Submit every combination of some values: `unitscale sweep spec.yaml -a seed=0,1,2 --wait`.")
+
+
+@sweep.command("run")
+def run(
     ctx: typer.Context,
     source: Source = None,
     axis: Axes = None,
@@ -31,7 +31,9 @@ def sweep(
     idempotency_key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit every combination of some values as a job of its own; jobs that are alike train together.
+    """Submit every combination of some values as a job of its own; `run` may be left out.
+
+    Jobs that are alike train together, in one process.
 
         unitscale sweep -o task=regression -a units.learning_rate=0.01,0.03,0.1 -a seed=0,1 --wait
 
@@ -48,7 +50,13 @@ def sweep(
         begun = client.sweeps.begin(body, idempotency_key)
         if wait:
             return campaigns.watch(client, connection(ctx), campaigns.KINDS["sw"], begun.id, as_json)
-    return _say_begun(ctx, begun, as_json)
+    return say_begun(ctx, begun, as_json)
+
+
+@sweep.command("ls")
+def ls(ctx: typer.Context, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False) -> None:
+    """List sweeps, newest first."""
+    list_page(ctx, "sw", limit, cursor, as_json)
 
 
 def _body(spec: Tree, axes: dict[str, list[Any]], name: str | None) -> Tree:
@@ -58,8 +66,3 @@ def _body(spec: Tree, axes: dict[str, list[Any]], name: str | None) -> Tree:
     if name:
         sweep["name"] = name
     return sweep
-
-
-def _say_begun(ctx: typer.Context, begun: "Campaign", as_json: bool) -> None:
-    printing.write(begun.model_dump_json(indent=2) if as_json else begun.id)
-    printing.say(f"{len(begun.jobs)} jobs. Follow them:  {connection(ctx).command(f'watch {begun.id}')}")
