@@ -58,6 +58,8 @@ class Courses:
         sizes, firsts = await self._extents(key, timed=True)
         if not any(firsts):
             self.remarks.append(f"None of these jobs has a curve {key} that could have reached {loss:g}.")
+        if len({(job.hardware, job.fused.lanes if job.fused else 1) for job in self._jobs if job.attempt}) > 1:
+            self.remarks.append("The jobs differ in hardware or lanes, so seconds and speed-ups are no fair race.")
         arrivals = await self._each(key, True, sizes, partial(race.arrival, loss, weight=self._weight))
         head = {"loss": loss, "of": key, "smoothing": self._smoothing(), "relative_to": self._jobs[0].id}
         return head | race.race(arrivals)

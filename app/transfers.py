@@ -75,8 +75,7 @@ def _result(spec: TransferSpec, trials: Trials, held: Held, glances: list[Glance
     if "result" in held.document:
         return TransferResult.model_validate(held.document["result"])
     seen = {glance.id: loss for glance in glances if (loss := _loss(glance)) is not None}
-    places = range(len(trials.all) * spec.seeds)
-    losses = {place: seen[job] for place in places if (job := member_id(held.id, place)) in seen}
+    losses = {place: seen[job] for place in range(trials.size) if (job := member_id(held.id, place)) in seen}
     return TransferResult(
         parametrizations=drifts.found(spec, trials, losses),
         not_tested=tuple(axis for axis in Axis if axis is not spec.axis),

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.decoder import a_spec, trained
+from unitscale.models import drifts
+from unitscale.models.parabolas import Parabola, parabola, slope
 from unitscale.models.specs import JobSpec
 from unitscale.wire.settings import Settings
 
@@ -51,24 +53,21 @@ def measured(asked: argparse.Namespace, name: str, width: int, rates: Numbers) -
 
 
 def vertex(rates: Numbers, losses: Numbers) -> float:
-    """Where the parabola, by least squares, is lowest; not a number where the best rate is an end of the grid."""
-    best = int(losses.argmin())
-    if best in (0, len(rates) - 1):
-        return float("nan")
-    near = (np.abs(rates - rates[best]) < 1 + 1e-6) & np.isfinite(losses)
-    curvature, slope, _ = np.polyfit(rates[near] - rates[best], losses[near], 2)
-    return float(rates[best] - slope / (2 * curvature))
+    """Where the parabola is lowest; not a number where there is none."""
+    found = parabola(rates.tolist(), losses.tolist())
+    return found.vertex if isinstance(found, Parabola) else float("nan")
 
 
 def penalty(rates: Numbers, narrow: Numbers, wide: Numbers) -> float:
-    """Nats that a wide model loses at the best rate of a narrow one, between which rates losses are interpolated."""
-    of_narrow, of_wide = np.interp([vertex(rates, narrow), vertex(rates, wide)], rates, wide)
-    return float(of_narrow - of_wide)
+    """Nats that a wide model loses at the best rate of a narrow one; not a number where one has no vertex."""
+    curve = drifts.Curve(tuple(rates.tolist()), tuple(wide.tolist()))
+    lost = drifts.penalty(vertex(rates, narrow), vertex(rates, wide), curve)
+    return float("nan") if lost is None else lost
 
 
 def drift(widths: Sequence[int], vertices: Numbers) -> float:
     """Octaves that the vertex moves for each doubling of the width, by least squares."""
-    return float(np.polyfit(np.log2(widths), vertices, 1)[0])
+    return slope(np.log2(widths).tolist(), vertices.tolist())
 
 
 def show(name: str, rates: Numbers, found: Sequence[Found]) -> None:

@@ -17,14 +17,15 @@ Rows = dict[str, list[Any]]
 def compared(jobs: Sequence[Job], latest: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """The fields of `Comparison` that need no curves; lists follow the order of the jobs."""
     fields, measured = differing([job.spec.model_dump(mode="json") for job in jobs]), measures(jobs)
-    remarks = [*_left_out("field", fields), *_left_out("measure", measured), *_unlike(fields, measured)]
+    alike = fields | circumstances(jobs)
+    remarks = [*_left_out("field", fields), *_left_out("measure", measured), *_unlike(alike, measured)]
     fields, measured = _first(fields), _first(measured)
     return {
         "jobs": [_head(job, latest.get(job.id, {})) for job in jobs],
         "total": len(jobs),
         "fields": fields,
         "measures": measured,
-        "best": best([job.id for job in jobs], fields, measured),
+        "best": best([job.id for job in jobs], alike, measured),
         "remarks": remarks,
     }
 
@@ -40,6 +41,14 @@ def measures(jobs: Sequence[Job]) -> Rows:
     table = _table([flattened(_measured(job)) for job in jobs])
     numbers = {path: [_number(value) for value in values] for path, values in table.items()}
     return {path: values for path, values in numbers.items() if any(value is not None for value in values)}
+
+
+def circumstances(jobs: Sequence[Job]) -> Rows:
+    """On what jobs were trained, and how many at a time in one process."""
+    return {
+        "hardware": [job.hardware for job in jobs],
+        "lanes": [job.fused.lanes if job.fused else 1 for job in jobs],
+    }
 
 
 def best(ids: Sequence[str], fields: Rows, measured: Rows) -> dict[str, dict[str, Any]]:
@@ -74,7 +83,11 @@ def _measured(job: Job) -> dict[str, Any]:
 def _head(job: Job, latest: Mapping[str, float]) -> dict[str, Any]:
     shown = job.model_dump(mode="json", include={"id", "state", "reason", "attempt", "progress", *CAMPAIGNS})
     stopped_by = job.result.stopped_by if job.result else None
-    return shown | {"name": job.spec.name, "stopped_by": stopped_by, "latest": dict(latest)}
+    return shown | {"name": job.spec.name, "stopped_by": stopped_by, "latest": dict(latest), **_how(job)}
+
+
+def _how(job: Job) -> dict[str, Any]:
+    return {name: values[0] for name, values in circumstances([job]).items()}
 
 
 def _table(flat: Sequence[Mapping[str, Any]]) -> Rows:
@@ -92,12 +105,13 @@ def _leaders(ids: Sequence[str], values: Sequence[float | None], end: str) -> li
 
 
 def _unlike(fields: Rows, measured: Rows) -> Iterable[str]:
-    """Which differing fields keep measures from being compared, in one sentence."""
-    reasons = {path: unlike(path, values, fields) for path, values in measured.items() if better(path)}
-    guilty = list(dict.fromkeys(field for found in reasons.values() for field in found))
-    if guilty:
-        names = ", ".join(path for path, found in reasons.items() if found)
-        yield f"The jobs differ in {' and '.join(guilty)}, so none is called best in {names}."
+    """What keeps measures from being compared, a sentence for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for path, values in measured.items():
+        if better(path) and (guilty := unlike(path, values, fields)):
+            reasons.setdefault(" and ".join(guilty), []).append(path)
+    for guilty, paths in reasons.items():
+        yield f"The jobs differ in {guilty}, so none is called best in {', '.join(paths)}."
 
 
 def _left_out(kind: str, rows: Rows) -> Iterable[str]:

@@ -18,6 +18,8 @@ HIGHER = {
 
 SAME_DATA = ("task", "dataset")
 SAME_TOKENS = ("data.tokenizer", "data.vocabulary")
+TIMED = {"training_seconds", "first_token_ms", "p50", "p95"} | {name for name in HIGHER if name.endswith("_per_second")}
+"""Times are of the hardware, and those of training of how many jobs it trained at a time, too."""
 PER_TOKEN = {"val_loss", "train_loss", "perplexity"}
 
 
@@ -28,13 +30,20 @@ def better(path: str) -> Better | None:
 
 
 def unlike(path: str, measured: Sequence[Any], fields: Mapping[str, Sequence[Any]]) -> list[str]:
-    """The fields that make this measure one of different things, of those in which the jobs that have it differ."""
-    if not of_quality(path):
-        return []
-    per_token = path.rpartition(".")[2] in PER_TOKEN
-    named = (field for field in (*SAME_DATA, *(SAME_TOKENS if per_token else ())) if field in fields)
+    """What makes this measure one of different things: fields or circumstances in which jobs that have it differ."""
+    named = [field for field in _same(path) if field in fields]
     having = [place for place, value in enumerate(measured) if value is not None]
     return [field for field in named if len({fields[field][place] for place in having}) > 1]
+
+
+def _same(path: str) -> tuple[str, ...]:
+    """What jobs must have in common for this measure to be of the same thing."""
+    last = path.rpartition(".")[2]
+    if of_quality(path):
+        return SAME_DATA + (SAME_TOKENS if last in PER_TOKEN else ())
+    if last in TIMED:
+        return ("hardware",) if path.startswith("deployment.") else ("hardware", "lanes")
+    return ()
 
 
 def of_quality(path: str) -> bool:

@@ -2,11 +2,15 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 from doubles import SPEC
 
+from app.analysis import comparison
 from app.analysis.comparison import best, differing
+from unitscale.models.jobs import Fused, Job, State, Timings
+from unitscale.models.specs import JobSpec
 
 
 @pytest.fixture
@@ -359,3 +363,23 @@ def test_thousands_of_labels_are_left_out_and_fields_stay():
 
 def test_one_that_has_a_measure_alone_is_not_called_best():
     assert best(["a", "b"], {}, {"val_loss": [1.0, None]}) == {"val_loss": {"better": "lower", "jobs": []}}
+
+
+def a_job(seconds: float, hardware: str, lanes: int = 1) -> Job:
+    spec = JobSpec(task="regression")
+    how = {"hardware": hardware, "fused": Fused(lanes=lanes, why=""), "timings": Timings(training_seconds=seconds)}
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    return Job(
+        id=f"job_{seconds:020.0f}", state=State.SUCCEEDED, requested=spec, spec=spec, created_at=made, attempt=1, **how
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "guilty"), [(a_job(2, "H200"), "hardware"), (a_job(2, "cpu", lanes=4), "lanes"), (a_job(2, "cpu"), None)]
+)
+def test_times_are_compared_on_one_hardware_with_as_many_others(other, guilty):
+    told = comparison.compared([a_job(1, "cpu"), other], {})
+
+    assert len(told["best"]["training_seconds"]["jobs"]) == (0 if guilty else 1)
+    expected = [f"The jobs differ in {guilty}, so none is called best in training_seconds."] if guilty else []
+    assert told["remarks"] == expected

@@ -122,4 +122,4 @@ def test_two_hundred_jobs_are_exported(client, many):
 
     assert [row["id"] for row in rows] == many
     assert all(float(row["measure:val_loss"]) > 0 for row in rows)
-    assert len(table) == 12
+    assert sum(line.startswith("| `job_") for line in table) == 10

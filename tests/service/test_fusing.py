@@ -92,6 +92,25 @@ def test_one_of_a_group_is_cancelled_and_another_paused_while_the_rest_trains_on
     assert {job.losses for job in ended} == {0}
 
 
+def test_what_does_not_pay_together_goes_back_to_the_queue_and_is_trained_all_the_same(caller):
+    """Whichever a machine finds to pay: wide layers are mostly slower together."""
+    wide = {
+        "task": "image-classification",
+        "dataset": "digits",
+        "model": {"kind": "mlp", "width": 512, "depth": 3},
+        "units": {"batch_size": 128},
+        "budget": {"steps": 60},
+    }
+    apart = jobs.reference(caller, alone(wide))
+    ids = submitted(caller, [wide] * 3)
+
+    ended = jobs.all_ended(caller, ids)
+
+    assert [(job.state, job.losses) for job in ended] == [(State.SUCCEEDED, 0)] * 3
+    assert "measured on this machine" in ended[0].fused.why
+    assert [jobs.outcome(caller, job_id) for job_id in ids] == [apart] * 3
+
+
 @pytest.mark.parametrize("part", ["trainer", "supervisor", "node"])
 def test_whatever_is_killed_every_job_of_a_group_goes_on(one_slot, caller, references, part):
     ids = submitted(caller, [a_spec(seed) for seed in range(8)])

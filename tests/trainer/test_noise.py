@@ -5,6 +5,7 @@ from math import inf, sqrt
 import pytest
 import torch
 
+from benchmarks.noise import critical
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas
@@ -257,3 +258,9 @@ def test_ratios_of_few_measurements_have_no_bounds():
 @pytest.mark.parametrize(("freedom", "quantile"), [(3, 3.182), (5, 2.571), (10, 2.228), (100, 1.984)])
 def test_students_quantiles(freedom, quantile):
     assert student(freedom) == pytest.approx(quantile, rel=0.01)
+
+
+def test_a_critical_batch_size_is_found_where_it_is_known():
+    sizes = (8, 32, 128, 512)
+
+    assert critical(sizes, [13 * (1 + 200 / size) for size in sizes]) == pytest.approx((13, 200), rel=0.01)

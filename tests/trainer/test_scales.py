@@ -59,3 +59,17 @@ def test_what_is_out_of_range_is_lost():
 
     assert _lost(numbers, torch.float8_e4m3fn) == pytest.approx([2 / 5])
     assert _lost(numbers, torch.bfloat16) == [0]
+
+
+def test_the_first_step_tells_by_how_much_it_changed_what_the_readout_reads(train):
+    changes = {}
+    for name, rate in (("sp", 2**-8), ("u-mup", 1.0)):
+        for width in (32, 128):
+            units = {"parametrization": name, "learning_rate": rate}
+            spec = {**TEXT, "model": {"width": width}, "units": units, "diagnostics": {"scales_every": 2}}
+            curve = train({**spec, "budget": {"steps": 4}})[0].points("change.features")
+            assert list(curve["step"]) == [1]
+            changes[name, width] = curve["value"][0]
+
+    assert changes["sp", 128] > 2 * changes["sp", 32]
+    assert changes["u-mup", 128] == pytest.approx(changes["u-mup", 32], rel=0.4)

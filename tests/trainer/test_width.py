@@ -7,8 +7,9 @@
     one noise scale under every parametrization                  test_noise, test_a_function_has_one_noise_scale_…
     how far a step moves features                                test_a_step_moves_…
     where the best learning rate is, and what another costs      test_the_best_rate_…
+    what simulated FP8 loses                                     test_fp8_…
 
-The last two are printed, of real text and more seeds, by `benchmarks.unit_scale` and `benchmarks.transfer`.
+The last three are printed, of real text and more seeds, by `benchmarks.unit_scale` and `benchmarks.transfer`.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 
 from benchmarks.decoder import a_spec, trained
 from benchmarks.transfer import penalty, vertex
-from benchmarks.unit_scale import WIDTHS, moves
+from benchmarks.unit_scale import WIDTHS, in_bytes, moves
 from unitscale.models.units import Parametrization
 from worker.trainer.units.tables import Kind, Table, Weight
 
@@ -80,3 +81,13 @@ def test_the_best_rate_stays_where_it_is_under_u_mup(tuned):
 
     assert (vertex(rates, wide) - vertex(rates, narrow)) / 2 == pytest.approx(0, abs=0.3)
     assert penalty(rates, narrow, wide) < 0.05
+
+
+def test_fp8_costs_sp_more_than_u_mup_for_it_loses_gradients(library):
+    """At about the best rates of each."""
+    sp, umup = (in_bytes(name, rate, 2, library, dataset="grammar") for name, rate in (("sp", 2**-6), ("u-mup", 2.0)))
+
+    assert sp.lost > 0.3
+    assert umup.lost < 0.02
+    assert sp.more.mean() > 0.05
+    assert umup.more.mean() < 0.02

@@ -457,5 +457,5 @@ async def test_a_stale_attempt_tunes_nothing(intake, attempts, jobs):
 async def test_a_dry_run_says_what_will_be_tuned(intake):
     open_, given = [await intake.estimate(a_spec(units=units), LAB) for units in (AUTO, {})]
 
-    assert "the job's own model in 800 steps" in open_.estimate.tuning
+    assert "the job's own model and all its 800 steps" in open_.estimate.tuning
     assert given.estimate.tuning is None

@@ -27,7 +27,7 @@ def page(advice: "Advice") -> Sequence[RenderableType]:
     expected = _table("expect", "", "sure", "why")
     for name, each in dict(advice.expected).items():
         _row(expected, name, _between(each, name), each.sure, each.reason, each.why_sure, each.jobs)
-    return units, expected, Text(f"{advice.looked_at} past jobs of this task were looked at.", style="dim")
+    return units, expected, Text(f"Past jobs of this task that were looked at: {advice.looked_at}.", style="dim")
 
 
 def _row(table: Table, name: str, value: str, sure: str, reason: str, why: str, jobs: Sequence[str]) -> None:

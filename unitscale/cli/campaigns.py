@@ -10,7 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from unitscale.cli import printing, study_page, sweep_page
+from unitscale.cli import printing, study_page, sweep_page, transfer_page
 from unitscale.cli.exits import ExitCode
 from unitscale.cli.live import detachable
 
@@ -31,7 +31,11 @@ class Kind(NamedTuple):
     """Everything about one, on so many lines at most."""
 
 
-KINDS = {"sw": Kind("sweeps", sweep_page.page), "st": Kind("studies", study_page.page)}
+KINDS = {
+    "sw": Kind("sweeps", sweep_page.page),
+    "st": Kind("studies", study_page.page),
+    "tr": Kind("transfers", transfer_page.page),
+}
 """By what their ids begin with."""
 
 

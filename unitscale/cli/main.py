@@ -22,6 +22,7 @@ from unitscale.cli.commands import (
     steering,
     studying,
     submitting,
+    transferring,
 )
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import MEANINGS, Polite
@@ -92,4 +93,5 @@ for panel, commands in PANELS.items():
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.data, name="data", rich_help_panel=JOBS)
 app.add_typer(studying.study, name="study", rich_help_panel=LOOP)
+app.add_typer(transferring.transfer, name="transfer", rich_help_panel=LOOP)
 app.add_typer(around.keys, name="keys", rich_help_panel=AROUND)

@@ -70,7 +70,7 @@ def _means(values: Sequence[float | None], width: int) -> list[float | None]:
 
 def _blocks(row: Iterable[float | None], scale: Callable[[float], float], low: float, high: float) -> Iterator[str]:
     for value in row:
-        share = None if value is None else min(1.0, _share(scale(value), low, high))
+        share = None if value is None else min(1.0, share_of(scale(value), low, high))
         yield " " if share is None else BLOCKS[round(share * (len(BLOCKS) - 1))]
 
 
@@ -78,13 +78,13 @@ def _canvas(points: Points, width: int, height: int) -> list[str]:
     cells = [[BRAILLE] * width for _ in range(height)]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     columns, rows = 2 * width - 1, 4 * height - 1
-    dots = [(_share(x, min(xs), max(xs)) * columns, (1 - _share(y, min(ys), max(ys))) * rows) for x, y in points]
-    for column, row in _joined(dots):
+    dots = [(share_of(x, min(xs), max(xs)) * columns, (1 - share_of(y, min(ys), max(ys))) * rows) for x, y in points]
+    for column, row in joined(dots):
         cells[row // 4][column // 2] |= DOTS[column % 2][row % 4]
     return ["".join(map(chr, line)) for line in cells]
 
 
-def _joined(dots: Points) -> Iterator[tuple[int, int]]:
+def joined(dots: Points) -> Iterator[tuple[int, int]]:
     """Every dot on the straight lines from one to the next."""
     for (x, y), (to_x, to_y) in itertools.pairwise(dots):
         pieces = max(1, math.ceil(max(abs(to_x - x), abs(to_y - y))))
@@ -92,5 +92,5 @@ def _joined(dots: Points) -> Iterator[tuple[int, int]]:
             yield round(x + (to_x - x) * piece / pieces), round(y + (to_y - y) * piece / pieces)
 
 
-def _share(value: float, low: float, high: float) -> float:
+def share_of(value: float, low: float, high: float) -> float:
     return (value - low) / (high - low) if high > low else 0.5

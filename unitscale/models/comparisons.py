@@ -24,6 +24,10 @@ class Compared(Answer):
     progress: Progress = Progress()
     latest: Measures = {}
     """Of a job without a result: the last value of its loss curves. A measure is what a job ended with."""
+    hardware: str | None = None
+    """Of the worker that trained it last: times are compared on the same alone."""
+    lanes: int = 1
+    """Jobs that its process trained at a time, this one included."""
     sweep: str | None = None
     study: str | None = None
     transfer: str | None = None

@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
 def lines(spec: TransferSpec, trials: Trials, losses: Losses) -> list[Line]:
     """Every line, in the order of parametrizations and ascending values."""
-    places = {trial: number * spec.seeds for number, trial in enumerate(trials.all)}
+    places = trials.places
     ascending = sorted(places)
     return [
         _line(spec, [trial for trial in ascending if trial[:2] == (name.value, value)], places, losses)
@@ -125,7 +125,7 @@ def _at_value(spec: TransferSpec, line: Line, lowest: Parabola | Nowhere, of_sp:
 
 
 def extensions(spec: TransferSpec, trials: Trials, losses: Losses) -> list[Trial]:
-    """Rates to be tried where a best one lies at an edge, or next to a cliff, or was not tried at the largest value."""
+    """Rates to be tried where a best one lies at an edge, or next to one that diverges."""
     more: list[Trial] = []
     for line in lines(spec, trials, losses):
         lowest = line.curve().lowest()

@@ -122,7 +122,8 @@ class Diagnostics(Document):
 
     scales_every: Steps | None = None
     """Steps between measurements of how large activations, weights and gradients are: curves `rms.KIND.LAYER`, and
-    `lost.FORMAT.KIND.LAYER`, the share that lies outside the range of `fp8`, `bf16` or `fp16`."""
+    `lost.FORMAT.KIND.LAYER`, the share that lies outside the range of `fp8`, `bf16` or `fp16`. The first step has
+    `change.LAYER` as well, the RMS change of what a layer puts out; `features` is what the readout reads."""
     noise_scale: bool = False
     """Measure the noise scale of the gradients, in examples: curves `noise_scale` and, under AdamW,
     `noise_scale_preconditioned`, each with `_low` and `_high`, about every tenth step or 200 times a run. A measurement

@@ -9,9 +9,9 @@ from pydantic import ConfigDict, Field, computed_field, model_validator
 
 from unitscale.models.axes import varied
 from unitscale.models.campaigns import Campaign, TransferId
-from unitscale.models.document import Answer, Document, Measure, Measures
-from unitscale.models.specs import JobSpec, Name
-from unitscale.models.units import Parametrization, Positive
+from unitscale.models.document import Answer, Document, Measure
+from unitscale.models.specs import Budget, Diagnostics, Evaluation, JobSpec, Name
+from unitscale.models.units import Parametrization, Positive, Schedule
 
 MOST_JOBS = 1024
 DEFAULT_OCTAVES = range(-3, 4)
@@ -36,6 +36,8 @@ FIELDS = {
 """The field of a spec that each axis sets."""
 OF_MODELS = frozenset({Axis.WIDTH, Axis.DEPTH})
 """Axes along which the model grows, so that there are coordinates to check."""
+PROBED = frozenset({"transformer", "encoder", "mlp"})
+"""Kinds of models whose coordinates are measured."""
 
 Values = Annotated[tuple[Annotated[int, Field(ge=1, le=10**15)], ...], Field(min_length=2, max_length=8)]
 Rates = Annotated[tuple[Positive, ...], Field(min_length=3, max_length=32)]
@@ -138,9 +140,21 @@ class Trials(Answer):
 
     model: str
     """The kind of model."""
-    centers: dict[str, float]
-    """The default rate of each parametrization."""
+    seeds: int
+    probes: tuple[Trial, ...] = ()
+    """Single steps, each by one job, whose places come first: the coordinate check."""
     rounds: tuple[tuple[Trial, ...], ...]
+
+    @property
+    def places(self) -> dict[Trial, int]:
+        """Trial → the place of its first seed's job."""
+        seeds = self.seeds
+        return {trial: len(self.probes) + number * seeds for number, trial in enumerate(self.all)}
+
+    @property
+    def size(self) -> int:
+        """How many jobs there are."""
+        return len(self.probes) + len(self.all) * self.seeds
 
     @property
     def all(self) -> list[Trial]:
@@ -150,17 +164,32 @@ class Trials(Answer):
 
 def begun(spec: TransferSpec, model: str, centers: Mapping[str, float]) -> Trials:
     """The first grid: nothing is assumed of how rates move along the axis."""
-    first = tuple(
-        Trial(name.value, value, rate)
-        for name, value in product(spec.parametrizations, spec.ascending)
-        for rate in sorted(spec.grid(name) or [centers[name] * 2.0**octave for octave in DEFAULT_OCTAVES])
-    )
-    return Trials(model=model, centers=dict(centers), rounds=(first,))
+    grids = {
+        name: sorted(spec.grid(name) or [centers[name] * 2.0**octave for octave in DEFAULT_OCTAVES])
+        for name in spec.parametrizations
+    }
+    lines = list(product(spec.parametrizations, spec.ascending))
+    first = tuple(Trial(name.value, value, rate) for name, value in lines for rate in grids[name])
+    probes = [Trial(name.value, value, grids[name][len(grids[name]) // 2]) for name, value in lines]
+    probed = spec.axis in OF_MODELS and model in PROBED
+    return Trials(model=model, seeds=spec.seeds, probes=tuple(probes) if probed else (), rounds=(first,))
 
 
 def planned(spec: TransferSpec, trials: Trials) -> list[JobSpec]:
     """Its jobs' specs, in the order of their places. Raises Malformed, naming the field to blame."""
-    return [job_of(spec, trial, seed) for trial in trials.all for seed in range(spec.seeds)]
+    probes = [_probe(job_of(spec, trial, 0)) for trial in trials.probes]
+    return probes + [job_of(spec, trial, seed) for trial in trials.all for seed in range(spec.seeds)]
+
+
+def _probe(job: JobSpec) -> JobSpec:
+    """The first step alone, at the whole rate."""
+    alone: dict[str, Any] = {
+        "budget": Budget(steps=1),
+        "schedule": Schedule(),
+        "diagnostics": Diagnostics(scales_every=1),
+        "evaluation": Evaluation(),
+    }
+    return job.model_copy(update=alone)
 
 
 def planned_again(requested: dict[str, Any], decided: dict[str, Any]) -> list[JobSpec]:
@@ -230,20 +259,16 @@ class AtValue(Answer):
 
 
 class Coordinates(Answer):
-    """The coordinate check: by how much one step at the same rate changes what layers put out, at each value."""
+    """The coordinate check: by how much the first step, at one rate for all values, changes what the readout reads."""
 
     learning_rate: float
-    layer: str
-    """The layer that the first two are of, the last before the readout: `residual` is a transformer's stream."""
     changes: tuple[Measure, ...]
-    """RMS change of its outputs at each value."""
+    """The RMS change, at each value; null where it was not measured."""
     growth: Measure = None
     """g, where the change grows as value^g: near 0 under a parametrization that transfers."""
-    layers: Measures = {}
-    """The same of every layer."""
 
 
-class Interval(Answer):
+class SeedInterval(Answer):
     """A 95 % interval."""
 
     low: Measure
@@ -257,11 +282,12 @@ class Parametrized(Answer):
     values: tuple[AtValue, ...]
     drift_octaves_per_doubling: Measure = None
     """How far the vertex moves for each doubling along the axis."""
-    drift_interval: Interval | None = None
+    drift_interval: SeedInterval | None = None
     """By resampling seeds; null for a single seed."""
     penalty_nats: Measure = None
-    """What the smallest value's best rate costs at the largest: its loss there over that of the largest's own."""
-    penalty_interval: Interval | None = None
+    """What the smallest value's best rate costs at the largest: its loss there over that of the largest's own. In the
+    task's loss: nats but for regression. Null where one has no vertex, or that rate lies beyond the largest's grid."""
+    penalty_interval: SeedInterval | None = None
     coordinates: Coordinates | None = None
     """Along `width` and `depth`."""
 

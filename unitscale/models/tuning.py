@@ -133,6 +133,8 @@ def weights(spec: JobSpec, model: Model | None = None) -> float:
 def described(planned: Plan, width: int | None) -> str:
     """A plan for a job of this width in words."""
     proxy = planned.proxy
+    if proxy.work == 1:
+        return f"the job's own model and all its {proxy.steps} steps, since it is small"
     what = "the job's own model" if proxy.width == width else f"a proxy of width {proxy.width}"
     return f"{what} in {proxy.steps} steps, {proxy.work:.1%} of the job's work a rate"
 

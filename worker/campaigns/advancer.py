@@ -20,8 +20,11 @@ Decide = Callable[[Held, Mapping[int, Job], Mapping[int, str]], Decision]
 """From a campaign, its jobs by place, and why jobs were refused, by place, to what follows. Given the same, it decides
 the same."""
 KINDS: dict[str, Decide] = {"sweep": sweeps.decide, "study": studies.decide, "transfer": transfers.decide}
-WATCHED: dict[str, Callable[[Held], Sequence[int]]] = {"study": studies.watched}
-"""Kinds that decide by curves while jobs run: the places of the jobs whose validation losses they are shown."""
+WATCHED: dict[str, tuple[str, Callable[[Held], Sequence[int]]]] = {
+    "study": ("val_loss", studies.watched),
+    "transfer": (transfers.CHANGE, transfers.watched),
+}
+"""Kinds that decide by curves: which one, and the places of the jobs of which they are shown it."""
 log = structlog.get_logger()
 
 
@@ -63,10 +66,15 @@ class Advancer:
                 return await self._campaigns.launched(held, decision)
 
     async def _with_curves(self, held: Held) -> Held:
-        places = WATCHED[held.kind](held) if held.kind in WATCHED else ()
+        key, watched = WATCHED.get(held.kind, ("", _none))
+        places = watched(held)
         jobs = [member_id(held.id, place) for place in places]
-        packed = await self._curves.tracks(jobs, "val_loss") if jobs else []
+        packed = await self._curves.tracks(jobs, key, timed=False) if jobs else []
         curves = {
             place: list(struct.iter_unpack("<If", points)) for place, (points, *_) in zip(places, packed, strict=True)
         }
         return replace(held, curves=curves)
+
+
+def _none(_: Held) -> Sequence[int]:
+    return ()

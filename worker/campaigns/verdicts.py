@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unitscale.models.specs import TaskName
-from unitscale.models.transfers import AtValue, Axis, Interval, Parametrized, TransferSpec
+from unitscale.models.transfers import AtValue, Axis, Parametrized, SeedInterval, TransferSpec
 from unitscale.models.units import Parametrization
 
 STILL = 0.3
@@ -32,7 +32,7 @@ def _of_one(spec: TransferSpec, found: Parametrized) -> str:
     return f"Under {name} the best learning rate {_moves(drift, found.drift_interval)}: {how}.{_cost(spec, found)}"
 
 
-def _moves(drift: float, interval: Interval | None) -> str:
+def _moves(drift: float, interval: SeedInterval | None) -> str:
     low, high = _bounds(drift, interval)
     if low >= -STILL and high <= STILL:
         return "stays put"
@@ -78,22 +78,22 @@ def _short(spec: TransferSpec) -> str:
     return spec.axis.value.replace("_", " ")
 
 
-def _sureness(spec: TransferSpec, interval: Interval | None) -> str:
+def _sureness(spec: TransferSpec, interval: SeedInterval | None) -> str:
     if interval is None:
         return "one seed, so no interval" if spec.seeds == 1 else f"{spec.seeds} seeds, no interval"
     return f"{_range(interval, 2)}, {spec.seeds} seeds"
 
 
-def _range(interval: Interval, digits: int) -> str:
+def _range(interval: SeedInterval, digits: int) -> str:
     low, high = _bounds(0.0, interval)
     return f"95 %: {_signed(low, digits)} to {_signed(high, digits)}"
 
 
-def _bounds(value: float, interval: Interval | None) -> tuple[float, float]:
+def _bounds(value: float, interval: SeedInterval | None) -> tuple[float, float]:
     if interval is None or interval.low is None or interval.high is None:
         return value, value
     return interval.low, interval.high
 
 
 def _signed(value: float, digits: int = 2) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")

@@ -49,6 +49,8 @@ class Watch:
     def train(self, done: int) -> None:
         """Take all steps after `done`."""
         batches = self._assembly.batches.start(done + 1)
+        if done == 0 and self._assembly.scales is not None:
+            self._assembly.scales.remember(next(self._assembly.batches.start(1)))
         with self._reporter:
             try:
                 train(self._assembly.learner, batches, done + 1, self._assembly.steps, self._observe)

@@ -95,7 +95,8 @@ def _noise_of(job: Job) -> tuple[float, tuple[Sure, str]]:
     """Of the gradients as the optimizer saw them, and how sure that is; 0 where it was not measured."""
     noise = job.result.noise if job.result else None
     if noise is None:
-        return 0.0, ("low", "")
+        short = job.tuned.batch_size.noise_scale if job.tuned and job.tuned.batch_size else None
+        return short or 0.0, ("medium", "Of a short run, early in training.")
     adam = job.spec.optimizer.name == "adamw"
     value, low, high = (
         (noise.preconditioned, noise.preconditioned_low, noise.preconditioned_high)

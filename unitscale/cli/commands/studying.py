@@ -14,7 +14,7 @@ from unitscale.cli.specs import spec_of
 
 Named = Annotated[str | None, typer.Option(help="What to call it.")]
 Watch = Annotated[bool, typer.Option("--watch", "--wait", "-w", help="Watch it until it is over, then print it.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Studies a page.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Entries a page.")]
 Argument = Annotated[str, typer.Argument(metavar="STUDY", help="Id of a study, such as st_06g1m2c8kq7v3x9t4b5n.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file; else stdout.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]

@@ -32,9 +32,17 @@ class Scales:
 
     def __init__(self, weights: Weights, losses: Callable[[Batch], Tensor], probe: Probe) -> None:
         self._weights, self._losses, self._probe = weights, losses, probe
+        self._before: dict[str, Tensor] = {}
+
+    def remember(self, batch: Batch) -> None:
+        """See what layers put out before the first step, so that what is measured next tells by how much it changed."""
+        self._losses(batch)
+        self._before = {name: output.detach() for name, output in self._probe.seen.items()}
+        self._probe.seen.clear()
 
     def measure(self, batch: Batch) -> list[dict[str, float]]:
-        """Curve → value, for each lane: `rms.KIND.LAYER`, and `lost.FORMAT.KIND.LAYER`, the share out of its range."""
+        """Curve → value, for each lane: `rms.KIND.LAYER`, and `lost.FORMAT.KIND.LAYER`, the share out of its range;
+        after the first step `change.LAYER`, the RMS change of what it puts out on the same batch."""
         losses = self._losses(batch)
         outputs, named = dict(self._probe.seen), self._weights.named
         found = torch.autograd.grad(losses.sum(), [*named.values(), *outputs.values()])
@@ -50,6 +58,10 @@ class Scales:
             for name, tensor in tensors.items():
                 rows = tensor.detach().float().reshape(len(losses), -1)
                 curves |= _curves(f"{kind}.{name.removesuffix('.weight')}", rows, direction)
+        for name, before in self._before.items():
+            rows = (outputs[name].detach().float() - before.float()).reshape(len(losses), -1)
+            curves[f"change.{name.removesuffix('.weight')}"] = rows.square().mean(1).sqrt().tolist()
+        self._before = {}
         self._probe.seen.clear()
         return [{key: values[lane] for key, values in curves.items()} for lane in range(len(losses))]
 

@@ -69,7 +69,10 @@ class Decoder:
         The tokens are one of `parts` equal parts of a batch; they follow on what is in the cache, or the memory.
         """
         run = self._begin(weights, tokens, parts, cache, memory)
-        logits = self._product(run, "readout", normed(self._stack(run, tokens)))
+        features = self._stack(run, tokens)
+        if self._plan.probe is not None:
+            features = self._plan.probe("features", features)
+        logits = self._product(run, "readout", normed(features))
         vocabulary = self._plan.kinds["readout.weight"].fan_out
         return self._rules.logits(logits, run.tokens, vocabulary).unflatten(1, tokens.shape[1:])
 

@@ -41,6 +41,8 @@ class Perceptron:
         moved = weights[bias]
         if plan.table.unit_scaled:
             moved = scaled(moved, backward=1 / math.sqrt(total))
+        if plan.probe is not None and kind.kind is Kind.READOUT and x.requires_grad:  # a linear model has none
+            x = plan.probe("features", x)
         y = linear(x, weights[weight], plan.table.scales(kind, total), casts) + moved
         if plan.probe is not None:
             y = plan.probe(weight.removesuffix(".weight"), y)

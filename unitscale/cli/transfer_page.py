@@ -1,0 +1,130 @@
+"""A transfer on one page: how far it is, loss against learning rate at each value, and what that says."""
+
+from collections.abc import Iterable, Sequence
+from math import log2
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from unitscale.cli import sweep_page, tables, wording
+from unitscale.cli.overlays import COLOURS, Drawn, overlay
+
+if TYPE_CHECKING:
+    from unitscale.client import Client
+    from unitscale.models.transfers import AtValue, Parametrized, SeedInterval, Transfer
+
+WIDEST, HEIGHT = 76, 10
+ROOM_FOR_PLOTS = 48
+"""Lines below which a page that is drawn again and again does without."""
+
+
+def page(client: "Client", transfer: "Transfer", lines: int) -> list[RenderableType]:  # noqa: ARG001  as other kinds
+    """Its standing, then for each parametrization the losses, drawn and in a table; at last the verdict."""
+    parts: list[RenderableType] = [_standing(transfer)]
+    for found in transfer.result.parametrizations:
+        parts.append(_heading(transfer, found))
+        if lines >= ROOM_FOR_PLOTS:
+            parts.append(_Plot(found))
+        parts.append(_table(transfer, found))
+    return [*parts, *([Text(transfer.result.verdict)] if transfer.result.verdict else [])]
+
+
+def listed(transfers: "Iterable[Transfer]") -> Table:
+    """One line a transfer."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("id", "name", "state", "model", "axis", "octaves a doubling"):
+        table.add_column(column, no_wrap=column == "id", overflow="fold")
+    for each in transfers:
+        drifts = [
+            f"{found.parametrization} {_signed(found.drift_octaves_per_doubling)}"
+            for found in each.result.parametrizations
+        ]
+        state = tables.state(each.state)
+        table.add_row(each.id, each.name or "", state, each.model, _axis(each), ", ".join(drifts))
+    return table
+
+
+def _standing(transfer: "Transfer") -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("transfer", Text.assemble((transfer.id, "bold"), f"  {transfer.name or ''}"))
+    grid.add_row("state", tables.state(transfer.state, "cancel asked" if transfer.wish else None))
+    if transfer.reason:
+        grid.add_row("reason", transfer.reason.message)
+    extended = f", grids extended {_times(transfer.extensions)}" if transfer.extensions else ""
+    grid.add_row("jobs", sweep_page.counted(transfer.counts).append(extended))
+    seeds = "1 seed" if transfer.seeds == 1 else f"{transfer.seeds} seeds"
+    grid.add_row("tried", f"{_axis(transfer)} of {transfer.model}, {seeds}")
+    return grid
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _axis(transfer: "Transfer") -> str:
+    return f"{transfer.axis.replace('_', ' ')} {', '.join(f'{value:,}' for value in transfer.values)}"
+
+
+def _heading(transfer: "Transfer", found: "Parametrized") -> Text:
+    text = Text(found.parametrization, style="bold")
+    drift, cost, coordinates = found.drift_octaves_per_doubling, found.penalty_nats, found.coordinates
+    if drift is not None:
+        text.append(f"  {_signed(drift)}{_interval(found.drift_interval, 2)} octaves a doubling", style="not bold")
+    if cost is not None:
+        least, most = f"{transfer.values[0]:,}", f"{transfer.values[-1]:,}"
+        paid = f"{_signed(cost, 3)}{_interval(found.penalty_interval, 3)}"
+        text.append(f"\nthe best rate of {least} costs {paid} at {most}", style="not bold")
+    if coordinates is not None and coordinates.growth is not None:
+        text.append("\none step changes what the readout reads by ", style="not bold")
+        text.append(", ".join(map(wording.number, coordinates.changes)), style="not bold")
+        text.append(f", {transfer.axis.replace('_', ' ')} to the power {_signed(coordinates.growth)}", style="not bold")
+    return text
+
+
+class _Plot:
+    """Loss against log2 of the learning rate, as wide as there is room."""
+
+    def __init__(self, found: "Parametrized") -> None:
+        self._found = found
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = overlay([_drawn(line) for line in self._found.values], min(options.max_width, WIDEST), HEIGHT)
+        yield from rows
+        if rows:
+            yield Text("loss against log2 of the learning rate; numbers stand at the best rates", style="dim")
+
+
+def _drawn(line: "AtValue") -> Drawn:
+    pairs = zip(line.learning_rates, line.losses, strict=True)
+    points = [(log2(rate), loss) for rate, loss in pairs if loss is not None]
+    return Drawn(points, (line.vertex, line.loss) if line.vertex is not None and line.loss is not None else None)
+
+
+def _table(transfer: "Transfer", found: "Parametrized") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    columns = ("", transfer.axis.replace("_", " "), "best rate", "log2", "loss", "over sp", "rates", "")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number in (0, 7) else "right", overflow="fold")
+    for number, line in enumerate(found.values):
+        known = sum(loss is not None for loss in line.losses)
+        loss = "–" if line.loss is None else f"{line.loss:.3f}"
+        rates = f"{known}/{len(line.losses)}"
+        why = (line.why or "") if transfer.state != "running" else ""
+        rate = "–" if line.learning_rate is None else f"{line.learning_rate:.3g}"
+        label = Text(str(number + 1), style=f"bold {COLOURS[number % len(COLOURS)]}")
+        table.add_row(label, f"{line.value:,}", rate, _signed(line.vertex), loss, _signed(line.regret, 3), rates, why)
+    return table
+
+
+def _interval(interval: "SeedInterval | None", digits: int) -> str:
+    ends: Sequence[float | None] = (interval.low, interval.high) if interval else ()
+    known = [_signed(end, digits) for end in ends if end is not None]
+    return f" ({known[0]} to {known[1]})" if len(known) == 2 else ""
+
+
+def _signed(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
