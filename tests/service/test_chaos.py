@@ -68,6 +68,7 @@ def test_cancel_against_finish(stack, report):
     endings.racing(stack, report, times=20)
 
 
+@pytest.mark.timeout(400)  # a study whose decider was killed waits for the decider's lease, a minute
 def test_a_study_under_kills(own_stack, report):
     studies.disturbed(own_stack, report, trials=4, kills=4, steps=6000)
 
