@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from unitscale.models.measures import Objective
 from unitscale.models.spaces import Choices, Range, Space
@@ -76,7 +76,8 @@ def _combination(axes: dict[str, list[Any]], number: int) -> dict[str, Any]:
 
 
 def _sobol(study: StudySpec, number: int) -> dict[str, Any]:
-    from scipy.stats import qmc  # noqa: PLC0415  # half a second, which other campaigns need not wait for
+    # half a second, which other campaigns need not wait for
+    from scipy.stats import qmc  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     engine = qmc.Sobol(len(study.spaces), scramble=True, rng=study.seed)
     if number:
@@ -111,7 +112,8 @@ def rebuilt(study: StudySpec, searched: Sequence[Trial]) -> tuple[Any, "dict[str
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     dimensions = {unit: _dimension(optuna, space) for unit, space in study.spaces.items()}
-    known = optuna.create_study(directions=["minimize"] * len(study.objectives))
+    ways: list[Literal["minimize"]] = ["minimize"] * len(study.objectives)
+    known = optuna.create_study(directions=ways)
     worst = _worst(study.objectives, searched)
     for trial in searched:
         known.add_trial(_known(optuna, study, dimensions, trial, worst))
