@@ -19,7 +19,7 @@ from unitscale.wire.reading import text
 from unitscale.wire.store import Store
 
 PREFIXES = {"sweep": "sw", "study": "st", "transfer": "tr"}
-LEASE_MS = 60_000
+LEASE_MS = 30_000
 """An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
 GLANCED = ("state", "result", "training_seconds", "evaluation_seconds")
 TRIES = 5
