@@ -57,12 +57,12 @@ def test_its_jobs_are_compared(client, swept):
 
 def test_a_repeated_request_is_the_same_sweep(client):
     body = {"base": LINE, "axes": {"seed": [1, 2]}}
-    first, second = (client.sweeps.begin(body, idempotency_key="once") for _ in range(2))
+    first, second = (client.sweeps.begin(body, idempotency_key="one sweep") for _ in range(2))
 
     assert first.id == second.id
     assert first.jobs == second.jobs
     with pytest.raises(IdempotencyMismatch):
-        client.sweeps.begin({"base": LINE, "axes": {"seed": [3]}}, idempotency_key="once")
+        client.sweeps.begin({"base": LINE, "axes": {"seed": [3]}}, idempotency_key="one sweep")
 
 
 def test_cancelled_it_takes_all_of_its_jobs_along(client):
