@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from unitscale.cli import campaigns, printing
 from unitscale.cli.connection import connect, connection
+from unitscale.cli.paging import say_more
 
 if TYPE_CHECKING:
     from unitscale.models.campaigns import Campaign
@@ -43,6 +44,5 @@ def list_page(ctx: typer.Context, prefix: str, limit: int, cursor: str | None, a
     with connect(ctx) as client:
         page = getattr(client, kind.noun).page(limit, cursor)
     printing.document(page, as_json, lambda: [kind.listed(page.data)])
-    if page.has_more and not as_json:
-        words = f"{kind.word} ls --cursor {page.next_cursor}"
-        printing.say(f"There are more:  {connection(ctx).command(words)}")
+    if not as_json:
+        say_more(ctx, page.next_cursor)

@@ -14,6 +14,7 @@ from unitscale.cli import printing, tables
 from unitscale.cli.connection import connect, connection
 from unitscale.cli.exits import ExitCode
 from unitscale.cli.options import AsJson
+from unitscale.cli.paging import say_more
 
 if TYPE_CHECKING:
     from unitscale.client.sending import Progress as Told
@@ -53,8 +54,8 @@ def ls(ctx: typer.Context, limit: Limit = 20, cursor: Cursor = None, as_json: As
     with connect(ctx) as client:
         page = client.datasets(limit, cursor)
     printing.document(page, as_json, lambda: [tables.datasets(page.data, datetime.now(UTC))])
-    if page.has_more and not as_json:
-        printing.say(f"There are more:  {connection(ctx).command(f'data ls --cursor {page.next_cursor}')}")
+    if not as_json:
+        say_more(ctx, page.next_cursor)
 
 
 @data.command("show")

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from unitscale.cli import campaigns, job_page, printing, tables
-from unitscale.cli.connection import connect, connection
+from unitscale.cli.connection import connect
 from unitscale.cli.options import AnyArgument, AsJson
+from unitscale.cli.paging import say_more
 
 State = Annotated[
     str | None, typer.Option("--state", "-s", help="queued, running, paused, succeeded, failed or cancelled.")
@@ -33,8 +34,8 @@ def ls(
     with connect(ctx) as client:
         page = client.jobs(state, task, dict(map(_pair, label or ())), limit, cursor, campaign)
     printing.document(page, as_json, lambda: [tables.jobs(page.data, datetime.now(UTC))])
-    if page.has_more and not as_json:
-        printing.say(f"There are more:  {connection(ctx).command(f'ls --cursor {page.next_cursor}')}")
+    if not as_json:
+        say_more(ctx, page.next_cursor)
 
 
 def show(ctx: typer.Context, job_id: AnyArgument, as_json: AsJson = False) -> None:

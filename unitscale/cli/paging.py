@@ -1,0 +1,32 @@
+"""The next page of a list: the same command again, from where this page ended."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from unitscale.cli import printing
+from unitscale.cli.connection import connection
+
+
+def say_more(ctx: typer.Context, cursor: str | None) -> None:
+    """How to get the next page, with every option that this one was asked for by; nothing where there is none."""
+    if cursor is not None:
+        words = " ".join((*_command(ctx), *_options(ctx), f"--cursor {cursor}"))
+        printing.say(f"There are more:  {connection(ctx).command(words)}")
+
+
+def _command(ctx: Any) -> tuple[str, ...]:
+    """Its name without the program's: study ls."""
+    return () if ctx.parent is None else (*_command(ctx.parent), ctx.info_name)
+
+
+def _options(ctx: Any) -> Iterator[str]:
+    for option in ctx.command.params:
+        value = ctx.params.get(option.name)
+        if option.name == "cursor" or value in (None, option.default, (), []):
+            continue
+        name = max(option.opts, key=len)
+        values = value if isinstance(value, (list, tuple)) else [value]
+        yield from (f"{name} {shlex.quote(str(each))}" for each in values)
