@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unitscale.models.measures import Objective
+from unitscale.models.spoken import spoken
 from unitscale.models.studies import Constraint, Limit
 
 MEASURES = {
@@ -62,7 +63,7 @@ def number(value: Any) -> str:
         return "–"
     if isinstance(value, float) and (not value.is_integer() or abs(value) >= 1e15):
         return f"{value:,.4g}"
-    return f"{int(value):,}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    return f"{int(value):,}" if isinstance(value, (int, float)) and not isinstance(value, bool) else spoken(value)
 
 
 def choice(units: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Jobs side by side on a terminal: jobs across where there are few, a line a job where there are many."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
+from unitscale.cli.columns import GAP, Column, bare_table, fitting, no_room, shortened
 from unitscale.cli.plots import sparklines
 
 if TYPE_CHECKING:
@@ -17,23 +17,8 @@ if TYPE_CHECKING:
 JOBS_ACROSS = 6
 SPARKLINE, SHORT_SPARKLINE = 16, 10
 WIDE = 100
-GAP = 2
 BEST = "★"
 TITLES = {"step": "at step", "seconds": "after s", "examples": "examples", "tokens": "tokens"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A value of each job, under its full and its short title."""
-
-    path: str
-    title: str
-    cells: Sequence[Text]
-
-    @property
-    def width(self) -> int:
-        """Characters that it takes."""
-        return max(len(self.title), *(cell.cell_len for cell in self.cells)) + GAP
 
 
 def page(compared: "Comparison", width: int) -> list[RenderableType]:
@@ -44,7 +29,7 @@ def page(compared: "Comparison", width: int) -> list[RenderableType]:
 
 def _across(compared: "Comparison", width: int) -> list[RenderableType]:
     """A list of the jobs, then a column for each; where the terminal is too narrow for all, in several tables."""
-    legend = _table("", "id", "state", "name", *compared.curves)
+    legend = bare_table("", "id", "state", "name", *compared.curves)
     curves = [sparklines([laid.value for laid in drawn.jobs], SPARKLINE) for drawn in compared.curves.values()]
     for place, job in enumerate(compared.jobs):
         legend.add_row(str(place + 1), job.id, _state(job), job.name or "", *(lines[place] for lines in curves))
@@ -59,7 +44,7 @@ def _across(compared: "Comparison", width: int) -> list[RenderableType]:
 
 def _side_by_side(sections: Sequence[Sequence[Column]], places: Sequence[int]) -> Table:
     """The rows of these sections, of some of the jobs."""
-    table = _table("", *(str(place + 1) for place in places))
+    table = bare_table("", *(str(place + 1) for place in places))
     for column in table.columns[1:]:
         column.justify = "right"
     for section in sections:
@@ -86,20 +71,15 @@ def _down(compared: "Comparison", width: int) -> list[RenderableType]:
     told = [ids, *names, *states, *fields, *measures, *race, *curves]
     first = [ids, *measures[:1], *fields[:2], *states, *race[:1], *curves[:1], *names]
     wanted = [*first, *race, *measures, *fields, *curves]
-    kept, left = set[str](), width + GAP
-    for column in wanted:
-        if column.path not in kept and column.width <= left:
-            kept.add(column.path)
-            left -= column.width
+    kept = fitting(wanted, width)
     shown = [column for column in told if column.path in kept]
-    table = _table(*(column.title for column in shown))
+    table = bare_table(*(column.title for column in shown))
     for column, made in zip(shown, table.columns, strict=True):
         made.justify = "right" if column in measures or column in race else "left"
     for cells in zip(*(column.cells for column in shown), strict=True):
         table.add_row(*cells)
     missing = [column.path for column in told if column.path not in kept]
-    room = f"No room here for {', '.join(missing)}; --csv has everything." if missing else ""
-    return [table, *_legend(compared.to_loss), *([Text(room, style="dim")] if room else [])]
+    return [table, *_legend(compared.to_loss), *([no_room(missing, "--csv has everything")] if missing else [])]
 
 
 def _heads(compared: "Comparison") -> tuple[Column, list[Column], list[Column]]:
@@ -113,7 +93,7 @@ def _heads(compared: "Comparison") -> tuple[Column, list[Column], list[Column]]:
 
 def _fields(compared: "Comparison") -> list[Column]:
     rows = {path: row for path, row in compared.fields.items() if path != "name"}
-    titles = _short(rows)
+    titles = shortened(rows)
     return [_plain(path, titles[path], row) for path, row in rows.items()]
 
 
@@ -124,7 +104,7 @@ def _measures(compared: "Comparison") -> list[Column]:
     many = len(compared.jobs) > JOBS_ACROSS
     rows = {path: row for path, row in compared.measures.items() if not many or is_principal(path)}
     rows = {"val_loss": (None,) * len(compared.jobs), **rows}
-    titles = _short(rows)
+    titles = shortened(rows)
     columns = [Column(path, titles[path], _marked(compared, path, row)) for path, row in rows.items()]
     return [column for column in columns if _says(column)]
 
@@ -189,25 +169,3 @@ def _state(job: "Compared") -> Text:
     if note is None and job.state not in ("succeeded", "failed") and job.progress.step:
         note = f"{job.progress.fraction:.0%}"
     return Text(f"{job.state} ({note})" if note else job.state, style=wording.STYLES.get(job.state, ""))
-
-
-def _short(paths: Iterable[str]) -> dict[str, str]:
-    """The fewest last parts of each path that no other one ends with."""
-    known = list(paths)
-    return {path: next((end for end in _ends(path) if sum(map(_ending(end), known)) == 1), path) for path in known}
-
-
-def _ends(path: str) -> Iterable[str]:
-    parts = path.split(".")
-    return (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
-
-
-def _ending(end: str) -> Callable[[str], bool]:
-    return lambda path: path == end or path.endswith(f".{end}")
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-    for title in titles:
-        table.add_column(title, no_wrap=title not in ("", "name"), overflow="fold")
-    return table

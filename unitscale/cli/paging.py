@@ -28,5 +28,4 @@ def _options(ctx: Any) -> Iterator[str]:
         if option.name == "cursor" or value in (None, option.default, (), []):
             continue
         name = max(option.opts, key=len)
-        values = value if isinstance(value, (list, tuple)) else [value]
-        yield from (f"{name} {shlex.quote(str(each))}" for each in values)
+        yield from (f"{name} {shlex.quote(str(each))}" for each in (value if option.multiple else (value,)))

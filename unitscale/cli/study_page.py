@@ -1,6 +1,7 @@
 """A study on one page: its standing, what it found, its trials."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import sweep_page, tables, wording
+from unitscale.cli.columns import Column, Fitted, shortened, told
 from unitscale.cli.plots import sparkline
 
 if TYPE_CHECKING:
@@ -22,22 +24,32 @@ def page(client: "Client", study: "Study", lines: int) -> list[RenderableType]: 
     """Its standing, then a line a trial, the last ones where there is no room for all."""
     rows = [(each, trial) for each in study.iterations for trial in each.trials]
     hidden = len(rows) - min(lines, len(rows))
+    table = [_trials(study, rows[hidden:])] if rows else []
     earlier = [Text(f"… {hidden} earlier trials", style="dim")] if hidden else []
-    return [_standing(study), *earlier, _trials(study, rows[hidden:]), *_front(study)]
+    return [_standing(study), *earlier, *table, *_notes(rows[hidden:]), *_front(study)]
 
 
-def listed(studies: "Iterable[Study]") -> Table:
+def listed(studies: "Iterable[Study]") -> Fitted:
     """One line a study."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("id", "name", "state", "trials", "objective", "best", "with"):
-        table.add_column(column, no_wrap=column == "id", overflow="fold")
-    for study in studies:
-        trials = sum(len(each.trials) for each in study.iterations)
-        best, objective = study.winner or study.best, ", ".join(map(_way, study.objectives))
-        value = _values(study, best.values) if best else wording.number(None)
-        units = wording.phrase(best.units) if best else ""
-        table.add_row(study.id, study.name or "", tables.state(study.state), str(trials), objective, value, units)
-    return table
+    rows = list(studies)
+    best = [study.winner or study.best for study in rows]
+    pairs = list(zip(rows, best, strict=True))
+    columns = [
+        told("id", (study.id for study in rows)),
+        told("name", (study.name or "" for study in rows), least=10),
+        told("state", (tables.state(study.state) for study in rows)),
+        told("trials", (sum(trial.again is None for trial in _of(study)) for study in rows), right=True),
+        told("objective", (", ".join(map(_way, study.objectives)) for study in rows)),
+        told("best", (_values(study, found.values) if found else None for study, found in pairs)),
+        told("with", (wording.phrase(found.units) if found else "" for found in best), least=32),
+    ]
+    by_title = {column.title: column for column in columns}
+    wanted = [by_title[title] for title in ("id", "state", "best", "name", "trials", "objective", "with")]
+    return Fitted(columns, wanted, "`unitscale show ID` has everything")
+
+
+def _of(study: "Study") -> "list[Trial]":
+    return [trial for each in study.iterations for trial in each.trials]
 
 
 def _standing(study: "Study") -> Table:
@@ -68,30 +80,56 @@ def _course(study: "Study") -> list[float]:
         return []
     (objective,) = study.objectives
     found: list[float] = []
-    for trial in (trial for each in study.iterations for trial in each.trials if trial.again is None):
+    for trial in (trial for trial in _of(study) if trial.again is None):
         value = trial.values.get(objective.measure) if trial.feasible else None
         if value is not None:
             found.append(min([value, *found[-1:]], key=objective.cost))
     return found
 
 
-def _trials(study: "Study", rows: "Sequence[tuple[Iteration, Trial]]") -> Table:
-    units = list(dict.fromkeys(unit for _, trial in rows for unit in trial.units))
-    measures = list(dict.fromkeys(name for _, trial in rows for name in trial.values))
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("trial", "asked by", *units, "state", *measures, ""):
-        table.add_column(column, no_wrap=column == "trial", overflow="fold")
-    won = {shown.place for shown in (study.winner, study.best) if shown}
-    for iteration, trial in rows:
-        style = "bold green" if trial.place in won else "" if trial.feasible is not False else "dim"
-        words = (wording.number(trial.units.get(unit)) for unit in units)
-        values = (wording.number(trial.values.get(name)) for name in measures)
-        state = "pruned" if trial.pruned else trial.state.value
-        asked_by = iteration.asked_by if trial.again is None else f"again: {trial.again}"
-        table.add_row(
-            str(trial.place), asked_by, *words, tables.state(state), *values, Text(trial.note or ""), style=style
-        )
-    return table
+def _trials(study: "Study", rows: "Sequence[tuple[Iteration, Trial]]") -> Fitted:
+    """A line a trial; its state where they differ in it."""
+    trials = [trial for _, trial in rows]
+    searched = list(dict.fromkeys(unit for trial in trials for unit in trial.units))
+    named = list(dict.fromkeys(name for trial in trials for name in trial.values))
+    short = shortened([*searched, *named])
+    units = [_column(unit, short, [trial.units.get(unit) for trial in trials]) for unit in searched]
+    measures = [_column(name, short, [trial.values.get(name) for trial in trials]) for name in named]
+    asked_by = told("asked by", (_asked_by(each, trial) for each, trial in rows))
+    states = [told("state", map(_state, trials))] if {_state(trial).plain for trial in trials} != {"succeeded"} else []
+    place, aims = told("trial", (trial.place for trial in trials)), len(study.objectives)
+    columns = [place, asked_by, *units, *states, *measures]
+    wanted = [place, *measures[:aims], *states, *units[:3], asked_by, *units, *measures]
+    return Fitted(columns, wanted, "--json has everything", [_style(study, trial) for trial in trials])
+
+
+def _column(path: str, titles: Mapping[str, str], values: Iterable[object]) -> Column:
+    return replace(told(path, values), title=titles[path])
+
+
+def _asked_by(iteration: "Iteration", trial: "Trial") -> str:
+    return iteration.asked_by if trial.again is None else f"again: {trial.again}"
+
+
+def _state(trial: "Trial") -> Text:
+    return tables.state("pruned" if trial.pruned else trial.state.value)
+
+
+def _style(study: "Study", trial: "Trial") -> str:
+    if trial.place in {shown.place for shown in (study.winner, study.best) if shown}:
+        return "bold green"
+    return "dim" if trial.feasible is False else ""
+
+
+def _notes(rows: "Sequence[tuple[Iteration, Trial]]") -> list[Text]:
+    """Why trials do not count, each reason once."""
+    said: dict[str, list[str]] = {}
+    for _, trial in rows:
+        if trial.note:
+            said.setdefault(trial.note, []).append(str(trial.place))
+    return (
+        [Text("\n".join(f"{', '.join(places)}: {note}" for note, places in said.items()), style="dim")] if said else []
+    )
 
 
 def _front(study: "Study") -> list[RenderableType]:

@@ -1,6 +1,7 @@
 """A sweep on one page: what its jobs set, how far they are, which is best."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import tables, wording
+from unitscale.cli.columns import Fitted, shortened, told
 from unitscale.cli.plots import sparkline
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from unitscale.models.sweeps import Sweep
 
 MOST_ROWS = 200
-CURVES = 24
+CURVES, SPARKLINE = 24, 12
 """Jobs whose loss is drawn, and characters that it takes."""
 
 
@@ -28,16 +30,26 @@ def page(client: "Client", sweep: "Sweep", lines: int) -> list[RenderableType]:
     return [standing(sweep), _table(client, sweep, ranked[: min(lines, MOST_ROWS)]), *_rest(sweep, lines)]
 
 
-def listed(sweeps: "Iterable[Sweep]") -> Table:
+def listed(sweeps: "Iterable[Sweep]") -> Fitted:
     """One line a sweep."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("id", "name", "state", "jobs", "best", "with"):
-        table.add_column(column, no_wrap=column == "id", overflow="fold")
-    for sweep in sweeps:
-        best = f"{sweep.objective.measure} {wording.number(sweep.best.value)}" if sweep.best else ""
-        setting = wording.phrase(sweep.best.setting) if sweep.best else ""
-        table.add_row(sweep.id, sweep.name or "", tables.state(sweep.state), counted(sweep.counts), best, setting)
-    return table
+    rows = list(sweeps)
+    best = [f"{each.objective.measure} {wording.number(each.best.value)}" if each.best else "" for each in rows]
+    columns = [
+        told("id", (each.id for each in rows)),
+        told("name", (each.name or "" for each in rows), least=10),
+        told("state", (tables.state(each.state) for each in rows)),
+        told("jobs", (counted(each.counts) for each in rows), least=13),
+        told("best", best),
+        told("with", (_with(each.best.setting) if each.best else "" for each in rows), least=20),
+    ]
+    by_title = {column.title: column for column in columns}
+    wanted = [by_title[title] for title in ("id", "best", "state", "name", "with", "jobs")]
+    return Fitted(columns, wanted, "`unitscale show ID` has everything")
+
+
+def _with(setting: Mapping[str, object]) -> str:
+    titles = shortened(setting)
+    return wording.phrase({titles[path]: value for path, value in setting.items()})
 
 
 def standing(sweep: "Sweep") -> Table:
@@ -62,20 +74,22 @@ def counted(counts: "Counts") -> Text:
     return Text(", ").join(Text(words, style=style) for words, style in parts) if parts else Text("none yet")
 
 
-def _table(client: "Client", sweep: "Sweep", jobs: "Sequence[Job]") -> Table:
+def _table(client: "Client", sweep: "Sweep", jobs: "Sequence[Job]") -> Fitted:
+    """A line a job; its state where they differ in it."""
     flat = {job.id: dict(wording.flat(job.spec.model_dump(mode="json"))) for job in jobs}
     paths = list(sweep.axes) or _differing(list(flat.values()))
-    measure = sweep.objective.measure
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("job", *(path.rpartition(".")[2] for path in paths), "state", "step", measure, "val_loss so far"):
-        table.add_column(column, no_wrap=column == "job", overflow="fold")
+    titles = shortened(paths)
     drawn = {job.id for job in jobs[:CURVES]}
-    for job in jobs:
-        values = (wording.number(flat[job.id].get(path)) for path in paths)
-        step = f"{job.progress.step}/{wording.number(job.progress.steps)}"
-        curve = _curve(client, job) if job.id in drawn and job.progress.step else ""
-        table.add_row(job.id, *values, tables.standing(job), step, _value(job, measure), curve)
-    return table
+    curves = (_curve(client, job) if job.id in drawn and job.progress.step else "" for job in jobs)
+    ids = told("job", (job.id for job in jobs))
+    settings = [replace(told(path, (flat[job.id].get(path) for job in jobs)), title=titles[path]) for path in paths]
+    states = [told("state", map(tables.standing, jobs))] if {job.state for job in jobs} != {"succeeded"} else []
+    steps = told("step", (f"{job.progress.step}/{wording.number(job.progress.steps)}" for job in jobs))
+    value = told(sweep.objective.measure, (_measured(job, sweep.objective.measure) for job in jobs))
+    course = replace(told("val_loss so far", curves), title="so far")
+    columns = [ids, *settings, *states, steps, value, course]
+    wanted = [ids, value, *settings[:3], *states, course, steps, *settings]
+    return Fitted(columns, wanted, f"`unitscale compare {sweep.id}` has more")
 
 
 def _differing(flat: Sequence[dict[str, object]]) -> list[str]:
@@ -94,10 +108,6 @@ def _rank(sweep: "Sweep", job: "Job") -> tuple[bool, float, float]:
     return (value is None, sweep.objective.cost(value) if value is not None else 0.0, -job.progress.fraction)
 
 
-def _value(job: "Job", measure: str) -> str:
-    return wording.number(_measured(job, measure))
-
-
 def _measured(job: "Job", name: str) -> float | None:
     from unitscale.models.measures import measure  # noqa: PLC0415  pydantic is not imported for --help
 
@@ -105,5 +115,5 @@ def _measured(job: "Job", name: str) -> float | None:
 
 
 def _curve(client: "Client", job: "Job") -> str:
-    curve = client.curves(job.id, ("val_loss",), max_points=CURVES).curves.get("val_loss")
-    return sparkline(curve.value, CURVES) if curve else ""
+    curve = client.curves(job.id, ("val_loss",), max_points=SPARKLINE).curves.get("val_loss")
+    return sparkline(curve.value, SPARKLINE) if curve else ""

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
+from unitscale.cli.columns import Fitted, told
 
 if TYPE_CHECKING:
     from unitscale.models.catalog import Catalog, CatalogDataset, CatalogModel
@@ -27,21 +28,21 @@ def standing(job: "Job") -> Text:
     return state(job.state, f"{job.wish} asked" if job.wish else job.reason.code if job.reason else None)
 
 
-def jobs(listed: "Iterable[Job]", now: datetime) -> Table:
+def jobs(listed: "Iterable[Job]", now: datetime) -> Fitted:
     """One line a job."""
-    table = _table("id", "name", "task", "state", "step", "val_loss", "age", right={"step", "val_loss", "age"})
-    for job in listed:
-        loss = job.result.val_loss if job.result else None
-        table.add_row(
-            job.id,
-            job.spec.name or "",
-            job.spec.task,
-            standing(job),
-            f"{job.progress.step}/{wording.number(job.progress.steps)}",
-            wording.number(loss),
-            wording.age(job.created_at, now),
-        )
-    return table
+    rows = list(listed)
+    columns = [
+        told("id", (job.id for job in rows)),
+        told("name", (job.spec.name or "" for job in rows), least=10),
+        told("task", (job.spec.task for job in rows)),
+        told("state", map(standing, rows)),
+        told("step", (f"{job.progress.step}/{wording.number(job.progress.steps)}" for job in rows), right=True),
+        told("val_loss", (job.result.val_loss if job.result else None for job in rows), right=True),
+        told("age", (wording.age(job.created_at, now) for job in rows), right=True),
+    ]
+    by_title = {column.title: column for column in columns}
+    wanted = [by_title[title] for title in ("id", "state", "name", "val_loss", "task", "step", "age")]
+    return Fitted(columns, wanted, "`unitscale show ID` has everything")
 
 
 def deployment(measured: "Sequence[Deployment]") -> Table:

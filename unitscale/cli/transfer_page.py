@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import sweep_page, tables, wording
+from unitscale.cli.columns import Fitted, told
 from unitscale.cli.overlays import COLOURS, Drawn, overlay
 
 if TYPE_CHECKING:
@@ -31,19 +32,25 @@ def page(client: "Client", transfer: "Transfer", lines: int) -> list[RenderableT
     return [*parts, *([Text(transfer.result.verdict)] if transfer.result.verdict else [])]
 
 
-def listed(transfers: "Iterable[Transfer]") -> Table:
+def listed(transfers: "Iterable[Transfer]") -> Fitted:
     """One line a transfer."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("id", "name", "state", "model", "axis", "octaves a doubling"):
-        table.add_column(column, no_wrap=column == "id", overflow="fold")
-    for each in transfers:
-        drifts = [
-            f"{found.parametrization} {_signed(found.drift_octaves_per_doubling)}"
-            for found in each.result.parametrizations
-        ]
-        state = tables.state(each.state)
-        table.add_row(each.id, each.name or "", state, each.model, _axis(each), ", ".join(drifts))
-    return table
+    rows = list(transfers)
+    columns = [
+        told("id", (each.id for each in rows)),
+        told("name", (each.name or "" for each in rows), least=10),
+        told("state", (tables.state(each.state) for each in rows)),
+        told("model", (each.model for each in rows)),
+        told("axis", map(_axis, rows), least=10),
+        told("octaves a doubling", map(_drifts, rows)),
+    ]
+    by_title = {column.title: column for column in columns}
+    wanted = [by_title[title] for title in ("id", "state", "octaves a doubling", "name", "axis", "model")]
+    return Fitted(columns, wanted, "`unitscale show ID` has everything")
+
+
+def _drifts(transfer: "Transfer") -> str:
+    found = transfer.result.parametrizations
+    return ", ".join(f"{each.parametrization} {_signed(each.drift_octaves_per_doubling)}" for each in found)
 
 
 def _standing(transfer: "Transfer") -> Table:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import cast
 
+from unitscale.models.spoken import spoken
+
 STYLES = {
     "queued": "yellow",
     "running": "cyan",
@@ -43,7 +45,7 @@ def number(value: object) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
-    return str(value)
+    return spoken(value)
 
 
 def magnitude(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unitscale.models.spoken import spoken
 from unitscale.models.studies import Candidate, Limit, Progress, StudySpec
 
 
@@ -51,9 +52,7 @@ def _values(study: StudySpec, candidate: Candidate) -> str:
 
 
 def _units(units: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{unit} {value:.4g}" if isinstance(value, float) else f"{unit} {value}" for unit, value in units.items()
-    )
+    return ", ".join(f"{unit} {spoken(value)}" for unit, value in units.items())
 
 
 def _list(values: Mapping[str, float | None]) -> str:
