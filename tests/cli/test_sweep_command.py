@@ -1,9 +1,13 @@
 """`sweep`, and what `show`, `watch`, `cancel` and `ls` say of one."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 
+from unitscale.cli.campaigns import MOST_NAMED
 from unitscale.cli.exits import ExitCode
 
 LINE = ("-o", "task=regression", "-o", "dataset=linear", "-o", "optimizer.name=sgd", "-o", "budget.steps=50")
@@ -57,6 +61,36 @@ def test_a_cancelled_sweep_has_its_own_exit_code(unitscale):
 
     assert said.exit_code == ExitCode.ENDED_BADLY
     assert "3 cancelled" in said.stdout
+
+
+def test_a_watcher_is_told_of_paused_jobs_and_how_they_go_on(unitscale, data_dir):
+    begun = unitscale("sweep", *LINE[:-1], "budget.steps=10000000", "-a", "seed=0,1").stdout.strip()
+    jobs = sorted(job["id"] for job in json.loads(unitscale("ls", "--campaign", begun, "--json").stdout)["data"])
+    assert unitscale("pause", *jobs).exit_code == ExitCode.OK
+    command = [sys.executable, "-m", "unitscale.cli", "--data-dir", str(data_dir), "watch", begun]
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        said = next(line for line in watching.stderr if "paused jobs" in line)
+        unitscale("cancel", begun)
+
+    hint = shlex.split(said.partition("To go on:  unitscale ")[2])
+    assert "It waits for 2 paused jobs" in said
+    assert hint[:3] == ["--data-dir", str(data_dir), "resume"]
+    assert sorted(hint[3:]) == jobs
+
+
+def test_a_watcher_of_many_paused_jobs_is_told_how_to_list_them(unitscale, data_dir):
+    seeds = ",".join(map(str, range(MOST_NAMED + 1)))
+    begun = unitscale("sweep", *LINE[:-1], "budget.steps=10000000", "-a", f"seed={seeds}").stdout.strip()
+    jobs = [job["id"] for job in json.loads(unitscale("ls", "--campaign", begun, "--json").stdout)["data"]]
+    unitscale("pause", *jobs)
+    command = [sys.executable, "-m", "unitscale.cli", "--data-dir", str(data_dir), "watch", begun]
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        said = next(line for line in watching.stderr if f"{MOST_NAMED + 1} paused jobs" in line)
+        unitscale("cancel", begun)
+
+    assert f"ls --campaign {begun} --state paused" in said
 
 
 @pytest.mark.parametrize("axis", ["seed", "=1", "seed=", "seed={"])

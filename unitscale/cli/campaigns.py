@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
-from unitscale.cli import printing, study_page, sweep_page, transfer_page
+from unitscale.cli import printing, study_page, sweep_page, transfer_page, wording
 from unitscale.cli.exits import ExitCode
 from unitscale.cli.live import detachable
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from unitscale.models.campaigns import Campaign
 
 LOOK_SECONDS = 1.0
+MOST_NAMED = 5
+"""Paused jobs that are named; where there are more, how to list them is told."""
+View = Callable[[Any, str | None], None]
+"""Shows a campaign as it stands, and what holds it up."""
 
 
 class Kind(NamedTuple):
@@ -69,12 +74,25 @@ def _watched(client: "Client", here: "Connection", kind: Kind, campaign_id: str)
             found = campaigns.get(campaign_id)
             if found.state != "running":
                 return found
-            view(found)
+            view(found, _held_up(client, here, found))
             time.sleep(LOOK_SECONDS)
 
 
+def _held_up(client: "Client", here: "Connection", campaign: "Campaign") -> str | None:
+    """How its paused jobs go on, in words: it is not over before they are."""
+    if not (paused := campaign.counts.paused):
+        return None
+    ids = [job.id for job in client.jobs("paused", limit=MOST_NAMED, campaign=campaign.id).data]
+    if paused > MOST_NAMED:
+        ids, listed = ["JOB..."], f" (ids: {here.command(f'ls --campaign {campaign.id} --state paused')})"
+    else:
+        listed = ""
+    resumed = here.command(" ".join(("resume", *ids)))
+    return f"It waits for {wording.counted(paused, 'paused job')}{listed}. To go on:  {resumed}"
+
+
 @contextmanager
-def _view(client: "Client", kind: Kind) -> "Generator[Callable[[Any], None]]":
+def _view(client: "Client", kind: Kind) -> Generator[View]:
     """A page that is drawn anew on a terminal; a line for each change where there is none."""
     if not sys.stderr.isatty():
         yield _lines()
@@ -82,19 +100,22 @@ def _view(client: "Client", kind: Kind) -> "Generator[Callable[[Any], None]]":
     console = printing.stderr()
     with Live(console=console, transient=True, auto_refresh=False) as live:
 
-        def draw(found: Any) -> None:
-            live.update(Group(*kind.page(client, found, max(4, console.height - 6))), refresh=True)
+        def draw(found: Any, held_up: str | None) -> None:
+            hint = [Text(held_up, style=wording.STYLES["paused"])] if held_up else []
+            live.update(Group(*hint, *kind.page(client, found, max(4, console.height - 6 - len(hint)))), refresh=True)
 
         yield draw
 
 
-def _lines() -> "Callable[[Any], None]":
+def _lines() -> View:
     said: list[str] = []
 
-    def say(found: Any) -> None:
+    def say(found: Any, held_up: str | None) -> None:
         line = sweep_page.counted(found.counts).plain
         if said[-1:] != [line]:
             said.append(line)
             printing.say(f"{found.id} {line}")
+            if held_up:
+                printing.say(held_up)
 
     return say

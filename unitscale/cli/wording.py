@@ -48,6 +48,11 @@ def number(value: object) -> str:
     return spoken(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of them: 1 job, 2 jobs."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def magnitude(value: float | None) -> str:
     """A count of any size in four figures: 7.407e+10."""
     return number(None) if value is None else f"{value:.4g}"
