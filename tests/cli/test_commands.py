@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from unitscale import __version__
-from unitscale.cli.exits import MEANINGS, NEXT_STEP, ExitCode
+from unitscale.cli.exits import MEANINGS, ExitCode
 from unitscale.cli.main import app
+from unitscale.cli.next_steps import NEXT_STEP
 from unitscale.errors import BY_CODE
 
 REPOSITORY = Path(__file__).parents[2]

@@ -171,7 +171,7 @@ def test_a_comparison_of_nothing_is_a_mistake_on_the_command_line(unitscale):
     assert unitscale("compare").exit_code == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("command", ["ls", "catalog", "workers", "keys list"])
+@pytest.mark.parametrize("command", ["ls", "catalog", "workers", "keys ls"])
 def test_what_surrounds_jobs_can_be_listed_as_json(unitscale, command):
     assert json.loads(unitscale(*command.split(), "--json").stdout)
 

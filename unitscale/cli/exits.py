@@ -6,6 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from unitscale.cli.next_steps import missing, next_step
 from unitscale.cli.printing import complain
 from unitscale.errors import ServiceError
 
@@ -30,25 +31,6 @@ MEANINGS = {
     ExitCode.INTERRUPTED: "Ctrl-C; jobs go on",
 }
 
-NEXT_STEP = {
-    "unauthorized": "Set UNITSCALE_API_KEY or pass --key-file; `unitscale doctor` shows which key is used.",
-    "forbidden": "Ask an admin for a key with that scope: `unitscale keys create`.",
-    "not_found": "`unitscale ls` shows what this key's project has.",
-    "illegal_transition": "`unitscale show ID` tells where the job stands.",
-    "not_ended": "`unitscale watch ID` waits for its end; `unitscale cancel ID` ends it.",
-    "no_weights": "Only a job that succeeded has weights; `unitscale show ID` tells how it ended.",
-    "no_such_format": "`unitscale artifacts ID` lists the files; leave --format out for fp32.",
-    "dataset_in_use": "`unitscale ls` shows the jobs; `unitscale cancel ID` ends one.",
-    "malformed": "`unitscale submit --help` shows a spec; `unitscale submit --dry-run` tries one out.",
-    "unsupported": "`unitscale catalog` shows what can be asked for.",
-    "wrong_input": "`unitscale predict --help` shows how inputs are written.",
-    "no_law": "`unitscale fit --help` shows which points and jobs a law needs.",
-    "quota_exceeded": "Wait for a job to end, or cancel one: `unitscale ls --state queued`.",
-    "store_away": "The service is up, its record is not: try again in some seconds.",
-    "no_answer": "`unitscale workers` shows who is there; try again in some seconds.",
-    "busy": "Try again in a minute.",
-}
-
 
 class Polite(TyperGroup):
     """A group of commands that ends with a sentence and an exit code, never with a traceback."""
@@ -59,7 +41,7 @@ class Polite(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except ServiceError as error:
-            _refused(error)
+            _refused(error, ctx.invoked_subcommand)
             raise typer.Exit(ExitCode.REFUSED) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(ExitCode.INTERRUPTED) from error
@@ -70,10 +52,18 @@ class Polite(TyperGroup):
             raise typer.Exit(code) from error
 
 
-def _refused(error: ServiceError) -> None:
-    fields = [f"{pointer}  {detail}" for pointer, detail in error.fields]
+def _refused(error: ServiceError, command: str | None) -> None:
+    fields = [f"{pointer}  {_with_suggestion(command, pointer, detail)}" for pointer, detail in error.fields]
     notes: list[str] = getattr(error, "__notes__", [])
-    complain(error.title, error.message, [*fields, *notes], NEXT_STEP.get(error.code))
+    message = missing(error.message) if error.code == "not_found" else error.message
+    complain(error.title, message, [*fields, *notes], next_step(error.code, message, command))
+
+
+def _with_suggestion(command: str | None, pointer: str, detail: str) -> str:
+    from unitscale.cli.misspelt import suggestion  # noqa: PLC0415  pydantic loads slowly
+
+    meant = suggestion(command, pointer)
+    return f"{detail.rstrip('.')}. Did you mean {meant}?" if meant else detail
 
 
 def _unheard(error: Exception) -> ExitCode | None:

@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from unitscale.cli import campaigns, printing
 from unitscale.cli.connection import connect, connection
+from unitscale.cli.exits import ExitCode
 from unitscale.cli.paging import say_more
 
 if TYPE_CHECKING:
@@ -18,17 +19,27 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Entri
 Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]
 
 
+ANY = ("show", "watch", "cancel", "compare")
+"""Commands that take the id of any campaign."""
+
+
 class RunByDefault(TyperGroup):
     """`study spec.yaml` is `study run spec.yaml`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {*self.commands, "-h", "--help"}
+        if args and args[0] in ANY:
+            here = connection(ctx).command(" ".join(args))
+            printing.complain(f"`{args[0]}` stands alone", "It takes the id of anything.", [], here)
+            raise typer.Exit(ExitCode.USAGE)
         return super().parse_args(ctx, ["run", *args] if args and args[0] not in known else args)
 
 
-def group(words: str) -> typer.Typer:
+def group(kind: str, words: str) -> typer.Typer:
     """The commands of one kind of campaign."""
-    return typer.Typer(cls=RunByDefault, no_args_is_help=True, rich_markup_mode="markdown", help=words)
+    its_id = f"`unitscale {', '.join(ANY[:-1])}` and `{ANY[-1]}` take its id"
+    more = f"`unitscale {kind} run --help` shows its options and a whole {kind}; {its_id}."
+    return typer.Typer(cls=RunByDefault, no_args_is_help=True, rich_markup_mode="markdown", help=f"{words}\n\n{more}")
 
 
 def say_begun(ctx: typer.Context, begun: "Campaign", as_json: bool) -> None:

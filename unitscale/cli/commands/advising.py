@@ -34,7 +34,7 @@ def advise(
 ) -> None:
     """Recommend units of training, with reasons, and what to expect of them.
 
-        unitscale advise -o task=text-generation -o model.width=512
+        unitscale advise -o task=text-generation -o dataset=grammar -o model.width=512
 
         unitscale advise spec.yaml --noise-scale 120 --spec | unitscale submit -
 

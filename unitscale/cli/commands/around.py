@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Project = Annotated[str, typer.Argument(help="The project that the key belongs to, such as vision.")]
 Scopes = Annotated[list[str], typer.Option("--scope", help="read, submit or admin; each includes the ones before.")]
-KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key, as `unitscale keys list` shows it.")]
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key, as `unitscale keys ls` shows it.")]
 
 keys = typer.Typer(no_args_is_help=True, help="Make, list and delete API keys (needs an admin key).")
 
@@ -44,7 +44,7 @@ def create_key(ctx: typer.Context, project: Project, scope: Scopes = ["submit"],
     printing.say(f"{key.id} for project {key.project}: {', '.join(key.scopes)}. Keep the key; it is not shown again.")
 
 
-@keys.command("list")
+@keys.command("ls")
 def list_keys(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List keys, without their secrets."""
     with connect(ctx) as client:

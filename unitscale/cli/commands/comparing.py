@@ -7,6 +7,7 @@ import typer
 
 from unitscale.cli import comparison_page, printing
 from unitscale.cli.connection import connect
+from unitscale.cli.ids import CAMPAIGNS
 from unitscale.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from unitscale.client import Client
     from unitscale.client.comparing import Asked
 
-CAMPAIGNS = {"sw": "sweep", "st": "study", "tr": "transfer"}
-"""What the ids of campaigns begin with."""
 SHOWN_JOBS = 30
 SPARKLINE_POINTS = 64
 

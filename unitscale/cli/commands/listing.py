@@ -7,6 +7,7 @@ import typer
 
 from unitscale.cli import campaigns, job_page, printing, tables
 from unitscale.cli.connection import connect
+from unitscale.cli.ids import of_campaign
 from unitscale.cli.options import AnyArgument, AsJson
 from unitscale.cli.paging import say_more
 
@@ -15,7 +16,9 @@ State = Annotated[
 ]
 Task = Annotated[str | None, typer.Option("--task", "-t", help="Such as regression; see `unitscale catalog`.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All must match.")]
-CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Id of a sweep, a study or a transfer.")]
+CampaignOption = Annotated[
+    str | None, typer.Option("--campaign", callback=of_campaign, help="Id of a sweep, a study or a transfer.")
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="Jobs a page.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the next page starts; the page before says it.")]
 

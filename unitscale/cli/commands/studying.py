@@ -16,7 +16,7 @@ Argument = Annotated[str, typer.Argument(metavar="STUDY", help="Id of a study, s
 Output = Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file; else stdout.")]
 
 
-study = group("Search units for the best of an objective: `unitscale study spec.yaml --wait`.")
+study = group("study", "Search units for the best of an objective: `unitscale study spec.yaml --wait`.")
 
 
 @study.command("run")

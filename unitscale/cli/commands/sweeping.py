@@ -17,7 +17,7 @@ Axes = Annotated[
 ]
 
 
-sweep = group("Submit every combination of some values: `unitscale sweep spec.yaml -a seed=0,1,2 --wait`.")
+sweep = group("sweep", "Submit every combination of some values: `unitscale sweep spec.yaml -a seed=0,1,2 --wait`.")
 
 
 @sweep.command("run")
@@ -46,6 +46,11 @@ def run(
         axes: {units.learning_rate: [0.01, 0.03], seed: [0, 1]}
     """
     body = _body(spec_of(source, override or ()), lists_of(axis or ()), name)
+    if not {"axes", "settings"} & body.keys():
+        example = "-a units.learning_rate=0.01,0.1"
+        raise typer.BadParameter(
+            f"say what is to vary: {example}; or give `axes` or `settings` in SPEC", param_hint="-a"
+        )
     with connect(ctx) as client:
         begun = client.sweeps.begin(body, idempotency_key)
         if wait:

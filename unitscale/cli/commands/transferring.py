@@ -24,7 +24,9 @@ Seeds = Annotated[int | None, typer.Option(min=1, max=8, help="Runs of each sett
 
 
 transfer = group(
-    "See whether the best learning rate stays put: `unitscale transfer -o task=text-generation --values 32,64`."
+    "transfer",
+    "See whether the best learning rate stays put: "
+    "`unitscale transfer -o task=text-generation -o dataset=grammar --values 32,64`.",
 )
 
 
@@ -45,13 +47,13 @@ def run(
 ) -> None:
     """Find the best learning rate at each size, and how it moves from one to the next; `run` may be left out.
 
-        unitscale transfer -o task=text-generation --values 32,64,128 --wait
+        unitscale transfer -o task=text-generation -o dataset=grammar --values 32,64,128 --wait
 
         unitscale transfer spec.yaml --axis depth --values 2,4,8 --parametrization u-mup
 
     SPEC is a job's; or a whole transfer:
 
-        base: {task: text-generation, budget: {steps: 150}}
+        base: {task: text-generation, dataset: grammar, budget: {steps: 150}}
 
         axis: width
 
@@ -62,6 +64,8 @@ def run(
     said = {"axis": axis, "seeds": seeds, "name": name}
     lists = {"values": values, "parametrizations": parametrization, "learning_rates": learning_rates}
     body = _body(spec_of(source, override or ()), said, lists)
+    if not {"values", "widths"} & body.keys():
+        raise typer.BadParameter("say how large: --values 32,64,128", param_hint="--values")
     with connect(ctx) as client:
         begun = client.transfers.begin(body, idempotency_key)
         if wait:
