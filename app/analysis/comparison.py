@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from app.analysis.directions import better, unlike
+from app.analysis.directions import better, of_process, unlike
 from unitscale.models.jobs import Job
 
 CAMPAIGNS = ("sweep", "study", "transfer")
@@ -25,7 +25,7 @@ def compared(jobs: Sequence[Job], latest: Mapping[str, Mapping[str, float]]) -> 
         "total": len(jobs),
         "fields": fields,
         "measures": measured,
-        "best": best([job.id for job in jobs], alike, measured),
+        "best": best([job.id for job in jobs], alike, measured, list(map(_process, jobs))),
         "remarks": remarks,
     }
 
@@ -51,13 +51,20 @@ def circumstances(jobs: Sequence[Job]) -> Rows:
     }
 
 
-def best(ids: Sequence[str], fields: Rows, measured: Rows) -> dict[str, dict[str, Any]]:
-    """Of each measure with a better end: the jobs that came out best."""
-    return {
-        path: {"better": end, "jobs": [] if unlike(path, values, fields) else _leaders(ids, values, end)}
-        for path, values in measured.items()
-        if (end := better(path)) is not None
-    }
+def best(
+    ids: Sequence[str], fields: Rows, measured: Rows, processes: Sequence[object] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Of each measure with a better end: the jobs that came out best.
+
+    `processes` says which ones trained together: what is measured of the process is the same for all of them.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path, values in measured.items():
+        if (end := better(path)) is not None:
+            measured_of = processes if processes and of_process(path) else ids
+            known = [] if unlike(path, values, fields) else _leaders(ids, values, end, measured_of)
+            found[path] = {"better": end, "jobs": known}
+    return found
 
 
 def flattened(value: Any, path: str = "") -> dict[str, Any]:
@@ -96,12 +103,22 @@ def _table(flat: Sequence[Mapping[str, Any]]) -> Rows:
     return {path: [entry.get(path) for entry in flat] for path in paths[:MOST_PATHS]}
 
 
-def _leaders(ids: Sequence[str], values: Sequence[float | None], end: str) -> list[str]:
-    known = [value for value in values if value is not None]
-    if len(known) < 2 or min(known) == max(known):
+def _process(job: Job) -> object:
+    """What tells the process that trained a job from others: those that train together are claimed at one moment."""
+    if job.fused is None or job.fused.lanes == 1:
+        return job.id
+    return (job.hardware, job.fused.lanes, job.started_at)
+
+
+def _leaders(ids: Sequence[str], values: Sequence[float | None], end: str, measured_of: Sequence[object]) -> list[str]:
+    """Nobody where all are equal, or what was measured is one thing alone."""
+    known = {job: (value, of) for job, value, of in zip(ids, values, measured_of, strict=True) if value is not None}
+    found = [value for value, _ in known.values()]
+    if len({of for _, of in known.values()}) < 2 or min(found) == max(found):
         return []
-    top = min(known) if end == "lower" else max(known)
-    return [job_id for job_id, value in zip(ids, values, strict=True) if value == top]
+    top = min(found) if end == "lower" else max(found)
+    winners = {of for value, of in known.values() if value == top}
+    return [job for job, (_, of) in known.items() if of in winners]
 
 
 def _unlike(fields: Rows, measured: Rows) -> Iterable[str]:

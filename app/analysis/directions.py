@@ -46,6 +46,12 @@ def _same(path: str) -> tuple[str, ...]:
     return ()
 
 
+def of_process(path: str) -> bool:
+    """Whether it is measured of the process that trains, of all of its jobs at once."""
+    last = path.rpartition(".")[2]
+    return not path.startswith("deployment.") and (last in TIMED or last == "price")
+
+
 def of_quality(path: str) -> bool:
     """Whether it says how well the data were learnt."""
     return path in {"val_loss", "train_loss"} or not {"metrics", "test_metrics"}.isdisjoint(path.split("."))

@@ -365,13 +365,11 @@ def test_one_that_has_a_measure_alone_is_not_called_best():
     assert best(["a", "b"], {}, {"val_loss": [1.0, None]}) == {"val_loss": {"better": "lower", "jobs": []}}
 
 
-def a_job(seconds: float, hardware: str, lanes: int = 1) -> Job:
+def a_job(seconds: float, hardware: str, lanes: int = 1, minute: int = 0) -> Job:
     spec = JobSpec(task="regression")
     how = {"hardware": hardware, "fused": Fused(lanes=lanes, why=""), "timings": Timings(training_seconds=seconds)}
-    made = datetime(2026, 1, 1, tzinfo=UTC)
-    return Job(
-        id=f"job_{seconds:020.0f}", state=State.SUCCEEDED, requested=spec, spec=spec, created_at=made, attempt=1, **how
-    )
+    when = {"created_at": datetime(2026, 1, 1, tzinfo=UTC), "started_at": datetime(2026, 1, 1, 1, minute, tzinfo=UTC)}
+    return Job(id=f"job_{seconds:020.0f}", state=State.SUCCEEDED, requested=spec, spec=spec, attempt=1, **when, **how)
 
 
 @pytest.mark.parametrize(
@@ -383,3 +381,25 @@ def test_times_are_compared_on_one_hardware_with_as_many_others(other, guilty):
     assert len(told["best"]["training_seconds"]["jobs"]) == (0 if guilty else 1)
     expected = [f"The jobs differ in {guilty}, so none is called best in training_seconds."] if guilty else []
     assert told["remarks"] == expected
+
+
+def test_no_job_is_the_fastest_of_those_that_trained_together():
+    told = comparison.compared([a_job(1, "cpu", lanes=2), a_job(2, "cpu", lanes=2)], {})
+
+    assert told["best"]["training_seconds"]["jobs"] == []
+    assert told["remarks"] == []
+
+
+def test_the_fastest_process_is_that_of_all_its_jobs():
+    early, late = ([a_job(place + minute, "cpu", lanes=2, minute=minute) for place in (1, 2)] for minute in (10, 20))
+
+    told = comparison.compared([*late, *early], {})
+
+    assert told["best"]["training_seconds"]["jobs"] == [job.id for job in early]
+
+
+def test_losses_are_those_of_each_job_that_trained_together():
+    processes = ["one", "one"]
+
+    assert best(["a", "b"], {}, {"val_loss": [1.0, 2.0]}, processes)["val_loss"]["jobs"] == ["a"]
+    assert best(["a", "b"], {}, {"price": [1.0, 2.0]}, processes)["price"]["jobs"] == []
