@@ -11,6 +11,7 @@ from app.report import wording
 from app.report.charts import Series, chart
 from app.report.markup import Child, Markup, element, together
 from unitscale.models.campaigns import OVER
+from unitscale.models.ends import ends_of
 from unitscale.models.studies import Candidate, Study, StudySpec, Trial
 
 STYLE = Path(__file__).with_name("style.css")
@@ -138,11 +139,9 @@ class _Report:
         yield element("p", f"The job with these units: {self.shown.job}", class_="note")
 
     def _space(self, unit: str) -> str:
-        space = self.spec.units[unit].model_dump(exclude_none=True)
-        if "choices" in space:
-            return "one of " + ", ".join(map(wording.number, space["choices"]))
-        step = f", step {wording.number(space['step'])}" if "step" in space else ""
-        return f"{wording.number(space['low'])} to {wording.number(space['high'])}{step}"
+        searched = wording.space(self.spec.units[unit])
+        end = ends_of(self.spec, self.study.winner.units).get(unit) if self.study.winner else None
+        return f"{searched}; at its {end} end: search further" if end else searched
 
     def _question(self) -> Iterator[Markup]:
         yield element("h2", "What was asked")

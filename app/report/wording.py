@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unitscale.models.measures import Objective
+from unitscale.models.spaces import Choices, Space
 from unitscale.models.spoken import spoken
 from unitscale.models.studies import Constraint, Limit
 
@@ -69,6 +70,14 @@ def number(value: Any) -> str:
 def choice(units: Mapping[str, Any]) -> str:
     """Units on one line."""
     return ", ".join(f"{unit} {number(value)}" for unit, value in units.items())
+
+
+def space(searched: Space) -> str:
+    """What was searched."""
+    if isinstance(searched, Choices):
+        return "one of " + ", ".join(map(number, searched.choices))
+    step = "" if searched.step is None else f", step {number(searched.step)}"
+    return f"{number(searched.low)} to {number(searched.high)}{step}"
 
 
 def aim(objectives: Sequence[Objective]) -> str:

@@ -80,6 +80,24 @@ def test_it_says_what_to_use_and_how_sure_that_is():
     assert "test data" in text
 
 
+def test_a_value_at_the_end_of_what_was_searched_asks_for_more():
+    narrow = a_spec(units={"learning_rate": {"low": 0.1, "high": 0.4}, "batch_size": {"choices": [8, "full"]}})
+
+    assert "0.1 to 0.4; at its upper end: search further" in seen(spec=narrow).text
+    assert "search further" not in seen().text
+
+
+def test_a_value_that_holds_others_is_said_in_words():
+    chosen = {"optimizer": {"name": "adamw", "betas": [0.9, 0.95], "nesterov": True}}
+    spec = a_spec(units={"optimizer": {"choices": [chosen["optimizer"], {"name": "sgd"}]}})
+    winner = Candidate(place=0, job=job(0), units=chosen, values={"val_loss": 0.25})
+
+    text = seen(a_study(spec, winner=winner), spec).text
+
+    assert "Train with optimizer {name: adamw, betas: [0.9, 0.95], nesterov: true}" in text
+    assert "one of {name: adamw, betas: [0.9, 0.95], nesterov: true}, {name: sgd}" in text
+
+
 def test_it_needs_no_network_and_no_script():
     page = seen()
 

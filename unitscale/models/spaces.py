@@ -55,6 +55,10 @@ class Range(Document):
             return self.nth(round(share * (self.count - 1)))
         return self._between(self._units(self.low) + share * (self._units(self.high) - self._units(self.low)))
 
+    def share(self, value: float) -> float:
+        """How far from low to high a value lies on its scale, 0 to 1."""
+        return (self._units(value) - self._units(self.low)) / (self._units(self.high) - self._units(self.low))
+
     def nth(self, number: int) -> int | float:
         """The value so many steps from low."""
         if self.whole and self.scale == "linear":

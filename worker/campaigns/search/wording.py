@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from unitscale.models.ends import ends_of
 from unitscale.models.spoken import spoken
 from unitscale.models.studies import Candidate, Limit, Progress, StudySpec
 
@@ -31,7 +32,13 @@ def _confirmed(study: StudySpec, winner: Candidate) -> list[str]:
     sure = "No other run confirms it." if not winner.confirmed else _runs(winner)
     reached = [] if study.target is None else [_target(study, study.target, winner)]
     test = [f"On the test split: {_list(winner.test_metrics)}."] if winner.test_metrics else []
-    return [sure, *reached, *test]
+    return [sure, *reached, *_ends(study, winner), *test]
+
+
+def _ends(study: StudySpec, winner: Candidate) -> list[str]:
+    """Units whose value is the last one that was searched."""
+    found = [f"{unit} lies at the {end} end of its range" for unit, end in ends_of(study, winner.units).items()]
+    return [f"{', '.join(found)}: search further."] if found else []
 
 
 def _runs(winner: Candidate) -> str:
