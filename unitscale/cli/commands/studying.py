@@ -16,7 +16,7 @@ Argument = Annotated[str, typer.Argument(metavar="STUDY", help="Id of a study, s
 Output = Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file; else stdout.")]
 
 
-study = group("study", "Search units for the best of an objective: `unitscale study spec.yaml --wait`.")
+study = group("study", "Search units for the best of an objective: `unitscale study study.yaml --wait`.")
 
 
 @study.command("run")
@@ -31,7 +31,7 @@ def run(
 ) -> None:
     """Search units under constraints until a target is reached or a budget spent; `run` may be left out.
 
-        unitscale study spec.yaml --wait
+        unitscale study study.yaml --wait
 
     A study, with some of its fields:
 
