@@ -1,4 +1,4 @@
-"""Padding: feature sizes are multiples of 8, so that matrix products pick the same kernel for one lane as for many.
+"""Padding: feature sizes of products are multiples of 8, so that matrix products pick the same kernel for one lane as for many.
 
 Seen on CPU: with a side that is no multiple of 8 the lanes of a batched product differed in the last bit from the same
 products alone. Rows of weights are multiples of 32 (two vectors of 16): elementwise kernels treat a ragged tail apart.
@@ -16,7 +16,7 @@ def up(size: int, multiple: int = SIDE) -> int:
     return -(-size // multiple) * multiple
 
 
-def pad_features(tensor: torch.Tensor) -> torch.Tensor:
-    """`tensor` with zeros after its last axis, up to a multiple of 8."""
-    missing = up(tensor.shape[-1]) - tensor.shape[-1]
+def pad_features(tensor: torch.Tensor, side: int) -> torch.Tensor:
+    """`tensor` with zeros after its last axis, up to a multiple of `side`."""
+    missing = up(tensor.shape[-1], side) - tensor.shape[-1]
     return functional.pad(tensor, (0, missing)) if missing else tensor
