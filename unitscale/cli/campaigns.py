@@ -30,8 +30,6 @@ View = Callable[[Any, str | None], None]
 class Kind(NamedTuple):
     """How campaigns of one kind are reached and shown."""
 
-    word: str
-    """The command that begins one."""
     noun: str
     """What the client calls them: `client.sweeps`."""
     page: Callable[["Client", Any, int], Sequence[RenderableType]]
@@ -41,9 +39,9 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "sw": Kind("sweep", "sweeps", sweep_page.page, sweep_page.listed),
-    "st": Kind("study", "studies", study_page.page, study_page.listed),
-    "tr": Kind("transfer", "transfers", transfer_page.page, transfer_page.listed),
+    "sw": Kind("sweeps", sweep_page.page, sweep_page.listed),
+    "st": Kind("studies", study_page.page, study_page.listed),
+    "tr": Kind("transfers", transfer_page.page, transfer_page.listed),
 }
 """By what their ids begin with."""
 
