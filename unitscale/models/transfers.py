@@ -293,6 +293,12 @@ class Parametrized(Answer):
 
     @computed_field
     @property
+    def confirmed(self) -> bool:
+        """Whether several seeds bear the drift out, so that it has an interval. Tuned rates go by no other."""
+        return self.drift_interval is not None
+
+    @computed_field
+    @property
     def widths(self) -> tuple[AtValue, ...]:
         """`values`, where the axis is `width`; else empty."""
         return tuple(each for each in self.values if each.width is not None)
