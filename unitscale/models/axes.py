@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from unitscale.errors import Malformed
+from unitscale.models.mistakes import told
 from unitscale.models.specs import JobSpec
 
 Path = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*(\.[A-Za-z0-9][A-Za-z0-9_./-]*)*$", max_length=120)]
 """A field of a spec, by dotted path; below `labels` the rest is the label."""
 Setting = dict[Path, Any]
+MOST_NAMED = 50
 
 
 Values = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1024)]
@@ -23,7 +25,7 @@ def grid(axes: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
-def mistakes(setting: Mapping[str, Any], at: str) -> list[tuple[str, str]]:
+def held_twice(setting: Mapping[str, Any], at: str) -> list[tuple[str, str]]:
     """Fields that are set twice, since another of these holds them; (pointer, detail), below the pointer `at`."""
     parts = {path: _parts(path) for path in setting}
     return [
@@ -62,8 +64,8 @@ def varied(base: JobSpec, setting: Mapping[str, Any], pointers: Mapping[str, str
     try:
         return JobSpec.model_validate(document)
     except ValidationError as error:
-        wrong = tuple((_pointer(found["loc"], pointers), str(found["msg"])) for found in error.errors()[:10])
-        raise Malformed("A combination is no valid spec.", wrong) from error
+        wrong = told((_pointer(found["loc"], pointers), found) for found in error.errors()[:MOST_NAMED])
+        raise Malformed("A combination is no valid spec.", tuple(wrong)) from error
 
 
 def _set(document: dict[str, Any], path: str, value: Any, pointer: str) -> None:

@@ -5,14 +5,13 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from unitscale.errors import Malformed, Unsupported
-from unitscale.models.axes import Path, Setting, Values, grid, mistakes, pointer_to, repeats, varied
+from unitscale.models.axes import MOST_NAMED, Path, Setting, Values, grid, held_twice, pointer_to, repeats, varied
 from unitscale.models.campaigns import Campaign, SweepId
 from unitscale.models.document import Answer, Document, JobId, Measure
 from unitscale.models.measures import Objective
 from unitscale.models.specs import JobSpec, Name
 
 MOST_JOBS = 1024
-MOST_NAMED = 50
 
 
 class SweepSpec(Document):
@@ -81,11 +80,11 @@ class Sweep(Campaign):
 
 def check(sweep: SweepSpec) -> None:
     """Raises Malformed, naming every value and every setting that stands there twice, and fields that are set twice."""
-    wrong = mistakes(sweep.axes, "/axes")
+    wrong = held_twice(sweep.axes, "/axes")
     wrong += [each for path, values in sweep.axes.items() for each in repeats(values, pointer_to("/axes", path))]
     wrong += repeats(sweep.settings, "/settings")
     for number, setting in enumerate(sweep.settings):
-        wrong += mistakes(setting, f"/settings/{number}")
+        wrong += held_twice(setting, f"/settings/{number}")
     if wrong:
         raise Malformed(f"The sweep says something twice. {wrong[0][0]}: {wrong[0][1]}", tuple(wrong[:MOST_NAMED]))
 

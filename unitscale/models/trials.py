@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unitscale.errors import Malformed, Unsupported
-from unitscale.models.axes import mistakes, pointer_to, repeats, varied
+from unitscale.models.axes import held_twice, pointer_to, repeats, varied
 from unitscale.models.jobs import Timings
 from unitscale.models.measures import unknown
 from unitscale.models.spaces import Choices, Range, Space, is_field, path_of
@@ -110,7 +110,7 @@ def _wrong_units(study: StudySpec) -> Iterator[tuple[str, str]]:
 
 def _searched_within(study: StudySpec) -> Iterator[tuple[str, str]]:
     units = {path_of(unit): unit for unit in study.units}
-    for pointer, said in mistakes(units, ""):
+    for pointer, said in held_twice(units, ""):
         yield _pointer(units[pointer.removeprefix("/")]), said
 
 
