@@ -11,6 +11,7 @@ STYLES = {
     "succeeded": "green",
     "failed": "red",
     "cancelled": "dim",
+    "deleted": "dim",
     "checking": "cyan",
     "ready": "green",
     "invalid": "red",
