@@ -1,6 +1,6 @@
 """What does a learning rate that was tuned on a small proxy lose to the best of a fine grid at the job's own width?
 
-    python -m benchmarks.advice [--parametrizations sp u-mup] [--width 128] [--steps 150] [--seeds 4]
+    python -m benchmarks.advice [--parametrizations sp u-mup] [--width 128] [--steps 150] [--seeds 4] [--first 0]
 
 The decoder of `benchmarks.transfer`. For each seed `auto` finds a rate, on a proxy of a quarter of the width; then it,
 the default, and a grid of quarter octaves around the rates found are trained at the width itself, as lanes of one run.
@@ -73,7 +73,8 @@ def advice(spec: JobSpec, library: Path) -> Settled:
 def measured(asked: argparse.Namespace, name: str) -> Found:
     """Advice for every seed, and the grid around it."""
     library = Settings.of_environment().data_folder / "cache"
-    specs = [open_spec(asked, name, seed) for seed in range(asked.seeds)]
+    seeds = range(asked.first, asked.first + asked.seeds)
+    specs = [open_spec(asked, name, seed) for seed in seeds]
     began = time.process_time()
     settled = [advice(spec, library) for spec in specs]
     seconds = (time.process_time() - began) / len(specs)
@@ -81,7 +82,7 @@ def measured(asked: argparse.Namespace, name: str) -> Found:
     centre = round(4 * float(np.mean([log2(each.value) for each in advised]))) / 4
     rates = centre + AROUND
     rows: list[Numbers] = []
-    for seed, (spec, found) in enumerate(zip(specs, advised, strict=True)):
+    for seed, spec, found in zip(seeds, specs, advised, strict=True):
         every = [*(2.0**rates), found.value, float(spec.units.learning_rate or 0)]
         losses, _ = trained([spec_of(asked, name, asked.width, float(rate), seed) for rate in every], library)
         rows.append(np.nan_to_num(np.array(losses), nan=np.inf))
@@ -123,6 +124,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--dataset", default="shakespeare", help="shakespeare is brought by `make data`")
     asked = parser.parse_args(words)
     asked.widths = [asked.width // 4]

@@ -29,6 +29,7 @@ AIMS = {
     "gpt-6x384": 0.47,
     "gpt-6x384-bf16": 0.24,
 }
+UNIT_SCALED = ("gpt-2x64", "gpt-4x128")
 WITH_PEERS = ("mlp", "gpt-4x128")
 FEWER_BITS, COMPILED = "-bf16", "-compiled"
 COMPARED = 20
@@ -49,6 +50,8 @@ def measure(ledger: Ledger) -> None:
         if work == LARGE_IN_FEWER_BITS:
             share = WORKS[work].flops / seconds / (rates["bf16"] * GIGA)
             ledger.note(Figure(f"{work}: share of the bf16 products' rate", share * 100, "%", at_least=65))
+    for work in UNIT_SCALED:
+        _measure_unit_scaling(ledger, work)
     _measure_costs(ledger)
 
 
@@ -73,6 +76,15 @@ def _measure_one(ledger: Ledger, work: str, aim: float) -> float:
         apart = _apart(turns["ours"], turns["bare loop"]) * MILLION
         ledger.note(Figure(f"{work}: losses of ours and the bare loop apart, relative", apart, "× 10⁻⁶", at_most=1))
     return median(each["ours"])
+
+
+def _measure_unit_scaling(ledger: Ledger, work: str) -> None:
+    """What u-μP costs, against SP."""
+    with runners({"SP": (OURS, work), "u-μP": (OURS, f"{work}-u-mup")}) as loops:
+        turns = _in_turns(loops)
+    plain, scaled = (_seconds_a_step(turns[name], WORKS[work].steps) for name in ("SP", "u-μP"))
+    ratio = median(mine / other for mine, other in zip(scaled, plain, strict=True))
+    ledger.note(Figure(f"{work}: u-μP / SP", ratio))
 
 
 def _measure_costs(ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.figures import median
-from benchmarks.training.works import LIBRARY, SMALL, Work, text
+from benchmarks.training.works import LIBRARY, SMALL, TINY, Work
 from unitscale.models.specs import JobSpec
 from worker.trainer import run
 from worker.trainer.assembly import Assembly, assemble
@@ -49,7 +49,7 @@ SWEEPS = {
     "linear × 16": Sweep(LINE, 16, 400),
     "linear × 256": Sweep(LINE, 256, 400),
     "mlp 1×32 × 16": Sweep({**DIGITS, "model": NARROW}, 16, 200),
-    "gpt 2×64 × 16": Sweep(text(64, 2, 16, 64, 8), 16, 6),
+    "gpt 2×64 × 16": Sweep(TINY, 16, 6),
     "mlp 3×512 × 8": Sweep({**DIGITS, "model": WIDE, "units": {"batch_size": 128}}, 8, 16),
     "gpt 4×128 × 4": Sweep(SMALL, 4, 2),
 }

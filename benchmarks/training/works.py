@@ -44,7 +44,13 @@ def text(width: int, depth: int, head_size: int, context: int, batch: int) -> di
     return {"task": "text-generation", "dataset": "grammar", "model": sizes, "units": units}
 
 
-SMALL, LARGE = text(128, 4, 32, 128, 16), text(384, 6, 64, 256, 8)
+SMALL, LARGE, TINY = text(128, 4, 32, 128, 16), text(384, 6, 64, 256, 8), text(64, 2, 16, 64, 8)
+
+
+def unit_scaled(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same under u-μP."""
+    return {**spec, "units": {**spec["units"], "parametrization": "u-mup", "learning_rate": 0.5}}
+
 
 COMPILED = {"resources": {"compile": True}}
 
@@ -56,6 +62,9 @@ WORKS: dict[str, Work] = {
     "gpt-4x128-bf16": Work(SMALL, 5, "bf16-mixed"),
     "gpt-4x128-compiled": Work(SMALL, 3, extra=COMPILED),
     "gpt-4x128-bf16-compiled": Work(SMALL, 5, "bf16-mixed", COMPILED),
+    "gpt-4x128-u-mup": Work(unit_scaled(SMALL), 3),
+    "gpt-2x64": Work(TINY, 20),
+    "gpt-2x64-u-mup": Work(unit_scaled(TINY), 20),
     "gpt-6x384": Work(LARGE, 1),
     "gpt-6x384-bf16": Work(LARGE, 1, "bf16-mixed"),
 }

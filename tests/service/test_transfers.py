@@ -66,6 +66,27 @@ def test_the_verdict_names_what_was_not_tested(transferred):
     assert transferred.result.verdict.endswith("Not tested: depth, batch size, tokens.")
 
 
+@pytest.mark.parametrize(
+    ("axis", "values"), [("depth", [1, 4]), ("batch_size", [4, 32]), ("tokens", [4_000, 32_000])], ids=str
+)
+def test_other_axes_are_measured_too(client, axis, values):
+    base = {name: field for name, field in DECODER.items() if name != "evaluation"}
+    model = {**DECODER["model"], "width": 16}
+    begun = client.transfers.begin(
+        {"base": base | {"model": model}, "axis": axis, "values": values, "parametrizations": ["sp"], "seeds": 1}
+    )
+
+    ended = client.transfers.wait(begun.id)
+
+    (sp,) = ended.result.parametrizations
+    assert ended.state is CampaignState.SUCCEEDED
+    assert [line.value for line in sp.values] == values
+    assert all(min(line.learning_rates) < line.learning_rate < max(line.learning_rates) for line in sp.values)
+    assert sp.values[0].loss > sp.values[1].loss
+    assert (sp.coordinates is not None) == (axis == "depth")
+    assert axis.replace("_", " ") not in ended.result.verdict.rpartition("Not tested:")[2]
+
+
 def test_its_jobs_are_listed_and_no_two_are_alike(client, transferred):
     jobs = client.jobs(campaign=transferred.id, limit=200).data
 

@@ -60,7 +60,7 @@ def test_a_kernel_that_is_exact_elsewhere_only_is_not_taken_again():
 
 
 def test_weights_do_not_change_before_they_have_been_read():
-    weights, seen, gate = Weights({"weight": (8, 8)}, 1, laned=True, device="cpu"), [], Event()
+    weights, seen, gate = Weights({"weight": (8, 8)}, 1, side=8, device="cpu"), [], Event()
 
     def read():
         gate.wait()

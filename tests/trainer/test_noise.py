@@ -41,7 +41,7 @@ def with_noise(spec, **units):
 def a_learner(micro=None, rule=None, losses=None, terms=None):
     """Learns one row of numbers, whose gradient is the mean of the rows of a batch, or that of the losses given."""
     spec = resolve(JobSpec.model_validate({"task": "regression", "optimizer": rule or {"name": "sgd"}}), "cpu")
-    weights = Weights({"w": (8, FEATURES // 8)}, 1, laned=False, device="cpu")
+    weights = Weights({"w": (8, FEATURES // 8)}, 1, side=None, device="cpu")
     there = weights.named["w"]
     found = losses or (lambda batch, _parts=1: (batch[0].mean(1) * there.flatten()).sum(1))
     learns = optimizer(weights, [spec], Rates([1e-9], [spec.schedule], 1000, "cpu"))

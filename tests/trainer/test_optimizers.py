@@ -16,7 +16,7 @@ STEPS = 40
 def updates(rule: dict) -> torch.Tensor:
     """A lane's weights after some steps along fixed gradients."""
     spec = resolve(JobSpec.model_validate({"task": "regression", "optimizer": rule}), "cpu")
-    weights = Weights({"w": (8, 8)}, 2, laned=True, device="cpu")
+    weights = Weights({"w": (8, 8)}, 2, side=8, device="cpu")
     weights.write(1, {"w": torch.ones(8, 8)})
     ours = optimizer(weights, [spec, spec], Rates([0.5, 0.03], [Schedule()] * 2, STEPS, "cpu"))
     for step, gradient in enumerate(gradients(), 1):

@@ -96,7 +96,7 @@ def test_lanes_of_scaled_losses_are_bitwise_their_runs_alone(trained):
 
 
 def scaled_sgd(lanes):
-    weights = Weights({"w": (32,)}, lanes, laned=True, device="cpu")
+    weights = Weights({"w": (32,)}, lanes, side=8, device="cpu")
     specs = [_spec() for _ in range(lanes)]
     rates = Rates([0.1] * lanes, [spec.schedule for spec in specs], 10, "cpu")
     return weights, Scaled(weights, SGD(weights, specs, rates, {}))

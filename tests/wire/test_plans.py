@@ -41,7 +41,7 @@ def test_nothing_is_tuned_unasked():
 def test_auto_is_a_number_to_start_from_and_a_word_of_what_is_open():
     units = resolved(DECODER).units
 
-    assert (units.tune, units.learning_rate) == (("learning_rate",), 6e-3 / 8)
+    assert (units.tune, units.learning_rate) == (("learning_rate",), 3e-3 / 8)
     assert units.rule.octaves_per_doubling == -1
 
 
@@ -145,7 +145,7 @@ def test_a_measured_rule_goes_before_the_default_table():
     spec = resolved(DECODER, rule=rule.model_dump())
 
     assert spec.units.rule == rule
-    assert spec.units.learning_rate == pytest.approx(6e-3 / 8**0.5, rel=1e-2)
+    assert spec.units.learning_rate == pytest.approx(3e-3 / 8**0.5, rel=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,9 @@ class Blueprint:
         self.kinds = self.model.kinds(spec.model, shapes_of(self.layers))
         self.table = table_of(spec.units, spec.model)
         self.numbers = NUMBERS[spec.units.precision]
-        laned = isinstance(self.model, Laned)
-        self.module = None if laned else PlainModule(self.layers, device, self.numbers.kept)
+        self.side = self.model.side(self.kinds) if isinstance(self.model, Laned) else None
+        """What feature sizes of a laned model are padded to a multiple of."""
+        self.module = None if self.side else PlainModule(self.layers, device, self.numbers.kept)
         """Of a model that is a lane of one."""
         self.weights = self._started()
         function = self._function()
@@ -75,9 +76,9 @@ class Blueprint:
     def laid_out(self, split: Examples) -> Batch:
         """(K, N, …) on the device, the lanes sharing memory; for laned models flat, and padded like their weights."""
         inputs, targets = split
-        if isinstance(self.model, Laned) and inputs.is_floating_point():
-            inputs = pad_features(inputs.flatten(1))
-            targets = pad_features(targets) if targets.is_floating_point() else targets
+        if self.side and inputs.is_floating_point():
+            inputs = pad_features(inputs.flatten(1), self.side)
+            targets = pad_features(targets, self.side) if targets.is_floating_point() else targets
         return self._shared(inputs), self._shared(targets)
 
     def shares(self) -> dict[str, float]:
@@ -86,8 +87,7 @@ class Blueprint:
 
     def _started(self) -> Weights:
         shapes = {name: kind.shape for name, kind in self.kinds.items()}
-        laned = isinstance(self.model, Laned)
-        weights = Weights(shapes, len(self.specs), laned, self.device, self.numbers.kept)
+        weights = Weights(shapes, len(self.specs), self.side, self.device, self.numbers.kept)
         for lane, spec in enumerate(self.specs):
             weights.write(lane, self._first(spec.seed))
         return weights

@@ -103,8 +103,9 @@ class Pointing(Protocol):
 
 @runtime_checkable
 class Laned(Protocol):
-    """A model that computes K lanes at once."""
+    """A model that computes K lanes at once, and what its feature sizes are padded to a multiple of."""
 
+    def side(self, kinds: Kinds) -> int: ...
     def lanes(self, plan: Plan) -> Function: ...
 
 

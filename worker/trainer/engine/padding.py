@@ -16,7 +16,7 @@ def up(size: int, multiple: int = SIDE) -> int:
     return -(-size // multiple) * multiple
 
 
-def pad_features(tensor: torch.Tensor) -> torch.Tensor:
-    """`tensor` with zeros after its last axis, up to a multiple of 8."""
-    missing = up(tensor.shape[-1]) - tensor.shape[-1]
+def pad_features(tensor: torch.Tensor, side: int) -> torch.Tensor:
+    """`tensor` with zeros after its last axis, up to a multiple of `side`."""
+    missing = up(tensor.shape[-1], side) - tensor.shape[-1]
     return functional.pad(tensor, (0, missing)) if missing else tensor

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worker.trainer.engine.padding import ROW, SIDE, up
+from worker.trainer.engine.padding import ROW, up
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Name → shape of each weight of one lane, without padding."""
@@ -17,21 +17,22 @@ Shapes = Mapping[str, tuple[int, ...]]
 class Weights:
     """Every weight of K lanes in one (K, P) tensor: an update is a few kernels, however many layers there are.
 
-    `leaves` are views of it that a model computes with: of laned models (K, O, I) and (K, 1, O), padded; of others,
-    which are a lane of one, as the model shapes them. They alone take part in autograd; `values` may be changed freely.
+    `leaves` are views of it that a model computes with: of laned models (K, O, I) and (K, 1, O), their sizes padded to
+    multiples of `side`; of others, which are a lane of one and have no side, as the model shapes them. They alone take
+    part in autograd; `values` may be changed freely.
     """
 
     def __init__(
-        self, shapes: Shapes, lanes: int, laned: bool, device: str, dtype: torch.dtype = torch.float32
+        self, shapes: Shapes, lanes: int, side: int | None, device: str, dtype: torch.dtype = torch.float32
     ) -> None:
         self._shapes = shapes
-        stored = {name: _padded(shape) if laned else shape for name, shape in shapes.items()}
+        stored = {name: _padded(shape, side) if side else shape for name, shape in shapes.items()}
         self.parts = _parts(stored)
         """Name → its place in a row, with the padding that follows it."""
         self.values = torch.zeros(lanes, _row(stored), device=device, dtype=dtype)
         self.gradients = torch.zeros_like(self.values)
         self._stored, self._gradients = (self._views(rows, stored) for rows in (self.values, self.gradients))
-        axis = _with_lane_axis if laned else _lane_of_one
+        axis = _with_lane_axis if side else _lane_of_one
         self._gradient_leaves = [axis(view) for view in self._gradients.values()]
         self.named = {name: axis(view).detach().requires_grad_() for name, view in self._stored.items()}
         self.leaves = list(self.named.values())
@@ -66,8 +67,8 @@ class Weights:
             view[_real(lane, self._shapes[name])] = tensors[name].to(view.device)
 
 
-def _padded(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(up(size, SIDE) for size in shape)
+def _padded(shape: tuple[int, ...], side: int) -> tuple[int, ...]:
+    return tuple(up(size, side) for size in shape)
 
 
 def _row(stored: Shapes) -> int:

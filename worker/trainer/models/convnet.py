@@ -9,10 +9,21 @@ from worker.trainer.engine.weights import Shapes
 from worker.trainer.units.tables import Kind, Kinds, Table, Weight
 
 
-class Convnet:
-    """`depth` 3 × 3 convolutions, each with ReLU and halved by max-pooling, the channels doubling; one linear layer.
+class ChannelsLast(nn.Sequential):
+    """Layers that see the channels of a pixel side by side, which convolutions and pooling are faster with."""
 
-    It has no lane axis: grouped convolutions cost more than the runs they would join.
+    def forward(self, images: Tensor) -> Tensor:
+        """x (B, C, H, W)   →   (B, O)"""
+        batch, channels, height, width = images.shape
+        pixels = images.permute(0, 2, 3, 1).reshape(batch, -1).view(batch, height, width, channels)
+        return super().forward(pixels.permute(0, 3, 1, 2))
+
+
+class Convnet:
+    """`depth` 3 × 3 convolutions, each halved by max-pooling and with ReLU, the channels doubling; one linear layer.
+
+    It has no lane axis: grouped convolutions cost more than the runs they would join. ReLU comes after pooling, where a
+    quarter of the numbers are left: either order gives the same ones.
     """
 
     def layers(self, model: Model, inputs: tuple[int, ...], outputs: int) -> nn.Sequential:
@@ -22,9 +33,9 @@ class Convnet:
         layers: list[nn.Module] = []
         for number in range(model.depth):
             channels = model.channels << number
-            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
             before, height, width = channels, height // 2, width // 2
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * height * width, outputs))
+        return ChannelsLast(*layers, nn.Flatten(), nn.Linear(before * height * width, outputs))
 
     def kinds(self, _model: Model, shapes: Shapes) -> dict[str, Weight]:
         return {name: Weight(Kind.HIDDEN if len(shape) > 1 else Kind.BIAS, shape) for name, shape in shapes.items()}

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from unitscale.models.specs import Model
 from worker.trainer.data.vocabulary import PAD
+from worker.trainer.engine.padding import SIDE
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.layers import blocks
 from worker.trainer.layers.decoder import Decoder
@@ -27,6 +28,9 @@ class Encoder:
 
     def start(self, kinds: Kinds, table: Table, generator: torch.Generator) -> dict[str, Tensor]:
         return table.draw(kinds, generator)
+
+    def side(self, _kinds: Kinds) -> int:
+        return SIDE
 
     def lanes(self, plan: Plan) -> Decoder:
         kinds = plan.kinds

@@ -7,9 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models.specs import Model
+from worker.trainer.engine.padding import SIDE
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Kind, Kinds, Table, Weight
+
+FEW = 64
+"""Features of one output, up to which multiplying and adding them is faster than a product of padded matrices."""
 
 
 class Linear:
@@ -25,8 +29,11 @@ class Linear:
     def start(self, kinds: Kinds, _table: Table, _generator: torch.Generator) -> dict[str, Tensor]:
         return {name: torch.zeros(weight.shape) for name, weight in kinds.items()}
 
-    def lanes(self, _plan: Plan) -> "Linear":
-        return self
+    def side(self, kinds: Kinds) -> int:
+        return 1 if _adds(kinds) else SIDE
+
+    def lanes(self, plan: Plan) -> "Linear | Sum":
+        return Sum() if _adds(plan.kinds) else self
 
     def folds(self) -> dict[str, float]:
         return {}
@@ -35,3 +42,17 @@ class Linear:
         """x (K, B, I)   →   (K, B, O)"""
         weight, bias = weights.values()
         return torch.baddbmm(bias, inputs, weight.mT)
+
+
+class Sum(Linear):
+    """The same for one output, without a product of matrices: no padding, and a lane costs next to nothing more."""
+
+    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
+        """x (K, B, I)   →   (K, B, 1)"""
+        weight, bias = weights.values()
+        return (inputs * weight).sum(-1, keepdim=True) + bias
+
+
+def _adds(kinds: Kinds) -> bool:
+    outputs, features = next(iter(kinds.values())).shape
+    return outputs == 1 and features <= FEW

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unitscale.models.specs import Model
 from unitscale.models.units import Parametrization
+from worker.trainer.engine.padding import SIDE
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.layers.perceptron import Perceptron
 from worker.trainer.units.plan import Plan
@@ -34,6 +35,9 @@ class Mlp:
 
     def start(self, kinds: Kinds, table: Table, generator: torch.Generator) -> dict[str, Tensor]:
         return table.draw(kinds, generator)
+
+    def side(self, _kinds: Kinds) -> int:
+        return SIDE
 
     def lanes(self, plan: Plan) -> "Mlp | Perceptron":
         plain = plan.table.parametrization is Parametrization.SP and plan.casts is None and plan.probe is None

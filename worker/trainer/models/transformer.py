@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models.specs import Model
+from worker.trainer.engine.padding import SIDE
 from worker.trainer.engine.weights import Shapes
 from worker.trainer.layers import blocks
 from worker.trainer.layers.decoder import Decoder
@@ -22,6 +23,9 @@ class Transformer:
 
     def start(self, kinds: Kinds, table: Table, generator: torch.Generator) -> dict[str, Tensor]:
         return table.draw(kinds, generator)
+
+    def side(self, _kinds: Kinds) -> int:
+        return SIDE
 
     def lanes(self, plan: Plan) -> Decoder:
         return Decoder(plan)
