@@ -19,6 +19,7 @@ from unitscale.models.transfers import (
     Trial,
     Trials,
     begun,
+    check,
     job_of,
     pointer_of,
 )
@@ -29,9 +30,10 @@ from unitscale.wire.campaigns import Glance, Held
 async def drawn_up(services: Services, project: str, spec: TransferSpec) -> Trials:
     """The first grid, about the default rates of what was asked for.
 
-    Raises Unsupported, naming the field of the body that asks for what cannot be done, and Malformed where two values
-    come to the same.
+    Raises Unsupported, naming the field of the body that asks for what cannot be done, and Malformed where something
+    is said twice, or two values come to the same.
     """
+    check(spec)
     centers: dict[str, float] = {}
     kind, reached = "", dict[int, int]()
     for (number, name), value in product(enumerate(spec.parametrizations), spec.ascending):

@@ -127,3 +127,17 @@ def test_a_study_blames_what_leaves_nothing_to_search(refused, units, pointer, w
 
     assert blamed == pointer
     assert words in detail
+
+
+@pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        ({"values": [32, 64, 32, 64]}, ["/values/2", "/values/3"]),
+        ({"widths": [32, 32]}, ["/widths/1"]),
+        ({"values": [32, 64], "parametrizations": ["sp", "sp"]}, ["/parametrizations/1"]),
+        ({"values": [32, 64], "learning_rates": [1, 2, 1.0, 4]}, ["/learning_rates/2"]),
+        ({"values": [32, 64], "learning_rates": {"sp": [1, 2, 2, 4]}}, ["/learning_rates/sp/2"]),
+    ],
+)
+def test_a_transfer_blames_what_it_says_twice(refused, change, pointers):
+    assert list(refused("transfers", {"base": TEXT} | change)) == pointers
