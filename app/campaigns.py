@@ -87,6 +87,6 @@ def common(held: Held, name: str | None, glances: Iterable[Glance]) -> dict[str,
         "wish": held.wish,
         "reason": held.reason,
         "jobs": held.jobs,
-        "counts": counted(glance.state for glance in glances),
+        "counts": counted([glance.state for glance in glances], len(held.jobs)),
         **held.times,
     }

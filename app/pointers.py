@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from unitscale.models.mistakes import told
+
 MOST = 50
 LONGEST = 200
 
@@ -17,20 +19,16 @@ class Fields:
 
 
 def located(errors: Sequence[Mapping[str, Any]], body: Any) -> Fields:
-    """One entry a field: what several branches of a union said of it stands together."""
-    said: dict[str, list[str]] = {}
-    for error in errors:
-        details = said.setdefault(_pointer(error, body)[:LONGEST], [])
-        if (detail := _detail(error)) not in details:
-            details.append(detail)
-    fields = tuple((pointer, " or: ".join(details)) for pointer, details in list(said.items())[:MOST])
+    """One entry a field."""
+    found = told((_pointer(error, body)[:LONGEST], _worded(error)) for error in errors)
+    fields = tuple((pointer, detail[:LONGEST]) for pointer, detail in found[:MOST])
     return Fields(fields, any(error["loc"][0] == "path" for error in errors))
 
 
-def _detail(error: Mapping[str, Any]) -> str:
+def _worded(error: Mapping[str, Any]) -> Mapping[str, Any]:
     if error["type"] == "json_invalid":
-        return f"This is not JSON: {error['ctx']['error']}."
-    return str(error["msg"]).removeprefix("Value error, ")[:LONGEST]
+        return {**error, "msg": f"This is not JSON: {error['ctx']['error']}."}
+    return error
 
 
 def _pointer(error: Mapping[str, Any], body: Any) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.report.markup import Markup, element, together
@@ -12,6 +12,10 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 46
 TICKS = 5
 LOGARITHMIC_FROM = 30.0
 """Values that differ by more than this factor are drawn on a logarithmic axis."""
+LARGEST = 1e300
+"""What lies further from 0 is not drawn: differences would leave the range of numbers."""
+SMALLEST = 1e-300
+"""Values that differ by less are drawn as the same."""
 Point = tuple[float, float]
 
 
@@ -48,23 +52,29 @@ class Axis:
 
 
 def chart(series: Sequence[Series], x_title: str, y_title: str, whole_x: bool = False) -> Markup:
-    """The series on common axes, with a legend; nothing where there are no points."""
-    points = [point for each in series for point in each.points]
+    """The series that have points to draw, on common axes, with a legend; nothing where none has."""
+    shown = [cut for each in series if (cut := _drawable(each)).points]
+    points = [point for each in shown for point in each.points]
     if not points:
         return Markup("")
     x = _axis([x for x, _ in points], LEFT, WIDTH - RIGHT, may_be_logarithmic=not whole_x)
     y = _axis([y for _, y in points], HEIGHT - BOTTOM, TOP, may_be_logarithmic=True)
-    drawn = together(*_grid(x, y, whole_x), *(_drawn(each, x, y) for each in series), *_titles(x_title, y_title))
+    drawn = together(*_grid(x, y, whole_x), *(_drawn(each, x, y) for each in shown), *_titles(x_title, y_title))
     label = f"{y_title} against {x_title}"
     picture = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label)
-    return element("figure", picture, _legend(series))
+    return element("figure", picture, _legend(shown))
+
+
+def _drawable(series: Series) -> Series:
+    return replace(series, points=[point for point in series.points if all(abs(value) <= LARGEST for value in point)])
 
 
 def _axis(values: Sequence[float], first: float, last: float, may_be_logarithmic: bool) -> Axis:
     low, high = min(values), max(values)
     logarithmic = may_be_logarithmic and low > 0 and high / low > LOGARITHMIC_FROM
-    if low == high:
-        low, high = low - (abs(low) or 1.0) / 10, high + (abs(high) or 1.0) / 10
+    if not logarithmic and high - low < SMALLEST:
+        room = abs(low) / 10 if abs(low) > SMALLEST else 0.1
+        low, high = low - room, high + room
     margin = 0.0 if logarithmic else (high - low) * 0.04
     return Axis(low - margin, high + margin, logarithmic, first, last)
 
@@ -142,6 +152,5 @@ def _legend(series: Sequence[Series]) -> Markup:
     entries = [
         element("span", element("i", class_=f"mark {each.kind} c{each.colour}"), each.name, class_="entry")
         for each in series
-        if each.points
     ]
     return element("figcaption", *entries)

@@ -8,12 +8,13 @@ from app.errors import problems
 from app.idempotency import Key, of_body
 from app.routing import routes_of
 from app.services import Services
+from app.sweeping import drawn_up
 from app.waiting import until_over
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
 from unitscale.models.campaigns import member_id
 from unitscale.models.measures import measured
 from unitscale.models.pages import Page
-from unitscale.models.sweeps import Best, Sweep, SweepSpec, planned
+from unitscale.models.sweeps import Best, Sweep, SweepSpec
 from unitscale.wire.campaigns import Glance, Held
 
 KIND = "sweep"
@@ -27,8 +28,9 @@ async def create_sweep(
     sweep: SweepSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
 ) -> Sweep:
     """Submit every combination as a job of its own; jobs that are alike train together in one process."""
+    jobs = await drawn_up(services, caller.project, sweep)
     idempotency = of_body("/v1/sweeps", sweep, idempotency_key)
-    held, replayed = await begin(services, caller.project, KIND, sweep, planned(sweep), idempotency)
+    held, replayed = await begin(services, caller.project, KIND, sweep, jobs, idempotency)
     located(response, f"/v1/sweeps/{held.id}", replayed)
     return await _shown(services, held)
 

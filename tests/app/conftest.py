@@ -31,6 +31,7 @@ def settings(valkey, tmp_path_factory) -> Settings:
 @pytest.fixture(scope="session")
 def session_server(settings):
     with Server(settings) as server:
+        server.wait()
         yield server
 
 

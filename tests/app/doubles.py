@@ -48,6 +48,11 @@ class Server:
         self._server.should_exit = True
         self._thread.join()
 
+    def wait(self) -> None:
+        """Until it is ready: it listens before it has put the admin's key into the record."""
+        while not self.app.state.services.admission.done:
+            time.sleep(0.005)
+
     def client(self, secret: str | None = ADMIN) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)

@@ -270,16 +270,44 @@ def test_a_resumed_job_has_no_gap(submitted, compared, worker):
     assert drawn["jobs"][0]["value"] == pytest.approx([value for _, value in FALLING])
 
 
-def test_curves_that_no_job_has_are_said_to_be_missing(trained, compared):
-    answer = compared(trained(curves={"train_loss": FALLING}), keys="vall_oss,train_loss", to_loss=1, of="los")
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        ({"keys": "train_loss,vall_oss"}, ["?keys"]),
+        ({"of": "los", "to_loss": 1}, ["?of"]),
+        ({"of": "los"}, ["?of"]),
+        ({"keys": "a,b", "of": "los"}, ["?keys", "?keys", "?of"]),
+    ],
+)
+def test_curves_that_no_job_has_are_refused_with_those_that_there_are(api, trained, query, pointers):
+    ids = [trained(curves={"train_loss": FALLING}), trained(curves={"noise_scale": FALLING})]
 
-    assert answer["curves"]["vall_oss"] == {
+    answer = api.get("/v1/compare", params={"jobs": ",".join(ids)} | query)
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+    assert "noise_scale, train_loss" in answer.json()["errors"][0]["detail"]
+
+
+def test_a_curve_that_a_running_job_may_still_have_is_said_to_be_missing(submitted, compared, worker):
+    job_id = submitted()
+    worker.advance(worker.claim(), 50, train_loss=FALLING[:50])
+
+    answer = compared(job_id, keys="noise_scale,train_loss", to_loss=1, of="noise_scale")
+
+    assert answer["curves"]["noise_scale"] == {
         "align": "step",
         "x": [],
         "smoothing": None,
         "jobs": [{"value": [], "min": [], "max": []}],
     }
-    assert [remark.split("curve ")[1].split()[0] for remark in answer["remarks"]] == ["vall_oss", "los"]
+    assert [remark.split("curve ")[1].split()[0] for remark in answer["remarks"]] == ["noise_scale"] * 2
+
+
+def test_a_loss_that_no_job_came_to_is_said_to_be_missing(trained, compared):
+    answer = compared(trained(), keys="val_loss")
+
+    assert "None of these jobs has a curve val_loss" in answer["remarks"][0]
 
 
 def test_jobs_without_tokens_are_not_drawn_along_them(trained, compared):

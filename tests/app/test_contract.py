@@ -1,6 +1,7 @@
 """The committed contract is the one that is kept."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from app.openapi import text
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+TOUR = COMMITTED.with_name("http-api.md")
 
 
 def test_the_committed_contract_is_current():
@@ -23,6 +25,15 @@ def test_every_operation_has_a_name_that_reads_well():
     names = [operation["operationId"] for path in paths.values() for operation in path.values()]
     assert len(set(names)) == len(names)
     assert "submit_job" in names
+
+
+def test_the_tour_has_a_row_for_every_operation_and_for_no_other():
+    paths = json.loads(COMMITTED.read_text())["paths"]
+    there = {f"{verb.upper()} {re.sub('{[a-z]+_id}', '{id}', path)}" for path, verbs in paths.items() for verb in verbs}
+
+    rows = [line.split("|")[1] for line in TOUR.read_text().splitlines() if line.startswith("| `")]
+
+    assert set(re.findall("`([^`]+)`", " ".join(rows))) == there
 
 
 OPERATIONS = [

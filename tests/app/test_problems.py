@@ -53,6 +53,79 @@ def test_a_problem_points_into_the_query(api, query, pointer):
     assert response.json()["errors"][0]["pointer"] == pointer
 
 
+RANGE = {"learning_rate": {"low": 0.1, "high": 1}}
+NEITHER = "give a range (low, high) or a list of choices"
+TASKS = "'regression', 'image-classification', 'text-generation', 'masked-language-modeling', 'translation', "
+TASKS += "'question-answering' or 'speech-recognition'"
+
+
+@pytest.mark.parametrize(
+    ("noun", "change", "pointer", "detail"),
+    [
+        ("jobs", {"units": {"learning_rate": "fast"}}, "/units/learning_rate", "Input should be a number or 'auto'"),
+        ("jobs", {"units": {"learning_rate": -1}}, "/units/learning_rate", "Input should be greater than 0, or 'auto'"),
+        (
+            "jobs",
+            {"units": {"batch_size": 1.5}},
+            "/units/batch_size",
+            "Input should be a whole number or 'full' or 'auto'",
+        ),
+        ("jobs", {"units": {"optimizer": 1}}, "/units/optimizer", "Extra inputs are not permitted"),
+        ("jobs", {"units": [1]}, "/units", "Input should be an object"),
+        ("jobs", {"task": "No such!"}, "/task", f"Input should be {TASKS}"),
+        ("jobs", {"task": 5}, "/task", f"Input should be {TASKS}"),
+        (
+            "studies",
+            {"objective": "loss"},
+            "/objective",
+            "give a measure to minimize or maximize, or a list of two such",
+        ),
+        ("studies", {"objective": {"minimise": "a"}}, "/objective/minimise", "Extra inputs are not permitted"),
+        ("studies", {"objective": {}}, "/objective", "give one of minimize or maximize"),
+        ("studies", {"objective": []}, "/objective", "List should have at least 1 item, not 0"),
+        ("studies", {"objective": [{}]}, "/objective/0", "give one of minimize or maximize"),
+        ("studies", {"units": {"learning_rate": 0.1}}, "/units/learning_rate", NEITHER),
+        ("studies", {"units": {"learning_rate": [0.1, 1]}}, "/units/learning_rate", NEITHER),
+        ("studies", {"units": {"learning_rate": {"choice": [1]}}}, "/units/learning_rate", NEITHER),
+        ("studies", {"units": {"learning_rate": {"low": 1}}}, "/units/learning_rate/high", "Field required"),
+        (
+            "studies",
+            {"units": {"learning_rate": {"low": "a", "high": 1}}},
+            "/units/learning_rate/low",
+            "Input should be a number",
+        ),
+        (
+            "studies",
+            {"units": {"learning_rate": {"choices": [1, 2], "low": 1}}},
+            "/units/learning_rate/low",
+            "Extra inputs are not permitted",
+        ),
+        ("sweeps", {"axes": {"units.learning_rate": ["fast"]}}, "/axes/units.learning_rate", "a number or 'auto'"),
+        ("transfers", {"learning_rates": {"sp": [1, -2, 3]}}, "/learning_rates/sp/1", "Input should be greater than 0"),
+        ("transfers", {"learning_rates": "x"}, "/learning_rates", "Input should be a list or an object"),
+        ("transfers", {"learning_rates": [1, 2]}, "/learning_rates", "List should have at least 3 items, not 2"),
+    ],
+)
+def test_of_a_value_that_may_be_several_things_one_error_says_which(api, noun, change, pointer, detail):
+    bodies = {
+        "jobs": SPEC,
+        "studies": {"base": SPEC, "units": RANGE},
+        "sweeps": {"base": SPEC},
+        "transfers": {"base": SPEC, "values": [8, 16]},
+    }
+
+    [error] = api.post(f"/v1/{noun}", json=bodies[noun] | change).json()["errors"]
+
+    assert error["pointer"] == pointer
+    assert detail in error["detail"]
+
+
+def test_of_a_body_full_of_mistakes_the_first_fifty_are_told(api):
+    errors = api.post("/v1/sweeps", json={"base": SPEC, "settings": [{"Bad": 0}] * 1000}).json()["errors"]
+
+    assert [error["pointer"] for error in errors] == [f"/settings/{number}/Bad" for number in range(50)]
+
+
 def test_a_problem_points_to_a_header(api):
     response = api.post("/v1/jobs", json=SPEC, headers={"Idempotency-Key": "x" * 256})
 

@@ -1,5 +1,6 @@
 """The report of a study: whole, self-contained, and true to what users wrote."""
 
+import math
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from unitscale.models.document import derived_id
 from unitscale.models.studies import Candidate, Iteration, Study, StudySpec, Trial, TrialState
 
 NASTY = "<script>alert('&\"')</script>"
+TWO = [{"minimize": "val_loss"}, {"minimize": "deployment.bytes"}]
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -148,9 +150,90 @@ def test_a_study_that_has_just_begun_has_a_report():
     assert "There is no usable result yet." in seen(study).text
 
 
+def a_study_of(*trials, winner=None, **fields):
+    """A study that went through these trials and no others."""
+    iteration = Iteration(number=0, decided_at=AT, asked_by="tpe", why="Drawn at random.", trials=trials)
+    kept = next((trial for trial in trials if trial.feasible), None)
+    best = kept and Candidate(place=kept.place, job=kept.job, units=kept.units, values=kept.values)
+    found = {"iterations": (iteration,), "winner": winner, "best": best, "importances": {}}
+    return a_study(**(found | fields))
+
+
+def valued(*values, **fields):
+    """Trials that were measured so."""
+    return a_study_of(*(a_trial(place, value) for place, value in enumerate(values)), **fields)
+
+
+OUT = {"feasible": False, "note": "r2 is 0.1."}
+ODD_STUDIES = {
+    "no trial": a_study_of(),
+    "all failed": a_study_of(*(a_trial(n, None, state=TrialState.FAILED, feasible=False) for n in range(3))),
+    "failed without a measure": a_study_of(a_trial(0, values={}, state=TrialState.FAILED, feasible=False)),
+    "all refused": a_study_of(*(a_trial(n, values={}, state=TrialState.REFUSED, **OUT) for n in range(3))),
+    "all infeasible": a_study_of(*(a_trial(n, float(n), **OUT) for n in range(3))),
+    "one infeasible": a_study_of(a_trial(0, **OUT)),
+    "infeasible so far": a_study_of(
+        *(a_trial(n, float(n), **OUT) for n in range(3)), a_trial(3, values={}, feasible=None, state=TrialState.RUNNING)
+    ),
+    "all running": a_study_of(*(a_trial(n, values={}, feasible=None, state=TrialState.RUNNING) for n in range(3))),
+    "one trial": valued(1.0),
+    "one feasible": a_study_of(a_trial(0, 1.0, **OUT), a_trial(1, 2.0), a_trial(2, 3.0, **OUT)),
+    "constant": valued(1.0, 1.0, 1.0),
+    "constant zero": valued(0.0, 0.0, 0.0),
+    "constant and large": valued(1e300, 1e300),
+    "constant but for the last bit": valued(1e9, math.nextafter(1e9, 2e9), 1e9),
+    "negative": valued(-3.0, -2.0, -1e-9),
+    "both signs": valued(-1e9, 0.0, 1e9),
+    "tiny": valued(5e-324, 1e-300, 1e-308),
+    "huge": valued(1e300, 1.7e308, -1.7e308),
+    "tiny and huge": valued(5e-324, 1.7e308),
+    "none measured": valued(None, None),
+    "some measured": valued(None, 1.0, float("nan"), float("inf")),
+    "two objectives, none feasible": a_study_of(
+        *(a_trial(n, values={"val_loss": 1.0, "deployment.bytes": 5.0}, **OUT) for n in range(3)),
+        spec=a_spec(objective=TWO),
+    ),
+    "two objectives, one measured": a_study_of(
+        a_trial(0), spec=a_spec(objective=TWO),
+        front=(Candidate(place=0, job=job(0), units={}, values={"val_loss": 1.0, "deployment.bytes": None}),),
+    ),
+    "two objectives, a single best": a_study_of(
+        a_trial(0), spec=a_spec(objective=TWO),
+        front=(Candidate(place=0, job=job(0), units={}, values={"val_loss": 1.0, "deployment.bytes": 5.0}),),
+    ),
+    "repeated runs without a measure": a_study_of(
+        a_trial(0), a_trial(1, None, again=0), a_trial(2, values={}, again=0, state=TrialState.FAILED)
+    ),
+    "odd units": a_study_of(a_trial(0, units={"learning_rate": float("inf"), "batch_size": None})),
+    "a winner without figures": valued(
+        1.0, winner=Candidate(place=0, job=job(0), units={}, values={}, test_metrics={"r2": None})
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [CampaignState.RUNNING, CampaignState.FAILED])
+@pytest.mark.parametrize("study", ODD_STUDIES.values(), ids=ODD_STUDIES)
+def test_however_a_study_stands_it_has_a_report(study, state):
+    spec = a_spec(objective=TWO) if len(study.objectives) == 2 else a_spec()
+
+    page = seen(study.model_copy(update={"state": state}), spec)
+
+    assert "What was asked" in page.text
+    assert page.open == []
+    assert not re.search(r"\b(nan|inf)\b", " ".join(value or "" for _, value in page.attributes))
+
+
+def test_trials_that_do_not_count_are_drawn_although_none_does():
+    page = report.page(ODD_STUDIES["all infeasible"], a_spec(), {})
+
+    assert "How the search went" in page
+    assert "a trial that does not count" in page
+    assert "best so far" not in page
+    assert page.count("<circle") == 3
+
+
 def test_a_front_is_drawn_against_both_objectives():
-    objectives = [{"minimize": "val_loss"}, {"minimize": "deployment.bytes"}]
-    spec = a_spec(objective=objectives)
+    spec = a_spec(objective=TWO)
     ends = [
         Candidate(place=n, job=job(n), units={}, values={"val_loss": 1.0 - n / 4, "deployment.bytes": 1e3 * 9**n})
         for n in range(3)
@@ -181,6 +264,15 @@ def test_curves_of_the_best_trials_are_drawn():
         [(1.0, -5.0), (2.0, 5.0)],
         [(1.0, 1e-9), (1e6, 1e9)],
         [(0.0, 1e300), (1.0, 1.0)],
+        [(0.0, 1e300), (1.0, -1e300)],
+        [(0.0, 1e300), (1.0, 1e300)],
+        [(0.0, 1.7e308), (1.0, -1.7e308), (2.0, 1.0)],
+        [(0.0, 5e-324), (1.0, 1e300)],
+        [(0.0, 5e-324), (1.0, 1e-320)],
+        [(0.0, 5e-324), (1.0, 1e-323)],
+        [(0.0, 1e9), (1.0, math.nextafter(1e9, 2e9))],
+        [(0.0, 1e300), (1.0, math.nextafter(1e300, 0.0))],
+        [(0.0, math.nan), (1.0, 1.0), (2.0, math.inf)],
     ],
 )
 def test_a_chart_lies_within_its_frame(points):

@@ -112,7 +112,7 @@ def test_cancelled_it_takes_all_of_its_jobs_along(client):
         ({"units": {"seed": {"choices": [1, 2]}}}, Malformed, "/units/seed"),
         ({"units": {}}, Malformed, "/units"),
         ({"units": RATES | {"units.learning_rate": {"choices": [1]}}}, Malformed, "/units/learning_rate"),
-        ({"units": {"model.depth": {"choices": [2]}}}, Unsupported, "/units/model.depth"),
+        ({"units": {"model.depth": {"choices": [2, 3]}}}, Unsupported, "/units/model.depth"),
         ({"base": LINE | {"model": {"depth": 2}}}, Unsupported, "/base/model/depth"),
         ({"objective": {"minimize": "val_los"}}, Malformed, "/objective/minimize"),
         ({"objective": {"minimize": "test_metrics.mae"}}, Malformed, "/objective/minimize"),

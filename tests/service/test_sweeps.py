@@ -94,7 +94,7 @@ def test_a_sweep_none_of_whose_jobs_succeeds_has_failed(client):
         ({"base": LINE, "axes": {"name.first": ["x"]}}, "/axes/name.first"),
         ({"base": LINE, "axes": {"seed": list(range(33)), "units.batch_size": list(range(1, 33))}}, ""),
         ({"base": LINE}, ""),
-        ({"base": LINE, "axes": {"model.depth": [3]}}, "/model/depth"),
+        ({"base": LINE, "axes": {"model.depth": [3]}}, "/axes/model.depth"),
     ],
 )
 def test_a_wrong_sweep_is_refused_by_the_field_and_leaves_nothing(client, body, pointer):

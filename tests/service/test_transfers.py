@@ -118,7 +118,7 @@ def test_killed_in_the_middle_it_ends_with_the_same_result(stack, client, transf
         ),
         ({"base": TEXT | {"model": {"head_size": 7}}, "values": [28, 56]}, "/base/model/head_size"),
         ({"base": TEXT}, ""),
-        ({"base": TEXT, "values": [32, 64, 64]}, ""),
+        ({"base": TEXT, "values": [32, 64, 64]}, "/values/2"),
         ({"base": TEXT, "widths": [2, 4], "axis": "depth"}, ""),
         ({"base": TEXT, "values": [32, 64], "learning_rates": [0.1, -1, 2]}, "/learning_rates/1"),
         ({"base": TEXT, "values": [32, 64], "learning_rates": {"mup": [1, 2, 3]}}, ""),

@@ -21,6 +21,10 @@ HIGHWAY = CatalogModel(
     kind="highway", tasks=("regression",), sizes={}, content="", learning_rates={"adamw": 0.01}, package="p 1"
 )
 OWN = {"task": "regression", "model": {"kind": "highway"}}
+NODES = {
+    "plain": Abilities(),
+    "able": Abilities(models=("linear", "highway"), plugins=Plugins(models=(HIGHWAY,))),
+}
 PLAIN = {"task": "regression", "resources": {"alone": True}}
 
 
@@ -37,25 +41,28 @@ def jobs(store, workers):
 @pytest.fixture
 async def intake(store, jobs, workers):
     """Of a service with two nodes, one of which has a plug-in."""
-    await workers.describe(a_node("plain", Abilities()))
-    await workers.describe(a_node("able", Abilities(models=("linear", "highway"), plugins=Plugins(models=(HIGHWAY,)))))
+    for name in NODES:
+        await workers.describe(a_node(name))
     return Intake(jobs, Datasets(store), workers, max_unfinished_jobs=2000)
 
 
 @pytest.fixture
-def claim(store):
+def claim(store, workers):
+    """What a node's slot is given. Its node says that it is there, as nodes do every few seconds."""
     attempts = Attempts(store, lease_seconds=30, max_losses=3)
 
     async def ids(worker):
+        if worker in NODES:
+            await workers.describe(a_node(worker))
         return [job.id for job in await attempts.claim("cpu-1", next(TICKETS), worker, "cpu")]
 
     return ids
 
 
-def a_node(name, abilities):
+def a_node(name):
     slots = (Slot(devices=("cpu:0",), queue="cpu-1"),)
     seen = {"started_at": moment(0), "seen_at": moment(0)}
-    return Worker(id=name, hardware="", device="cpu", slots=slots, version="0", abilities=abilities, **seen)
+    return Worker(id=name, hardware="", device="cpu", slots=slots, version="0", abilities=NODES[name], **seen)
 
 
 async def submitted(intake, spec):

@@ -42,12 +42,13 @@ def intake(store, jobs, rules):
 def transfer(campaigns):
     """A transfer that has ended, and found these drifts."""
 
-    async def end(drifts, project="p", axis="width", state=CampaignState.SUCCEEDED, base=BASE):
-        body = {"base": base, "axis": axis, "values": [32, 64]}
+    async def end(drifts, project="p", axis="width", state=CampaignState.SUCCEEDED, base=BASE, seeds=3):
+        body = {"base": base, "axis": axis, "values": [32, 64], "seeds": seeds}
         trials = begun(TransferSpec.model_validate(body), "transformer", {"sp": 0.01, "u-mup": 1.0})
         held, _ = await campaigns.begin(project, "transfer", body, trials.model_dump(mode="json"), (1, 1000), None)
+        interval = {"low": -2.0, "high": 1.0} if seeds > 1 else None
         found = [
-            {"parametrization": name, "values": [], "drift_octaves_per_doubling": drift}
+            {"parametrization": name, "values": [], "drift_octaves_per_doubling": drift, "drift_interval": interval}
             for name, drift in drifts.items()
         ]
         result = TransferResult.model_validate({"parametrizations": found}).model_dump(mode="json")
@@ -120,3 +121,14 @@ async def test_one_can_be_named(rules, transfer):
     assert found[SP].octaves_per_doubling == -0.5
     with pytest.raises(NotFound):
         await rules.of("other", older, "transformer", "adamw")
+
+
+async def test_what_a_single_seed_measured_counts_only_where_it_is_named(rules, transfer):
+    await transfer({SP: -0.7})
+    single = await transfer({SP: 2.5, UMUP: 1.0}, seeds=1)
+
+    named = await rules.of("p", single, "transformer", "adamw")
+
+    assert await measured(rules) == {SP: -0.7}
+    assert named[SP].octaves_per_doubling == 2.5
+    assert named[SP].source == f"{single} (one seed, not confirmed)"

@@ -235,6 +235,27 @@ def test_a_single_seed_has_no_interval_and_the_verdict_says_so():
     [sp] = found(decision).parametrizations
     assert sp.drift_interval is sp.penalty_interval is None
     assert "one seed, so no interval" in found(decision).verdict
+    assert not sp.confirmed
+
+
+@pytest.mark.parametrize(
+    ("drift", "words"), [(0.0, "seems to stay put"), (-1.0, "seems to fall"), (1.0, "seems to rise")]
+)
+def test_a_single_seed_is_sure_of_nothing(drift, words):
+    decision, _ = played(a_transfer(seeds=1), a_bowl(lambda w: -6 + drift * log2(w / 64)))
+
+    verdict = found(decision).verdict
+    assert f"the best learning rate {words}: " in verdict
+    assert "One seed confirms nothing: take two or more. Tuned rates do not go by it." in verdict
+    assert verdict.endswith("Not tested: depth, batch size, tokens.")
+
+
+def test_several_seeds_confirm_a_drift():
+    decision, _ = played(a_transfer(seeds=2), a_bowl(lambda _: -6, noise=0.001))
+
+    [sp] = found(decision).parametrizations
+    assert sp.confirmed
+    assert "confirms nothing" not in found(decision).verdict
 
 
 @pytest.mark.parametrize(

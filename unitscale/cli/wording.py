@@ -13,6 +13,7 @@ STYLES = {
     "succeeded": "green",
     "failed": "red",
     "cancelled": "dim",
+    "deleted": "dim",
     "checking": "cyan",
     "ready": "green",
     "invalid": "red",

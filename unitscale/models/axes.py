@@ -1,17 +1,20 @@
 """Specs that differ in named fields: `{"units.learning_rate": [0.1, 0.2], "seed": [0, 1]}`."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from unitscale.errors import Malformed
+from unitscale.models.mistakes import told
 from unitscale.models.specs import JobSpec
 
 Path = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*(\.[A-Za-z0-9][A-Za-z0-9_./-]*)*$", max_length=120)]
 """A field of a spec, by dotted path; below `labels` the rest is the label."""
 Setting = dict[Path, Any]
+MOST_NAMED = 50
 
 
 Values = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1024)]
@@ -22,6 +25,37 @@ def grid(axes: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
+def held_twice(setting: Mapping[str, Any], at: str) -> list[tuple[str, str]]:
+    """Fields that are set twice, since another of these holds them; (pointer, detail), below the pointer `at`."""
+    parts = {path: _parts(path) for path in setting}
+    return [
+        (pointer_to(at, path), f"`{outer}` is set as well, and holds it: leave one of them out.")
+        for path, inner in parts.items()
+        for outer, above in parts.items()
+        if path != outer and inner[: len(above)] == above
+    ]
+
+
+def repeats(values: Sequence[Any], at: str) -> list[tuple[str, str]]:
+    """Values that came before: (pointer, detail), below the pointer `at`. 1 and 1.0 are one number."""
+    firsts: dict[str, int] = {}
+    return [
+        (f"{at}/{place}", f"This value stands at {at}/{first} already.")
+        for place, value in enumerate(values)
+        if (first := firsts.setdefault(_told_apart(value), place)) != place
+    ]
+
+
+def pointer_to(above: str, field: str) -> str:
+    """The JSON pointer to a field below another."""
+    return f"{above}/" + field.replace("~", "~0").replace("/", "~1")
+
+
+def _told_apart(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value) if whole else value, sort_keys=True)
+
+
 def varied(base: JobSpec, setting: Mapping[str, Any], pointers: Mapping[str, str]) -> JobSpec:
     """The base with these fields set. Raises Malformed, which names a field by its pointer, or the base's."""
     document = base.model_dump(mode="json", exclude_unset=True)
@@ -30,18 +64,22 @@ def varied(base: JobSpec, setting: Mapping[str, Any], pointers: Mapping[str, str
     try:
         return JobSpec.model_validate(document)
     except ValidationError as error:
-        wrong = tuple((_pointer(found["loc"], pointers), str(found["msg"])) for found in error.errors()[:10])
-        raise Malformed("A combination is no valid spec.", wrong) from error
+        wrong = told((_pointer(found["loc"], pointers), found) for found in error.errors()[:MOST_NAMED])
+        raise Malformed("A combination is no valid spec.", tuple(wrong)) from error
 
 
 def _set(document: dict[str, Any], path: str, value: Any, pointer: str) -> None:
-    first, _, rest = path.partition(".")
-    parts = [first, *([rest] if first == "labels" else rest.split("."))] if rest else [first]
+    parts = _parts(path)
     for part in parts[:-1]:
         document = document.setdefault(part, {})
         if not isinstance(document, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise Malformed("A combination is no valid spec.", ((pointer, f"`{part}` has no fields."),))
     document[parts[-1]] = value
+
+
+def _parts(path: str) -> list[str]:
+    first, _, rest = path.partition(".")
+    return [first, *([rest] if first == "labels" else rest.split("."))] if rest else [first]
 
 
 def _pointer(location: tuple[int | str, ...], pointers: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Campaigns: what sweeps, studies and transfers have in common. Each is a row of jobs that one request asked for."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
@@ -35,6 +36,8 @@ class Counts(Answer):
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
+    deleted: int = 0
+    """Jobs that were deleted after they had ended, whose ids name nothing any more."""
 
 
 class Campaign(Answer):
@@ -59,9 +62,7 @@ def member_id(campaign: str, place: int) -> str:
     return derived_id("job", made_at(campaign), int.from_bytes(digest[:8], "big"))
 
 
-def counted(states: Iterable[State]) -> Counts:
-    """How many of these stand where."""
-    counts = dict.fromkeys(State, 0)
-    for state in states:
-        counts[state] += 1
-    return Counts.model_validate({state.value: count for state, count in counts.items()})
+def counted(states: Sequence[State], jobs: int) -> Counts:
+    """How many of so many jobs stand where; those of which there is no state have been deleted."""
+    counts = {state.value: count for state, count in Counter(states).items()}
+    return Counts(**counts, deleted=jobs - len(states))

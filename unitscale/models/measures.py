@@ -1,17 +1,20 @@
 """Measures of a job by name: what objectives, constraints and the best of a sweep are told in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
 from unitscale.models.document import Document
-from unitscale.models.jobs import Deployment, Job, Result
+from unitscale.models.jobs import Deployment, Job, Result, Timings
+from unitscale.models.specs import JobSpec
 
 MeasureName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_-]*){0,3}$", min_length=1, max_length=100)
 ]
 """`val_loss`, `training_seconds`, `price`, `metrics.accuracy`, `deployment.int8.latency_ms.p50`, …"""
+
+COSTS = ("train_loss", "val_loss", "noise_scale", "parameters", "peak_memory_bytes", "price")
 
 
 class Objective(Document):
@@ -51,6 +54,31 @@ def measured(result: Result, timings: Mapping[str, float | None], name: str) -> 
     if first == "deployment":
         return _of_deployment(result.deployment, rest)
     return _number(timings if first in timings else result.model_dump(), name.split("."))
+
+
+def unknown(base: JobSpec, name: str, metrics: Sequence[str]) -> Iterator[str]:
+    """Why nothing can be chosen by this measure of such a job, whose task is graded by these metrics."""
+    first, _, rest = name.partition(".")
+    if first == "test_metrics":
+        yield "Nothing is chosen by the test split; `metrics` are those of the validation split."
+    elif first == "metrics":
+        if rest not in metrics:
+            yield f"The task is graded by {', '.join(f'metrics.{metric}' for metric in metrics)}."
+    elif first == "deployment":
+        yield from _unknown_cost(base, rest)
+    elif name not in (*COSTS, *Timings.model_fields) or first not in Result.model_fields | Timings.model_fields:
+        words = ", ".join((*COSTS, *Timings.model_fields))
+        yield f"There is no such measure; there are {words}, metrics.…, deployment.…"
+
+
+def _unknown_cost(base: JobSpec, rest: str) -> Iterator[str]:
+    formats = [form.value for form in base.evaluation.formats]
+    form, _, below = rest.partition(".")
+    field = below if form in formats else rest
+    if field.partition(".")[0] not in Deployment.model_fields:
+        yield f"Of each of {', '.join(formats)} (base.evaluation.formats) there are bytes, latency_ms, metrics.…"
+    elif field != "bytes" and formats == ["fp32"]:
+        yield "This is measured where base.evaluation.formats names another format beside fp32, such as bf16."
 
 
 def _of_deployment(measured: tuple[Deployment, ...], rest: str) -> float | None:

@@ -276,7 +276,7 @@ def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     entry = offer.models[kind]
     sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
     has_heads = entry.package is None and "head_size" in entry.sizes
-    wrong = _unfit_sizes(_model(spec.model, entry)) if has_heads else []
+    wrong = _unfit_sizes(spec.model, _model(spec.model, entry)) if has_heads else []
     return wrong + [
         (f"/model/{size}", f"A {kind} has no {size}.")
         for size in sizes
@@ -284,13 +284,16 @@ def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     ]
 
 
-def _unfit_sizes(model: Model) -> list[tuple[str, str]]:
-    """Sizes a transformer cannot have: heads share its width, and positions turn pairs of a head's numbers."""
+def _unfit_sizes(said: Model, model: Model) -> list[tuple[str, str]]:
+    """Sizes a transformer cannot have: heads share its width, and positions turn pairs of a head's numbers. Of width
+    and head size, those that were said are to blame."""
     width, head = int(model.width or 0), int(model.head_size or 0)
+    uneven = f"A width of {width} cannot be cut into heads of {head}: it must be a multiple of head_size."
     checks = (
         (width % SIDE != 0, "/model/width", f"The width of a transformer is a multiple of {SIDE}; {width} is not."),
         (head % 2 != 0, "/model/head_size", f"head_size is even; {head} is not."),
-        (width % head != 0, "/model/head_size", f"A width of {width} cannot be cut into heads of {head}."),
+        (width % head != 0 and said.width is not None, "/model/width", uneven),
+        (width % head != 0 and said.head_size is not None, "/model/head_size", uneven),
         (model.context == 1, "/model/context", "A context of 1 leaves nothing to attend to; give at least 2."),
     )
     return [(pointer, detail) for wrong, pointer, detail in checks if wrong]

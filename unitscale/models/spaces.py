@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from unitscale.models.document import Document
 from unitscale.models.specs import JobSpec
@@ -98,7 +98,20 @@ class Choices(Document):
         return list(self.choices)
 
 
-Space = Range | Choices
+def _way(value: Any) -> str | None:
+    """Which of the two a value is meant as: as `Space` names them, so that no field of a body is called alike."""
+    given: dict[str, Any] = dict(value) if isinstance(value, (dict, Range, Choices)) else {}  # pyright: ignore[reportUnknownArgumentType]
+    if "choices" in given:
+        return "<choices>"
+    return "<range>" if "low" in given or "high" in given else None
+
+
+Space = Annotated[
+    Annotated[Range, Tag("<range>")] | Annotated[Choices, Tag("<choices>")],
+    Discriminator(
+        _way, custom_error_type="space", custom_error_message="give a range (low, high) or a list of choices"
+    ),
+]
 
 
 def fitting(space: Space, path: str) -> Space:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from unitscale.models.axes import Path
 from unitscale.models.campaigns import Campaign, StudyId
@@ -60,6 +60,24 @@ class Confirmation(Document):
     """Runs of each. What counts is their median."""
 
 
+def _number_of(objective: Any) -> str | None:
+    """One, or several: as the union names its branches, so that no field of a body is called alike."""
+    if isinstance(objective, (list, tuple)):
+        return "<several>"
+    return "<one>" if isinstance(objective, (dict, Objective)) else None
+
+
+Objectives = Annotated[
+    Annotated[Objective, Tag("<one>")]
+    | Annotated[Annotated[tuple[Objective, ...], Field(min_length=1, max_length=2)], Tag("<several>")],
+    Discriminator(
+        _number_of,
+        custom_error_type="objective",
+        custom_error_message="give a measure to minimize or maximize, or a list of two such",
+    ),
+]
+
+
 class StudySpec(Document):
     """The search for the units under which `base` does best."""
 
@@ -86,9 +104,7 @@ class StudySpec(Document):
     name: Name | None = None
     base: JobSpec
     """What all trials have in common, its seed among it."""
-    objective: Objective | Annotated[tuple[Objective, ...], Field(min_length=1, max_length=2)] = Objective(
-        minimize="val_loss"
-    )
+    objective: Objectives = Objective(minimize="val_loss")
     """A measure, or two for a front of compromises."""
     subject_to: Annotated[tuple[Constraint, ...], Field(max_length=8)] = ()
     """A trial that breaks one never wins."""

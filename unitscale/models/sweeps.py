@@ -4,7 +4,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from unitscale.models.axes import Path, Setting, Values, grid, varied
+from unitscale.errors import Malformed, Unsupported
+from unitscale.models.axes import MOST_NAMED, Path, Setting, Values, grid, held_twice, pointer_to, repeats, varied
 from unitscale.models.campaigns import Campaign, SweepId
 from unitscale.models.document import Answer, Document, JobId, Measure
 from unitscale.models.measures import Objective
@@ -77,6 +78,24 @@ class Sweep(Campaign):
     """Of the jobs that have succeeded."""
 
 
+def check(sweep: SweepSpec) -> None:
+    """Raises Malformed, naming every value and every setting that stands there twice, and fields that are set twice."""
+    wrong = held_twice(sweep.axes, "/axes")
+    wrong += [each for path, values in sweep.axes.items() for each in repeats(values, pointer_to("/axes", path))]
+    wrong += repeats(sweep.settings, "/settings")
+    for number, setting in enumerate(sweep.settings):
+        wrong += held_twice(setting, f"/settings/{number}")
+    if wrong:
+        raise Malformed(f"The sweep says something twice. {wrong[0][0]}: {wrong[0][1]}", tuple(wrong[:MOST_NAMED]))
+
+
+def blamed(sweep: SweepSpec, number: int, error: Unsupported) -> Unsupported:
+    """The same refusal of a job's spec, with pointers into the sweep."""
+    own = {"/" + path.replace(".", "/"): _pointer(sweep, number, path) for path in sweep.points()[number]}
+    fields = tuple((own.get(pointer, f"/base{pointer}"), detail) for pointer, detail in error.fields)
+    return Unsupported(error.message, fields)
+
+
 def planned(sweep: SweepSpec) -> list[JobSpec]:
     """Its jobs' specs, in the order of their places. Raises Malformed, naming the axis, or the setting, to blame."""
     return [
@@ -86,5 +105,4 @@ def planned(sweep: SweepSpec) -> list[JobSpec]:
 
 
 def _pointer(sweep: SweepSpec, number: int, path: str) -> str:
-    escaped = path.replace("~", "~0").replace("/", "~1")
-    return f"/settings/{number}/{escaped}" if sweep.settings else f"/axes/{escaped}"
+    return pointer_to(f"/settings/{number}" if sweep.settings else "/axes", path)

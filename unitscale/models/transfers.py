@@ -1,13 +1,14 @@
 """A transfer: does the best learning rate stay where it is when a model, a batch or a run gets larger?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from itertools import product
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, computed_field, model_validator
 
-from unitscale.models.axes import varied
+from unitscale.errors import Malformed
+from unitscale.models.axes import repeats, varied
 from unitscale.models.campaigns import Campaign, TransferId
 from unitscale.models.document import Answer, Document, Measure
 from unitscale.models.specs import Budget, Diagnostics, Evaluation, JobSpec, Name
@@ -85,9 +86,6 @@ class TransferSpec(Document):
             raise ValueError("give one of values or widths")
         if self.widths is not None and self.axis is not Axis.WIDTH:
             raise ValueError(f"widths belong to the axis width; give values for {self.axis.value}")
-        for what, given in (("values", self.given), ("parametrizations", self.parametrizations), *self._grids()):
-            if len(set(given)) < len(given):
-                raise ValueError(f"{what} has one of its entries twice")
         return self
 
     @model_validator(mode="after")
@@ -101,10 +99,6 @@ class TransferSpec(Document):
         if self.size > MOST_JOBS:
             raise ValueError(f"{self.size} jobs are too many: a transfer begins with at most {MOST_JOBS}")
         return self
-
-    def _grids(self) -> list[tuple[str, Sequence[object]]]:
-        grids = [self.grid(name) for name in self.parametrizations]
-        return [("learning_rates", grid) for grid in grids if grid]
 
     @property
     def given(self) -> tuple[int, ...]:
@@ -125,6 +119,20 @@ class TransferSpec(Document):
     def grid(self, name: Parametrization) -> tuple[float, ...] | None:
         """The rates that were given for it."""
         return self.learning_rates.get(name) if isinstance(self.learning_rates, dict) else self.learning_rates
+
+
+def check(spec: TransferSpec) -> None:
+    """Raises Malformed, naming every value, parametrization and rate that stands there twice."""
+    values = "/widths" if spec.values is None else "/values"
+    wrong = [*repeats(spec.given, values), *repeats(spec.parametrizations, "/parametrizations")]
+    if isinstance(spec.learning_rates, dict):
+        wrong += [
+            each for name, grid in spec.learning_rates.items() for each in repeats(grid, f"/learning_rates/{name}")
+        ]
+    else:
+        wrong += repeats(spec.learning_rates or (), "/learning_rates")
+    if wrong:
+        raise Malformed(f"The transfer says something twice. {wrong[0][0]}: {wrong[0][1]}", tuple(wrong))
 
 
 class Trial(NamedTuple):
@@ -290,6 +298,12 @@ class Parametrized(Answer):
     penalty_interval: SeedInterval | None = None
     coordinates: Coordinates | None = None
     """Along `width` and `depth`."""
+
+    @computed_field
+    @property
+    def confirmed(self) -> bool:
+        """Whether several seeds bear the drift out, so that it has an interval. Tuned rates go by no other."""
+        return self.drift_interval is not None
 
     @computed_field
     @property

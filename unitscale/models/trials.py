@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unitscale.errors import Malformed, Unsupported
-from unitscale.models.axes import varied
-from unitscale.models.jobs import Deployment, Result, Timings
-from unitscale.models.spaces import Choices, Range, is_field, path_of
+from unitscale.models.axes import held_twice, pointer_to, repeats, varied
+from unitscale.models.jobs import Timings
+from unitscale.models.measures import unknown
+from unitscale.models.spaces import Choices, Range, Space, is_field, path_of
 from unitscale.models.specs import JobSpec
 from unitscale.models.studies import Progress, StudySpec
 
@@ -17,7 +18,6 @@ TIMED = {
     *("price", "price_per_million", "latency_ms", "first_token_ms", "decode_tokens_per_second"),
 }
 """What a measure's name holds where it tells of time: other work on the same slot would disturb it."""
-COSTS = ("train_loss", "val_loss", "noise_scale", "parameters", "peak_memory_bytes", "price")
 LEARNING_RATE = "units.learning_rate"
 Fields = list[tuple[str, str]]
 
@@ -103,6 +103,25 @@ def _wrong_units(study: StudySpec) -> Iterator[tuple[str, str]]:
             yield _pointer(unit), "A job's spec has no such field; `learning_rate`, `model.width` are names of some."
         elif paths.count(path) > 1:
             yield _pointer(unit), f"`{path}` is searched twice."
+        else:
+            yield from _wrong_choices(unit, study.units[unit])
+    yield from _searched_within(study)
+
+
+def _searched_within(study: StudySpec) -> Iterator[tuple[str, str]]:
+    units = {path_of(unit): unit for unit in study.units}
+    for pointer, said in held_twice(units, ""):
+        yield _pointer(units[pointer.removeprefix("/")]), said
+
+
+def _wrong_choices(unit: str, space: Space) -> Iterator[tuple[str, str]]:
+    if isinstance(space, Choices):
+        at = f"{_pointer(unit)}/choices"
+        yield from repeats(space.choices, at)
+        if len(space.choices) == 1:
+            yield at, "A single choice leaves nothing to search: name another, or put the value into base."
+    elif space.count == 1:
+        yield f"{_pointer(unit)}/step", "From low, one step leads beyond high: a single value leaves nothing to search."
 
 
 def _wrong_measures(study: StudySpec, metrics: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -110,34 +129,10 @@ def _wrong_measures(study: StudySpec, metrics: tuple[str, ...]) -> Iterator[tupl
     for number, objective in enumerate(study.objectives):
         way = "minimize" if objective.minimize else "maximize"
         pointer = f"/objective/{number}/{way}" if several else f"/objective/{way}"
-        yield from ((pointer, said) for said in _unknown(study.base, objective.measure, metrics))
+        yield from ((pointer, said) for said in unknown(study.base, objective.measure, metrics))
     for number, constraint in enumerate(study.subject_to):
-        said = _unknown(study.base, constraint.measure, metrics)
+        said = unknown(study.base, constraint.measure, metrics)
         yield from ((f"/subject_to/{number}/measure", each) for each in said)
-
-
-def _unknown(base: JobSpec, name: str, metrics: tuple[str, ...]) -> Iterator[str]:
-    first, _, rest = name.partition(".")
-    if first == "test_metrics":
-        yield "The test split is looked at once, when the study is over; `metrics` are those of the validation split."
-    elif first == "metrics":
-        if rest not in metrics:
-            yield f"The task is graded by {', '.join(f'metrics.{metric}' for metric in metrics)}."
-    elif first == "deployment":
-        yield from _unknown_cost(base, rest)
-    elif name not in (*COSTS, *Timings.model_fields) or first not in Result.model_fields | Timings.model_fields:
-        words = ", ".join((*COSTS, *Timings.model_fields))
-        yield f"There is no such measure; there are {words}, metrics.…, deployment.…"
-
-
-def _unknown_cost(base: JobSpec, rest: str) -> Iterator[str]:
-    formats = [form.value for form in base.evaluation.formats]
-    form, _, below = rest.partition(".")
-    field = below if form in formats else rest
-    if field.partition(".")[0] not in Deployment.model_fields:
-        yield f"Of each of {', '.join(formats)} (base.evaluation.formats) there are bytes, latency_ms, metrics.…"
-    elif field != "bytes" and formats == ["fp32"]:
-        yield "This is measured where base.evaluation.formats names another format beside fp32, such as bf16."
 
 
 def _wrong_pairs(study: StudySpec) -> Iterator[tuple[str, str]]:
@@ -168,4 +163,4 @@ def _ends(unit: str, space: Range) -> Iterator[tuple[str, str, Any]]:
 
 
 def _pointer(unit: str) -> str:
-    return "/units/" + unit.replace("~", "~0").replace("/", "~1")
+    return pointer_to("/units", unit)

@@ -53,6 +53,11 @@ class PackedCurves:
             *(("GETRANGE", name("curve", i, key), -POINT_BYTES * POINTS_OF_AN_END, -1) for i in ids)
         )
 
+    async def names(self, ids: Sequence[str]) -> set[str]:
+        """What curves of these jobs are called."""
+        found = await self._store.read(*(("SMEMBERS", name("curves", i)) for i in ids))
+        return {key.decode() for keys in found for key in keys}
+
     async def marks(self, job_id: str) -> bytes:
         """When steps happened: packed `<u4 step, u4 attempt, f8 unix seconds>`, one a second at most."""
         [marks] = await self._store.read(("GET", name("marks", job_id)))

@@ -21,7 +21,7 @@ def verdict(spec: TransferSpec, found: Sequence[Parametrized]) -> str:
     """A few sentences for each parametrization, how they compare, and what was not tested."""
     untested = ", ".join(axis.value.replace("_", " ") for axis in Axis if axis is not spec.axis)
     parts = [_of_one(spec, each) for each in found]
-    return " ".join([*parts, *_absolute(spec, found), f"Not tested: {untested}."])
+    return " ".join([*parts, *_absolute(spec, found), *_doubt(spec, found), f"Not tested: {untested}."])
 
 
 def _of_one(spec: TransferSpec, found: Parametrized) -> str:
@@ -33,6 +33,8 @@ def _of_one(spec: TransferSpec, found: Parametrized) -> str:
 
 
 def _moves(drift: float, interval: SeedInterval | None) -> str:
+    if interval is None:
+        return f"seems to {'stay put' if abs(drift) <= STILL else 'fall' if drift < 0 else 'rise'}"
     low, high = _bounds(drift, interval)
     if low >= -STILL and high <= STILL:
         return "stays put"
@@ -63,6 +65,13 @@ def _absolute(spec: TransferSpec, found: Sequence[Parametrized]) -> list[str]:
     losses = [(NAMES[each.parametrization], line.loss) for each in found for line in each.values if line.value == most]
     known = [f"{name} {loss:.3f}" for name, loss in losses if loss is not None]
     return [f"Tuned at {_short(spec)} {most:,}, the losses are: {', '.join(known)}."] if len(known) > 1 else []
+
+
+def _doubt(spec: TransferSpec, found: Sequence[Parametrized]) -> list[str]:
+    if spec.seeds > 1 or all(each.drift_octaves_per_doubling is None for each in found):
+        return []
+    ignored = " Tuned rates do not go by it." if spec.axis is Axis.WIDTH else ""
+    return [f"One seed confirms nothing: take two or more.{ignored}"]
 
 
 def _missing(spec: TransferSpec, found: Parametrized) -> str:

@@ -1,0 +1,143 @@
+"""What a sweep, a study or a transfer cannot ask for: refused at once, by the field as it was sent."""
+
+import pytest
+
+LINE = {"task": "regression", "dataset": "linear", "optimizer": {"name": "sgd"}, "budget": {"steps": 100}}
+TEXT = {"task": "text-generation", "dataset": "grammar"}
+
+
+@pytest.fixture
+def refused(api):
+    """Sends a body that must be refused, with nothing left behind; answers with pointer → detail."""
+
+    def send(noun, body):
+        response = api.post(f"/v1/{noun}", json=body)
+        assert response.status_code == 422, response.text
+        assert api.get(f"/v1/{noun}").json()["data"] == []
+        return {each["pointer"]: each["detail"] for each in response.json()["errors"]}
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "pointer", "words"),
+    [
+        ("width", [32, 24], "/values/1", "24 cannot be cut into heads of 16"),
+        ("tokens", [50_000, 10_000, 10_001], "/values/2", "10,001 comes to 10 steps, as 10,000 does"),
+        ("batch_size", [10**6, 10**7], "/values/1", "10,000,000 comes to"),
+    ],
+)
+def test_a_transfer_blames_the_value_that_cannot_be_trained(refused, axis, values, pointer, words):
+    body = {"base": TEXT | {"units": {"batch_size": 16}}, "axis": axis, "values": values}
+
+    [(blamed, detail)] = refused("transfers", body).items()
+
+    assert blamed == pointer
+    assert words in detail
+
+
+def test_of_a_width_and_a_head_size_that_were_both_said_both_are_blamed(refused):
+    base = TEXT | {"model": {"head_size": 16}}
+
+    assert list(refused("transfers", {"base": base, "values": [32, 24]})) == ["/values/1", "/base/model/head_size"]
+
+
+def test_a_width_that_cannot_be_cut_into_default_heads_is_itself_blamed(api):
+    [error] = api.post("/v1/jobs", json=TEXT | {"model": {"width": 24}}).json()["errors"]
+
+    assert error["pointer"] == "/model/width"
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        ({"minimize": "nonsense"}, "there are train_loss, val_loss"),
+        ({"maximize": "test_metrics.r2"}, "Nothing is chosen by the test split"),
+        ({"maximize": "metrics.accuracy"}, "The task is graded by metrics."),
+        ({"minimize": "deployment.int8.bytes"}, "base.evaluation.formats"),
+    ],
+)
+@pytest.mark.parametrize("noun", ["sweeps", "studies"])
+def test_what_no_job_has_is_no_objective(refused, noun, objective, words):
+    searched = {"axes": {"seed": [0, 1]}} if noun == "sweeps" else {"units": {"batch_size": {"choices": [8, 16]}}}
+
+    [(pointer, detail)] = refused(noun, {"base": LINE, "objective": objective} | searched).items()
+
+    assert pointer == f"/objective/{next(iter(objective))}"
+    assert words in detail
+
+
+def test_an_objective_that_some_of_a_sweeps_jobs_have_is_one(api):
+    axes = {"evaluation.formats": [["fp32"], ["fp32", "bf16"]]}
+    body = {"base": LINE, "axes": axes, "objective": {"minimize": "deployment.bf16.bytes"}}
+
+    assert api.post("/v1/sweeps", json=body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        ({"axes": {"seed": [0, 1, 0, 1]}}, ["/axes/seed/2", "/axes/seed/3"]),
+        ({"axes": {"units.learning_rate": [1, 0.5, 1.0]}}, ["/axes/units.learning_rate/2"]),
+        ({"axes": {"labels": [{"a": "b"}, {"a": "b"}]}}, ["/axes/labels/1"]),
+        ({"settings": [{"seed": 1}, {"seed": 2}, {"seed": 1}]}, ["/settings/2"]),
+        (
+            {"axes": {"units": [{}, {"batch_size": 8}], "units.learning_rate": [0.1, 0.2]}},
+            ["/axes/units.learning_rate"],
+        ),
+        (
+            {"settings": [{"seed": 1}, {"units.learning_rate": 0.1, "units": {"batch_size": 8}}]},
+            ["/settings/1/units.learning_rate"],
+        ),
+        ({"axes": {"model.depth": [2, 3]}}, ["/axes/model.depth"]),
+        ({"settings": [{"seed": 1}, {"model.depth": 3}]}, ["/settings/1/model.depth"]),
+    ],
+)
+def test_a_sweep_blames_what_it_says_twice_or_cannot_do(refused, change, pointers):
+    assert list(refused("sweeps", {"base": LINE} | change)) == pointers
+
+
+def test_labels_with_dots_do_not_hold_each_other(api):
+    body = {"base": LINE, "axes": {"labels.a": ["x", "y"], "labels.a.b": ["1", "2"]}}
+
+    assert api.post("/v1/sweeps", json=body).raise_for_status().json()["counts"]["queued"] == 4
+
+
+def test_true_and_one_are_two_values(api):
+    body = {"base": LINE, "axes": {"seed": [1, 2], "resources.alone": [True, False]}}
+
+    assert api.post("/v1/sweeps", json=body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("units", "pointer", "words"),
+    [
+        ({"batch_size": {"choices": [8]}}, "/units/batch_size/choices", "put the value into base"),
+        ({"batch_size": {"choices": [8, 16, 8]}}, "/units/batch_size/choices/2", "/units/batch_size/choices/0"),
+        ({"batch_size": {"low": 8, "high": 16, "step": 100}}, "/units/batch_size/step", "a single value"),
+        (
+            {"units": {"choices": [{}, {"batch_size": 8}]}, "learning_rate": {"low": 0.1, "high": 1}},
+            "/units/learning_rate",
+            "`units` is set as well",
+        ),
+    ],
+)
+def test_a_study_blames_what_leaves_nothing_to_search(refused, units, pointer, words):
+    [(blamed, detail)] = refused("studies", {"base": LINE, "units": units}).items()
+
+    assert blamed == pointer
+    assert words in detail
+
+
+@pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        ({"values": [32, 64, 32, 64]}, ["/values/2", "/values/3"]),
+        ({"widths": [32, 32]}, ["/widths/1"]),
+        ({"values": [32, 64], "parametrizations": ["sp", "sp"]}, ["/parametrizations/1"]),
+        ({"values": [32, 64], "learning_rates": [1, 2, 1.0, 4]}, ["/learning_rates/2"]),
+        ({"values": [32, 64], "learning_rates": {"sp": [1, 2, 2, 4]}}, ["/learning_rates/sp/2"]),
+    ],
+)
+def test_a_transfer_blames_what_it_says_twice(refused, change, pointers):
+    assert list(refused("transfers", {"base": TEXT} | change)) == pointers

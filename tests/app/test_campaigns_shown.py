@@ -1,0 +1,38 @@
+"""What a campaign says of jobs that have been deleted."""
+
+import pytest
+
+LINE = {"task": "regression", "dataset": "linear", "optimizer": {"name": "sgd"}, "budget": {"steps": 100}}
+
+
+@pytest.fixture
+def swept(api, worker):
+    """A sweep of three jobs, the first two of which have succeeded, with losses 0 and 1, and the last was cancelled."""
+    base = LINE | {"resources": {"alone": True}}
+    sweep = api.post("/v1/sweeps", json={"base": base, "axes": {"seed": [0, 1, 2]}}).raise_for_status().json()
+    for loss in (0.0, 1.0):
+        worker.succeed(worker.claim(), val_loss=loss)
+    api.post(f"/v1/jobs/{sweep['jobs'][2]}/cancel").raise_for_status()
+    return api.get(f"/v1/sweeps/{sweep['id']}").json()
+
+
+def test_a_deleted_job_is_counted_as_such(api, swept):
+    api.delete(f"/v1/jobs/{swept['jobs'][0]}").raise_for_status()
+
+    after = api.get(f"/v1/sweeps/{swept['id']}").json()
+
+    assert {state: count for state, count in swept["counts"].items() if count} == {"succeeded": 2, "cancelled": 1}
+    assert {state: count for state, count in after["counts"].items() if count} == {
+        "succeeded": 1,
+        "cancelled": 1,
+        "deleted": 1,
+    }
+    assert after["jobs"] == swept["jobs"]
+
+
+def test_the_best_of_those_that_are_still_there_is_the_best(api, swept):
+    api.delete(f"/v1/jobs/{swept['jobs'][0]}").raise_for_status()
+
+    best = api.get(f"/v1/sweeps/{swept['id']}").json()["best"]
+
+    assert (best["job"], best["setting"]) == (swept["jobs"][1], {"seed": 1})
