@@ -6,13 +6,14 @@ from app.services import Services
 from unitscale.errors import Malformed, Unsupported
 from unitscale.models.measures import unknown
 from unitscale.models.specs import JobSpec
-from unitscale.models.sweeps import SweepSpec, blamed, check, planned
+from unitscale.models.sweeps import SweepSpec, blamed, check, check_apart, planned
 
 
 async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[JobSpec]:
     """Its jobs' specs. Raises Malformed, Unsupported, which name fields of the sweep."""
     check(sweep)
     jobs = planned(sweep)
+    check_apart(sweep, jobs)
     await _refuse_measure(services, sweep, jobs)
     for number, job in enumerate(jobs):
         try:

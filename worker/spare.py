@@ -18,6 +18,8 @@ LINE_BYTES = 64 * 2**20
 RANKS_SECONDS = 5.0
 SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL", "AWS_")
 """Beginnings of names that trainers do not see: they run what teams bring, and read and write local folders alone."""
+Birth = tuple[int, "asyncio.Future[int]"]
+"""A new trainer's pid, and its status to come: it may be dead before anybody has read of its birth."""
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: asyncio.StreamWriter | None = None
         self._socket: socket.socket | None = None
-        self._births: asyncio.Queue[int | None] = asyncio.Queue()
+        self._births: asyncio.Queue[Birth | None] = asyncio.Queue()
         self._living: dict[int, asyncio.Future[int]] = {}
         self._listener: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -84,6 +86,8 @@ class Nursery:
 
     def close(self) -> None:
         """End the nursery, and with it every trainer that still waits."""
+        if self._connection is not None:
+            self._connection.close()
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
@@ -96,16 +100,16 @@ class Nursery:
         ours, theirs = _pipes()
         try:
             socket.send_fds(self._socket, [b"+"], theirs)  # type: ignore[arg-type]  # _start made it
-            pid = await self._births.get()
+            birth = await self._births.get()
         except OSError:
-            pid = None
+            birth = None
         for fd in theirs:
             os.close(fd)
-        if pid is None:
+        if birth is None:
             for fd in ours:
                 os.close(fd)
             return None
-        status = self._living[pid]
+        pid, status = birth
         return Trainer(pid, await _writer(ours[0]), await _reader(ours[1]), await _reader(ours[2]), status)
 
     async def _start(self) -> None:
@@ -126,12 +130,12 @@ class Nursery:
         theirs.close()
         return ours
 
-    async def _listen(self, reader: asyncio.StreamReader, births: "asyncio.Queue[int | None]") -> None:
+    async def _listen(self, reader: asyncio.StreamReader, births: "asyncio.Queue[Birth | None]") -> None:
         while line := await reader.readline():
             word, *numbers = line.decode().split()
             if word == "born":
-                self._living[int(numbers[0])] = asyncio.get_running_loop().create_future()
-                births.put_nowait(int(numbers[0]))
+                status = self._living[int(numbers[0])] = asyncio.get_running_loop().create_future()
+                births.put_nowait((int(numbers[0]), status))
             elif word == "died":
                 self._living.pop(int(numbers[0])).set_result(int(numbers[1]))
         births.put_nowait(None)

@@ -1,6 +1,7 @@
 """The same data, models and first weights as the engine's, as one writes them by hand in PyTorch."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,11 +60,24 @@ def model(spec: JobSpec) -> nn.Module:
         layers: nn.Module = Gpt(
             assembly.config["outputs"], int(sizes.width or 0), int(sizes.depth or 0), int(sizes.head_size or 0)
         )
+    elif spec.model.kind == "convnet":
+        layers = convnet(int(spec.model.channels or 0), int(spec.model.depth or 0), assembly.config)
     else:
         layers = built(spec.model, assembly.config)
     layers.load_state_dict(assembly.finished(0), assign=True)
     layers.requires_grad_()
     return layers if spec.model.kind != "mlp" else nn.Sequential(nn.Flatten(), layers)
+
+
+def convnet(channels: int, depth: int, config: dict[str, Any]) -> nn.Module:
+    """Convolutions, each with ReLU and max-pooling, and a linear layer."""
+    before, height, width = config["inputs"]
+    layers: list[nn.Module] = []
+    for number in range(depth):
+        layers += [nn.Conv2d(before, channels << number, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        before = channels << number
+    features = before * (height >> depth) * (width >> depth)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, config["outputs"]))
 
 
 def loss_of(spec: JobSpec, outputs: Tensor, targets: Tensor) -> Tensor:

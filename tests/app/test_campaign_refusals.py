@@ -20,6 +20,28 @@ def refused(api):
 
 
 @pytest.mark.parametrize(
+    ("varied", "pointer"),
+    [
+        ({"axes": {"seed": [1, "1"]}}, "/axes/seed"),
+        ({"axes": {"units.batch_size": [8, 16], "units.learning_rate": [0.1, "0.1"]}}, "/axes/units.learning_rate"),
+        ({"settings": [{"seed": 1}, {"seed": 1.0}]}, "/settings/1"),
+        ({"settings": [{"units.learning_rate": 0.1}, {"units": {"learning_rate": 0.1}}]}, "/settings/1"),
+    ],
+)
+def test_the_same_job_in_other_words_is_refused(refused, varied, pointer):
+    [(blamed, detail)] = refused("sweeps", {"base": LINE} | varied).items()
+
+    assert blamed == pointer
+    assert "is the same job as" in detail
+
+
+def test_what_an_axis_brings_whole_is_blamed_on_the_axis(refused):
+    axes = {"init_from": [{"job": "job_00000000000000000000"}]}
+
+    assert list(refused("sweeps", {"base": LINE, "axes": axes})) == ["/axes/init_from"]
+
+
+@pytest.mark.parametrize(
     ("axis", "values", "pointer", "words"),
     [
         ("width", [32, 24], "/values/1", "24 cannot be cut into heads of 16"),

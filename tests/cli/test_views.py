@@ -7,7 +7,7 @@ from unitscale.cli import job_page, wording
 from unitscale.cli.live import Course
 from unitscale.models.curves import Curve, Curves
 from unitscale.models.events import Event
-from unitscale.models.jobs import Deployment, Job, Latency, Progress, Queue, Reason, Result, State
+from unitscale.models.jobs import Deployment, Job, Latency, NoiseScale, Progress, Queue, Reason, Result, State
 from unitscale.models.specs import JobSpec, TaskName
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -19,8 +19,8 @@ def a_job(state: State = State.RUNNING, **more: object) -> Job:
     return Job(state=state, requested=spec, spec=spec, **fields)
 
 
-def printed(job: Job, curves: Curves | None = None) -> str:
-    console = Console(width=100, markup=False, highlight=False, emoji=False)
+def printed(job: Job, curves: Curves | None = None, width: int = 100) -> str:
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
     with console.capture() as capture:
         for part in job_page.page(job, curves, NOW):
             console.print(part)
@@ -68,14 +68,36 @@ def test_a_page_compares_formats():
     )
     result = Result(stopped_by="budget", parameters=2, deployment=(fp32, int8))
 
-    [heading, *rows] = printed(a_job(State.SUCCEEDED, result=result)).splitlines()[-3:]
+    rows = [line.split() for line in printed(a_job(State.SUCCEEDED, result=result)).splitlines()[-7:]]
 
-    assert heading.split("  ")[0] == "format"
-    assert "tokens/s" not in heading
-    assert [row.split() for row in rows] == [
-        ["fp32", "2.0", "KiB", "2", "3", "500", "1.00×", "0.9"],
-        ["int8", "1.0", "KiB", "1", "2", "1500", "3.00×", "0.8"],
+    assert rows == [
+        ["fp32", "int8"],
+        ["file", "2.0", "KiB", "1.0", "KiB"],
+        ["p50", "ms", "2", "1"],
+        ["p95", "ms", "3", "2"],
+        ["examples/s", "500", "1500"],
+        ["faster", "1.00×", "3.00×"],
+        ["r2", "0.9", "0.8"],
     ]
+
+
+def test_four_formats_fit_a_narrow_terminal():
+    cost = {"bytes": 10**8, "latency_ms": Latency(p50=123.4, p95=234.5), "examples_per_second": 12345.6}
+    texts = {"first_token_ms": 33.71, "decode_tokens_per_second": 1339.4, "metrics": {"bits_per_character": 2.4567}}
+    forms = tuple(Deployment(format=name, **cost, **texts) for name in ("fp32", "bf16", "int8", "int8-weight-only"))
+
+    said = printed(a_job(State.SUCCEEDED, result=Result(stopped_by="budget", parameters=2, deployment=forms)), width=80)
+
+    assert "int8-weight-only" in said
+    assert said.count("2.457") == said.count("95.4 MiB") == 4
+
+
+def test_a_page_tells_the_noise_scale_and_how_sure_it_is():
+    noise = NoiseScale(value=21.4, low=14.5, high=35.5, preconditioned=28.3, preconditioned_low=20.0)
+
+    said = printed(a_job(State.SUCCEEDED, result=Result(stopped_by="budget", parameters=2, noise=noise)))
+
+    assert "as AdamW sees it 28.3 (20 to –), plain 21.4 (14.5 to 35.5) examples" in said
 
 
 def test_a_format_that_was_not_measured_says_its_size():

@@ -42,6 +42,17 @@ def test_a_spec_is_sent_as_it_was_written():
     assert script.asked[0].content == b'{"task":"regression","units":{"learning_rate":0.1}}'
 
 
+def test_a_number_that_is_none_is_refused_by_its_place():
+    points = [{"parameters": 1e6, "tokens": 1e8, "loss": 2.0}, {"parameters": 1e6, "tokens": 1e8, "loss": float("nan")}]
+    script = Script()
+
+    with pytest.raises(errors.Malformed) as refused:
+        script.client().fit_scaling_law({"points": points, "predict": {"flops": [float("inf")]}})
+
+    assert [pointer for pointer, _ in refused.value.fields] == ["/points/1/loss", "/predict/flops/0"]
+    assert script.asked == []
+
+
 def test_the_key_travels_as_a_bearer_token():
     script = Script(the_job())
 

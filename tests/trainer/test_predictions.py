@@ -141,6 +141,7 @@ def test_no_temperature_and_one_choice_are_the_likeliest(train):
     record = train(TEXT)[0]
 
     assert write(record, "the ", temperature=0).outputs == write(record, "the ", top_k=1, seed=5).outputs
+    assert write(record, "the ", temperature=0).outputs == write(record, "the ", temperature=1e-300).outputs
 
 
 @pytest.mark.parametrize("name", ["sp", "u-mup"])

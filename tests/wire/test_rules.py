@@ -42,13 +42,21 @@ def intake(store, jobs, rules):
 def transfer(campaigns):
     """A transfer that has ended, and found these drifts."""
 
-    async def end(drifts, project="p", axis="width", state=CampaignState.SUCCEEDED, base=BASE, seeds=3):
+    async def end(drifts, project="p", axis="width", state=CampaignState.SUCCEEDED, base=BASE, seeds=3, apart=0.4):
         body = {"base": base, "axis": axis, "values": [32, 64], "seeds": seeds}
         trials = begun(TransferSpec.model_validate(body), "transformer", {"sp": 0.01, "u-mup": 1.0})
         held, _ = await campaigns.begin(project, "transfer", body, trials.model_dump(mode="json"), (1, 1000), None)
-        interval = {"low": -2.0, "high": 1.0} if seeds > 1 else None
+
+        def interval(drift):
+            return {"low": drift - apart / 2, "high": drift + apart / 2} if drift and seeds > 1 else None
+
         found = [
-            {"parametrization": name, "values": [], "drift_octaves_per_doubling": drift, "drift_interval": interval}
+            {
+                "parametrization": name,
+                "values": [],
+                "drift_octaves_per_doubling": drift,
+                "drift_interval": interval(drift),
+            }
             for name, drift in drifts.items()
         ]
         result = TransferResult.model_validate({"parametrizations": found}).model_dump(mode="json")
@@ -132,3 +140,13 @@ async def test_what_a_single_seed_measured_counts_only_where_it_is_named(rules, 
     assert await measured(rules) == {SP: -0.7}
     assert named[SP].octaves_per_doubling == 2.5
     assert named[SP].source == f"{single} (one seed, not confirmed)"
+
+
+async def test_what_seeds_do_not_agree_on_counts_only_where_it_is_named(rules, transfer):
+    await transfer({SP: -0.7})
+    vague = await transfer({SP: -1.4}, apart=2.4)
+
+    named = await rules.of("p", vague, "transformer", "adamw")
+
+    assert await measured(rules) == {SP: -0.7}
+    assert named[SP].source == f"{vague} (3 seeds, not confirmed)"

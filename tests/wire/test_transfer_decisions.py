@@ -258,6 +258,18 @@ def test_several_seeds_confirm_a_drift():
     assert "confirms nothing" not in found(decision).verdict
 
 
+def test_seeds_that_do_not_agree_confirm_nothing():
+    decision, _ = played(a_transfer(seeds=2), a_bowl(lambda _: -6, noise=0.1))
+
+    [sp] = found(decision).parametrizations
+    assert sp.drift_interval.width > 0.6
+    assert not sp.confirmed
+    assert (
+        "Under SP the seeds do not agree on it: take more of them. Tuned rates do not go by it."
+        in found(decision).verdict
+    )
+
+
 @pytest.mark.parametrize(
     ("drift", "words"),
     [(0.0, "the best learning rate stays put"), (-1.0, "the best learning rate falls: −1.0"), (1.0, "rises: +1.0")],

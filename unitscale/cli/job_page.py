@@ -14,7 +14,7 @@ from unitscale.cli.plots import logarithmic, plot, sparkline
 
 if TYPE_CHECKING:
     from unitscale.models.curves import Curves
-    from unitscale.models.jobs import Job, Result
+    from unitscale.models.jobs import Job, NoiseScale, Result
     from unitscale.models.tuned import Tuned, TunedRate
 
 SECTIONS = ("model", "units", "optimizer", "schedule", "budget", "resources")
@@ -71,7 +71,7 @@ def _tuned(tuned: "Tuned") -> Iterable[Row]:
         yield "tuned rate", f"{wording.number(tuned.learning_rate.value)}  {tuned.learning_rate.why}"
         losses = [tried.loss for tried in tuned.learning_rate.tried]
         if losses:
-            yield "", f"losses from {_ends(tuned.learning_rate)}: {sparkline(losses, len(losses))}"
+            yield "", f"losses at rates of {_ends(tuned.learning_rate)}: {sparkline(losses, len(losses))}"
     yield "tuning took", wording.seconds(tuned.seconds)
 
 
@@ -92,10 +92,24 @@ def _measured(job: "Job") -> Iterable[Row]:
         yield "losses", wording.phrase({"train": result.train_loss, "val": result.val_loss})
         yield "metrics", wording.phrase(result.metrics)
         yield "test", wording.phrase(result.test_metrics)
+        if result.noise:
+            yield "noise scale", _noise(result.noise)
         memory = wording.size(result.peak_memory_bytes) if result.peak_memory_bytes else None
         yield "cost", wording.phrase({"parameters": result.parameters, "peak memory": memory, "price": result.price})
         for form in result.deployment if not _timed(result) else ():
             yield f"as {form.format}", wording.size(form.bytes)
+
+
+def _noise(noise: "NoiseScale") -> str:
+    """In examples, with 95 % intervals."""
+    seen = ("as AdamW sees it", noise.preconditioned, noise.preconditioned_low, noise.preconditioned_high)
+    plain = ("plain", noise.value, noise.low, noise.high)
+    words = [
+        f"{name} {wording.number(value)} ({wording.number(low)} to {wording.number(high)})"
+        for name, value, low, high in (seen, plain)
+        if value is not None
+    ]
+    return f"{', '.join(words)} examples" if words else "not to be told from nothing: measure more often"
 
 
 def _timed(result: "Result") -> bool:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from unitscale.models.workers import Worker
 
 
+SUM_DIGITS = 16
+
+
 def state(name: str, note: str | None = None) -> Text:
     """A state in its colour."""
     return Text(f"{name} ({note})" if note else name, style=wording.STYLES.get(name, ""))
@@ -46,12 +49,12 @@ def jobs(listed: "Iterable[Job]", now: datetime) -> Fitted:
 
 
 def deployment(measured: "Sequence[Deployment]") -> Table:
-    """One line a format; beside what it takes, its speed over the first one's, and what it is still worth."""
-    rows = [dict(_cost(form, measured[0])) for form in measured]
-    columns = [name for name in rows[0] if any(row[name] != wording.number(None) for row in rows)]
-    table = _table(*columns, right=columns[1:])
-    for row in rows:
-        table.add_row(*(row[name] for name in columns))
+    """A column a format: what it takes, its speed over the first one's, and what it is still worth."""
+    forms = [dict(_cost(form, measured[0])) for form in measured]
+    table = _table("", *(form.format for form in measured), right={form.format for form in measured})
+    for name in forms[0]:
+        if any(form[name] != wording.number(None) for form in forms):
+            table.add_row(Text(name, style="dim"), *(form[name] for form in forms))
     return table
 
 
@@ -60,7 +63,6 @@ def _cost(form: "Deployment", first: "Deployment") -> "Iterable[tuple[str, str]]
     if form.examples_per_second and first.examples_per_second:
         faster = form.examples_per_second / first.examples_per_second
     latency, memory = form.latency_ms, form.peak_memory_bytes
-    yield "format", form.format
     yield "file", wording.size(form.bytes)
     yield "p50 ms", wording.number(latency.p50 if latency else None)
     yield "p95 ms", wording.number(latency.p95 if latency else None)
@@ -165,10 +167,10 @@ def keys(listed: "Iterable[Key]", now: datetime) -> Table:
 
 
 def artifacts(listed: "Iterable[Artifact]") -> Table:
-    """One line a file."""
+    """One line a file, with the beginning of its sum."""
     table = _table("name", "size", "sha256", right={"size"})
     for artifact in listed:
-        table.add_row(artifact.name, wording.size(artifact.bytes), artifact.sha256)
+        table.add_row(artifact.name, wording.size(artifact.bytes), f"{artifact.sha256[:SUM_DIGITS]}…")
     return table
 
 

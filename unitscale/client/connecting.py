@@ -1,11 +1,14 @@
 """How a client of either colour reaches the service: address, key, timeouts."""
 
-from typing import TypedDict, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import TypedDict, TypeVar, cast
 
 import httpx2
 
 from unitscale import __version__
 from unitscale.client.calls import Call
+from unitscale.errors import Malformed
 
 T = TypeVar("T")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -35,7 +38,12 @@ def options(base_url: str, api_key: str | None, timeout_seconds: float) -> Optio
 
 
 def request(http: httpx2.Client | httpx2.AsyncClient, call: Call[T]) -> httpx2.Request:
-    """The call as bytes to send. What the service holds back on purpose is no reason to give up on it."""
+    """The call as bytes to send. What the service holds back on purpose is no reason to give up on it.
+
+    Raises Malformed, which names every number that JSON cannot carry.
+    """
+    if wrong := tuple(_not_finite(call.body)):
+        raise Malformed("Every number must be finite.", wrong)
     timeout = http.timeout.as_dict()
     timeout["read"] = (timeout["read"] or 0.0) + call.held_seconds
     return http.build_request(
@@ -48,3 +56,15 @@ def request(http: httpx2.Client | httpx2.AsyncClient, call: Call[T]) -> httpx2.R
         headers={"Accept": "application/json", **call.headers},
         extensions={"timeout": timeout},
     )
+
+
+def _not_finite(body: object, at: str = "") -> Iterator[tuple[str, str]]:
+    """(JSON pointer, what is wrong there)."""
+    if isinstance(body, float) and not isfinite(body):
+        yield at, f"{body} is no number that JSON can carry."
+    elif isinstance(body, Mapping):
+        for name, value in cast("Mapping[str, object]", body).items():
+            yield from _not_finite(value, f"{at}/{name}")
+    elif isinstance(body, Sequence) and not isinstance(body, str):
+        for place, value in enumerate(cast("Sequence[object]", body)):
+            yield from _not_finite(value, f"{at}/{place}")

@@ -1,5 +1,7 @@
 """A sweep: one spec over a grid, or a list, of values for any of its fields."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -92,8 +94,24 @@ def check(sweep: SweepSpec) -> None:
 def blamed(sweep: SweepSpec, number: int, error: Unsupported) -> Unsupported:
     """The same refusal of a job's spec, with pointers into the sweep."""
     own = {"/" + path.replace(".", "/"): _pointer(sweep, number, path) for path in sweep.points()[number]}
-    fields = tuple((own.get(pointer, f"/base{pointer}"), detail) for pointer, detail in error.fields)
-    return Unsupported(error.message, fields)
+
+    def mine(pointer: str) -> str:
+        return next((own[field] for field in own if f"{pointer}/".startswith(f"{field}/")), f"/base{pointer}")
+
+    return Unsupported(error.message, tuple((mine(pointer), detail) for pointer, detail in error.fields))
+
+
+def check_apart(sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:
+    """Raises Malformed where two of its jobs are the same, though they are written in different words."""
+    firsts: dict[str, int] = {}
+    for number, job in enumerate(jobs):
+        first = firsts.setdefault(job.model_dump_json(), number)
+        if first != number:
+            one, other = (sweep.points()[place] for place in (first, number))
+            unlike = next((path for path in other if repr(one.get(path)) != repr(other[path])), next(iter(other)))
+            pointer = f"/settings/{number}" if sweep.settings else pointer_to("/axes", unlike)
+            detail = f"{json.dumps(other)} is the same job as {json.dumps(one)}."
+            raise Malformed(f"{pointer}: {detail}", ((pointer, detail),))
 
 
 def planned(sweep: SweepSpec) -> list[JobSpec]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import product
+from math import inf
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, computed_field, model_validator
@@ -37,6 +38,8 @@ FIELDS = {
 """The field of a spec that each axis sets."""
 OF_MODELS = frozenset({Axis.WIDTH, Axis.DEPTH})
 """Axes along which the model grows, so that there are coordinates to check."""
+STILL = 0.3
+"""Octaves a doubling that count as staying put: over three doublings it comes to less than a factor of two."""
 PROBED = frozenset({"transformer", "encoder", "mlp"})
 """Kinds of models whose coordinates are measured."""
 
@@ -282,6 +285,11 @@ class SeedInterval(Answer):
     low: Measure
     high: Measure
 
+    @property
+    def width(self) -> float:
+        """Endless where an end is not known."""
+        return inf if self.low is None or self.high is None else self.high - self.low
+
 
 class Parametrized(Answer):
     """What was found under one parametrization."""
@@ -302,8 +310,9 @@ class Parametrized(Answer):
     @computed_field
     @property
     def confirmed(self) -> bool:
-        """Whether several seeds bear the drift out, so that it has an interval. Tuned rates go by no other."""
-        return self.drift_interval is not None
+        """Whether several seeds agree on the drift: its interval is at most as wide as what counts as staying put, that
+        is 0.6 octaves. Tuned rates go by no other."""
+        return self.drift_interval is not None and self.drift_interval.width <= 2 * STILL
 
     @computed_field
     @property

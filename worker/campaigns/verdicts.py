@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 from unitscale.models.specs import TaskName
-from unitscale.models.transfers import AtValue, Axis, Parametrized, SeedInterval, TransferSpec
+from unitscale.models.transfers import STILL, AtValue, Axis, Parametrized, SeedInterval, TransferSpec
 from unitscale.models.units import Parametrization
 
-STILL = 0.3
-"""Octaves a doubling that count as staying put: over three doublings it comes to less than a factor of two."""
 NAMES = {Parametrization.SP: "SP", Parametrization.MUP: "μP", Parametrization.UMUP: "u-μP"}
 WORDS = {
     Axis.WIDTH: "the width",
@@ -68,10 +66,14 @@ def _absolute(spec: TransferSpec, found: Sequence[Parametrized]) -> list[str]:
 
 
 def _doubt(spec: TransferSpec, found: Sequence[Parametrized]) -> list[str]:
-    if spec.seeds > 1 or all(each.drift_octaves_per_doubling is None for each in found):
+    unsure = [each for each in found if each.drift_octaves_per_doubling is not None and not each.confirmed]
+    if not unsure:
         return []
     ignored = " Tuned rates do not go by it." if spec.axis is Axis.WIDTH else ""
-    return [f"One seed confirms nothing: take two or more.{ignored}"]
+    if spec.seeds == 1:
+        return [f"One seed confirms nothing: take two or more.{ignored}"]
+    names = " and ".join(NAMES[each.parametrization] for each in unsure)
+    return [f"Under {names} the seeds do not agree on it: take more of them.{ignored}"]
 
 
 def _missing(spec: TransferSpec, found: Parametrized) -> str:

@@ -68,5 +68,6 @@ def chosen(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> in
         return int(logits.argmax())
     if sampling.top_k is not None and sampling.top_k < len(logits):
         logits = logits.masked_fill(logits < logits.topk(sampling.top_k).values[-1], float("-inf"))
-    chances = (logits / temperature).softmax(0)
+    below = logits.double() - logits.max()  # divided by a temperature near 0 the largest stays what it is
+    chances = (below / temperature).softmax(0)
     return int(torch.multinomial(chances, 1, generator=generator))

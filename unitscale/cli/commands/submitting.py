@@ -66,9 +66,9 @@ def submit(
 def _resolved(answer: "DryRun", as_json: bool) -> None:
     if as_json:
         return printing.write_json(answer)
-    estimate = wording.phrase(answer.estimate.model_dump(exclude={"queue", "tuning"}))
+    steps, examples = map(wording.number, (answer.estimate.steps, answer.estimate.examples))
     printing.write(yaml.safe_dump(answer.spec.model_dump(mode="json", exclude_none=True), sort_keys=False))
-    printing.say(f"It would take: {estimate}. Queue: {answer.estimate.queue.why}")
+    printing.say(f"It would take {steps} steps on {examples} training examples. Queue: {answer.estimate.queue.why}")
     if answer.estimate.tuning:
         printing.say(answer.estimate.tuning)
     return None
