@@ -53,6 +53,8 @@ class Blueprint:
         self.module = None if self.side else PlainModule(self.layers, device, self.numbers.kept)
         """Of a model that is a lane of one."""
         self.weights = self._started()
+        if self.module is not None:
+            self.module.adopt(self.weights.named)
         function = self._function()
         self.folds: dict[str, float] = function.folds() if function else {}
 
