@@ -14,7 +14,7 @@ from unitscale.models.specs import JobSpec
 from worker.pipe import Lane, Train
 
 ROUNDS = 3
-STEPS = (10, 110)
+STEPS = (10, 310)
 """Of a short and a long run: what they differ by is training, without the start."""
 WORKS: dict[str, dict[str, Any]] = {
     "GPT 2 × 64": {"width": 64, "depth": 2, "head_size": 16, "context": 64},
