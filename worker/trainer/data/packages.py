@@ -3,7 +3,6 @@
 import contextlib
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,8 +31,7 @@ def pypi(requirement: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         _run([*pip, "--dest", folder], Path(folder))
         for archive in list(Path(folder).glob("*.tar.gz")):
-            with tarfile.open(archive) as members:
-                members.extractall(folder, filter="data")
+            _run(["tar", "-C", folder, "-xzf", str(archive)], Path(folder))
         yield Path(folder)
 
 
