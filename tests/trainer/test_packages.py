@@ -4,7 +4,7 @@ import tarfile
 
 from worker.trainer.data.packages import pypi
 
-BACKEND = '''
+BACKEND = """
 from pathlib import Path
 
 
@@ -13,7 +13,7 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\\nName: verses\\nVersion: 1.0\\n")
     return facts.name
-'''
+"""
 FILES = {
     "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
     "backend.py": BACKEND,
