@@ -72,6 +72,20 @@ def test_a_trained_model_answers_one_line_an_input(unitscale, job_id):
     assert len(said.stdout.splitlines()) == 2
 
 
+def test_a_sentence_is_typed_as_it_is(unitscale):
+    sizes = ("-o", "model.width=16", "-o", "model.depth=1", "-o", "model.context=16", "-o", "budget.steps=5")
+    asked = ("-o", "task=text-generation", "-o", "dataset=grammar", *sizes, "--wait", "--json")
+    job_id = json.loads(unitscale("submit", *asked).stdout)["id"]
+
+    typed, listed = (
+        unitscale("predict", job_id, words, "--temperature", "0", "--max-tokens", "8")
+        for words in ("every dog", '["every dog"]')
+    )
+
+    assert typed.exit_code == ExitCode.OK, typed.stderr
+    assert typed.stdout == listed.stdout
+
+
 def test_a_model_is_served_in_the_formats_that_were_asked_for(unitscale):
     asked = ("-o", "task=regression", "-o", "budget.steps=5", "-o", "evaluation.formats=[fp32, int8]", "--wait")
     job_id = json.loads(unitscale("submit", *asked, "--json").stdout)["id"]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Inputs = Annotated[
-    str | None, typer.Argument(help="JSON, a path to a JSON file, or - for stdin: a list with one entry each.")
+    str | None,
+    typer.Argument(help="A text; or a JSON list with one entry each: as it is, in a .json file, or - from stdin."),
 ]
 FormatOption = Annotated[
     str | None,
@@ -58,7 +59,7 @@ def predict(
 
         unitscale predict job_06g1m2c8kq7v3x9t4b5n '[[0.5], [1.5]]'
 
-        unitscale predict job_06g1m2c8kq7v3x9t4b5n '["Enter Hamlet"]' --format int8 --max-tokens 100
+        unitscale predict job_06g1m2c8kq7v3x9t4b5n "Enter Hamlet" --format int8 --max-tokens 100
 
         unitscale predict job_06g1m2c8kq7v3x9t4b5n --file hello.wav
 
@@ -104,6 +105,8 @@ def _encoded(files: list[Path]) -> list[str]:
 
 
 def _inputs(source: str) -> "Iterable[object]":
+    if _is_text(source):
+        return [source]
     try:
         asked: object = json.loads(_text(source))
     except (OSError, ValueError) as error:
@@ -113,12 +116,30 @@ def _inputs(source: str) -> "Iterable[object]":
     return cast("list[object]", asked)
 
 
+def _is_text(source: str) -> bool:
+    """Whether it is an input itself, and not a list of them or where one stands."""
+    stands_elsewhere = source == "-" or source.endswith(".json") or Path(source).is_file()
+    return not stands_elsewhere and not source.lstrip().startswith(("[", "{")) and not _is_number(source)
+
+
+def _is_number(source: str) -> bool:
+    try:
+        float(source)
+    except ValueError:
+        return False
+    return True
+
+
 def _text(source: str) -> str:
     if source == "-":
         if sys.stdin.isatty():
             printing.say("Reading inputs as JSON from here; Ctrl-D ends them.")
         return sys.stdin.read()
-    return source if source.lstrip().startswith("[") else Path(source).read_text(encoding="utf-8")
+    return (
+        source
+        if source.lstrip().startswith(("[", "{")) or _is_number(source)
+        else Path(source).read_text(encoding="utf-8")
+    )
 
 
 def _line(output: object) -> str:
