@@ -10,10 +10,10 @@ import psutil
 from worker.spare import Nursery
 
 
-def kill_the_next(before):
+def kill_the_next(mother, known):
     """Kill a trainer as soon as it is there, while nobody listens to the nursery, until it has told of both."""
     until = time.monotonic() + 30
-    while not (born := set(psutil.Process().children(recursive=True)) - before):
+    while not (born := set(mother.children()) - known):
         assert time.monotonic() < until
     for process in born:
         os.kill(process.pid, signal.SIGKILL)
@@ -24,7 +24,8 @@ async def test_a_trainer_that_dies_before_anybody_heard_of_its_birth_is_heard_of
     nursery = Nursery(tmp_path)
     try:
         first = await nursery.trainer()
-        asyncio.get_running_loop().call_soon(kill_the_next, set(psutil.Process().children(recursive=True)))
+        mother = psutil.Process(first.pid).parent()
+        asyncio.get_running_loop().call_soon(kill_the_next, mother, set(mother.children()))
 
         dead = await nursery.trainer()  # awaited as it is: it has asked for a trainer when it first waits
 
