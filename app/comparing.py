@@ -49,7 +49,7 @@ async def comparison(services: Services, project: str, wanted: Selection, asked:
     drawing = asked.drawing
     _check_places(drawing, len(places))
     shown = [jobs[place] for place in places]
-    await _check_names(services, asked, shown)
+    await _check_names(services, asked, jobs)
     courses = Courses(services.curves, services.drawing, shown, drawing.weight)
     told["curves"] = {key: await courses.drawn(key, drawing.align, drawing.max_points) for key in drawing.keys}
     told["to_loss"] = None if asked.loss is None else await courses.raced(asked.of, asked.loss)

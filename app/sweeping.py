@@ -14,12 +14,12 @@ async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[J
     check(sweep)
     jobs = planned(sweep)
     check_apart(sweep, jobs)
-    await _refuse_measure(services, sweep, jobs)
     for number, job in enumerate(jobs):
         try:
             await services.intake.check([job], project)
         except Unsupported as error:
             raise blamed(sweep, number, error) from error
+    await _refuse_measure(services, sweep, jobs)
     return jobs
 
 

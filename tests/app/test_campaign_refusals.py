@@ -25,6 +25,7 @@ def refused(api):
         ({"axes": {"seed": [1, "1"]}}, "/axes/seed"),
         ({"axes": {"units.batch_size": [8, 16], "units.learning_rate": [0.1, "0.1"]}}, "/axes/units.learning_rate"),
         ({"settings": [{"seed": 1}, {"seed": 1.0}]}, "/settings/1"),
+        ({"settings": [{"seed": 0}, {}]}, "/settings/1"),
         ({"settings": [{"units.learning_rate": 0.1}, {"units": {"learning_rate": 0.1}}]}, "/settings/1"),
     ],
 )

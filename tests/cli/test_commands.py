@@ -61,7 +61,6 @@ def test_a_service_that_is_away_has_its_own_exit_code():
         ("ls", "--label", "team"),
         ("predict", "job_1", "nowhere.json"),
         ("predict", "job_1", "[[0.5]"),
-        ("predict", "job_1", "0.5"),
         ("predict", "job_1", "--file", "nowhere.wav"),
         ("predict", "job_1", "[[0.5]]", "--file", __file__),
         ("--url", "localhost:8000", "ls"),

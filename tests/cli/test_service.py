@@ -79,7 +79,7 @@ def test_a_sentence_is_typed_as_it_is(unitscale):
 
     typed, listed = (
         unitscale("predict", job_id, words, "--temperature", "0", "--max-tokens", "8")
-        for words in ("every dog", '["every dog"]')
+        for words in ("every dog" * 99, json.dumps(["every dog" * 99]))
     )
 
     assert typed.exit_code == ExitCode.OK, typed.stderr

@@ -158,7 +158,7 @@ def test_its_report_is_one_page_that_may_load_nothing(stack, client, studied):
 
 
 def test_a_pruned_trial_is_cancelled_and_says_why(client):
-    long = LINE | {"budget": {"steps": 20_000}, "evaluation": {"every_steps": 100}}
+    long = LINE | {"budget": {"steps": 200_000}, "evaluation": {"every_steps": 1000}}
     units = {"learning_rate": {"choices": [0.1, 0.11, 0.12, 1e-7]}}
     study = {"base": long, "units": units, "sampler": "grid", "pruner": "asha", "budget": {"trials": 4}}
     begun = client.studies.begin(study | {"parallel": 4, "confirmation": {"best": 0}})

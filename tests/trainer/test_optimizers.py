@@ -116,3 +116,15 @@ def test_a_rate_follows_the_batch_where_it_is_asked_to(train):
     assert rates[0] == pytest.approx(0.05)
     assert rates[-1] == pytest.approx(0.1)
     assert [message for message in record.said if message.say == "points"][-1].examples == 2056
+
+
+def test_state_that_was_saved_with_more_padding_is_read():
+    shapes = {"weight": (1, 3), "bias": (1,)}
+    saved, now = Weights(shapes, 1, 8, "cpu"), Weights(shapes, 1, 1, "cpu")
+    numbers = {"weight": torch.tensor([[1.0, 2.0, 3.0]]), "bias": torch.tensor([4.0])}
+    saved.write(0, numbers)
+
+    now.values[0] = now.fitted(saved.values[0])
+
+    assert len(saved.values[0]) > len(now.values[0])
+    assert all(torch.equal(now.read(0)[name], tensor) for name, tensor in numbers.items())

@@ -1,6 +1,7 @@
 """How a client of either colour reaches the service: address, key, timeouts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from math import isfinite
 from typing import TypedDict, TypeVar, cast
 
@@ -9,6 +10,7 @@ import httpx2
 from unitscale import __version__
 from unitscale.client.calls import Call
 from unitscale.errors import Malformed
+from unitscale.models.axes import MOST_NAMED, pointer_to
 
 T = TypeVar("T")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -42,7 +44,7 @@ def request(http: httpx2.Client | httpx2.AsyncClient, call: Call[T]) -> httpx2.R
 
     Raises Malformed, which names every number that JSON cannot carry.
     """
-    if wrong := tuple(_not_finite(call.body)):
+    if wrong := tuple(islice(_not_finite(call.body), MOST_NAMED)):
         raise Malformed("Every number must be finite.", wrong)
     timeout = http.timeout.as_dict()
     timeout["read"] = (timeout["read"] or 0.0) + call.held_seconds
@@ -64,7 +66,7 @@ def _not_finite(body: object, at: str = "") -> Iterator[tuple[str, str]]:
         yield at, f"{body} is no number that JSON can carry."
     elif isinstance(body, Mapping):
         for name, value in cast("Mapping[str, object]", body).items():
-            yield from _not_finite(value, f"{at}/{name}")
+            yield from _not_finite(value, pointer_to(at, name))
     elif isinstance(body, Sequence) and not isinstance(body, str):
         for place, value in enumerate(cast("Sequence[object]", body)):
             yield from _not_finite(value, f"{at}/{place}")

@@ -108,7 +108,7 @@ def check_apart(sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:
         first = firsts.setdefault(job.model_dump_json(), number)
         if first != number:
             one, other = (sweep.points()[place] for place in (first, number))
-            unlike = next((path for path in other if repr(one.get(path)) != repr(other[path])), next(iter(other)))
+            unlike = next((path for path in other if repr(one.get(path)) != repr(other[path])), "")
             pointer = f"/settings/{number}" if sweep.settings else pointer_to("/axes", unlike)
             detail = f"{json.dumps(other)} is the same job as {json.dumps(one)}."
             raise Malformed(f"{pointer}: {detail}", ((pointer, detail),))

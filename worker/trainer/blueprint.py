@@ -53,7 +53,7 @@ class Blueprint:
         self.module = None if self.side else PlainModule(self.layers, device, self.numbers.kept)
         """Of a model that is a lane of one."""
         self.weights = self._started()
-        if self.module is not None:
+        if self.module is not None and not isinstance(self.model, OwnModel):
             self.module.adopt(self.weights.named)
         function = self._function()
         self.folds: dict[str, float] = function.folds() if function else {}

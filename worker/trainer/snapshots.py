@@ -66,7 +66,9 @@ def _restore(course: Course, assembly: Assembly, snapshot: Snapshot) -> None:
     learner.weights.write(course.place, snapshot.weights)
     for name, tensor in assembly.state.items():
         if name in snapshot.optimizer:  # a lane without momentum has no velocity to go back to, in any company
-            tensor[course.place] = snapshot.optimizer[name].to(tensor.device)
+            saved = snapshot.optimizer[name]
+            fitted = learner.weights.fitted(saved) if name in learner.optimizer.state else saved
+            tensor[course.place] = fitted.to(tensor.device)
     assembly.rates.plateaus[course.place].state = facts.get("plateau", assembly.rates.plateaus[course.place].state)
     if learner.noise is not None and facts.get("noise") is not None:
         learner.noise.tracks[course.place].state = facts["noise"]

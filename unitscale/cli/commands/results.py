@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -118,16 +119,13 @@ def _inputs(source: str) -> "Iterable[object]":
 
 def _is_text(source: str) -> bool:
     """Whether it is an input itself, and not a list of them or where one stands."""
-    stands_elsewhere = source == "-" or source.endswith(".json") or Path(source).is_file()
-    return not stands_elsewhere and not source.lstrip().startswith(("[", "{")) and not _is_number(source)
+    stands_elsewhere = source == "-" or source.endswith(".json") or os.path.isfile(source)  # noqa: PTH113  any length
+    return not stands_elsewhere and not _is_json(source)
 
 
-def _is_number(source: str) -> bool:
-    try:
-        float(source)
-    except ValueError:
-        return False
-    return True
+def _is_json(source: str) -> bool:
+    """Whether it is meant as JSON. `[MASK]` opens a text."""
+    return source.lstrip().startswith(("[", "{", '"')) and not source.lstrip().startswith("[MASK]")
 
 
 def _text(source: str) -> str:
@@ -135,11 +133,7 @@ def _text(source: str) -> str:
         if sys.stdin.isatty():
             printing.say("Reading inputs as JSON from here; Ctrl-D ends them.")
         return sys.stdin.read()
-    return (
-        source
-        if source.lstrip().startswith(("[", "{")) or _is_number(source)
-        else Path(source).read_text(encoding="utf-8")
-    )
+    return source if _is_json(source) else Path(source).read_text(encoding="utf-8")
 
 
 def _line(output: object) -> str:

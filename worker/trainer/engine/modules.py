@@ -34,7 +34,7 @@ class PlainModule:
 
     def adopt(self, weights: Mapping[str, Tensor]) -> None:
         """Take these in, to compute with them whenever they are given: to hand them over in each step took a tenth
-        of a small convnet's."""
+        of a small convnet's. Not for a team's own module, which may put others in the place of what it holds."""
         names = dict(self._layers.named_parameters()), dict(self._layers.named_buffers())
         found = {id(tensor): name for each in names for name, tensor in each.items()}
         taken = {**weights, **self._held}
@@ -45,7 +45,7 @@ class PlainModule:
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
         """(1, B, …) → (1, B, O)"""
-        if self._layers.training is not torch.is_grad_enabled():
+        if self._own is None or self._layers.training is not torch.is_grad_enabled():
             self._layers.train(torch.is_grad_enabled())
         return self._computed(weights, inputs)
 

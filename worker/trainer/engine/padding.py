@@ -1,7 +1,8 @@
 """Padding: feature sizes are multiples of 8, so that matrix products pick the same kernel for one lane as for many.
 
 Seen on CPU: with a side that is no multiple of 8 the lanes of a batched product differed in the last bit from the same
-products alone. Rows of weights are multiples of 32 (two vectors of 16): elementwise kernels treat a ragged tail apart.
+products alone. Sums of products that are written out do not: `models/linear.py` pads nothing. Rows of weights are
+multiples of 32 (two vectors of 16): elementwise kernels treat a ragged tail apart.
 """
 
 import torch

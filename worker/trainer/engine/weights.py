@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worker.trainer.engine.padding import ROW, up
+from worker.trainer.engine.padding import ROW, SIDE, up
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Name → shape of each weight of one lane, without padding."""
@@ -60,6 +60,19 @@ class Weights:
     def read(self, lane: int) -> dict[str, Tensor]:
         """A copy of one lane's weights, without padding."""
         return {name: view[_real(lane, self._shapes[name])].clone() for name, view in self._stored.items()}
+
+    def fitted(self, row: Tensor) -> Tensor:
+        """Numbers (P,) beside one lane's weights, as they stand here: those that an earlier version saved are padded to
+        multiples of 8, whatever the model."""
+        if row.dim() != 1 or row.shape == self.values.shape[1:]:
+            return row
+        saved = {name: _padded(shape, SIDE) for name, shape in self._shapes.items()}
+        fitted = row.new_zeros(1, self.values.shape[1])
+        there = self._views(fitted, {name: tuple(view.shape[1:]) for name, view in self._stored.items()})
+        for name, part in _parts(saved).items():
+            old = row[part][: math.prod(saved[name])].view(1, *saved[name])
+            there[name][_real(0, self._shapes[name])] = old[_real(0, self._shapes[name])]
+        return fitted[0]
 
     def write(self, lane: int, tensors: Mapping[str, Tensor]) -> None:
         """Set one lane's weights; the padding stays zero."""

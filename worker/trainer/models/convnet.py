@@ -13,9 +13,10 @@ class ChannelsLast(nn.Sequential):
     """Layers that see the channels of a pixel side by side, which convolutions and pooling are faster with."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """x (B, C, H, W)   →   (B, O)"""
+        """x (B, C, H, W)   →   (B, O).  Strides are told anew: with one channel they would tell of no order."""
         batch, channels, height, width = images.shape
-        pixels = images.permute(0, 2, 3, 1).reshape(batch, -1).view(batch, height, width, channels)
+        rows = images.permute(0, 2, 3, 1).reshape(batch, height * width * channels)
+        pixels = rows.view(batch, height, width, channels)
         return super().forward(pixels.permute(0, 3, 1, 2))
 
 

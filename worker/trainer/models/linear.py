@@ -32,7 +32,7 @@ class Linear:
     def side(self, kinds: Kinds) -> int:
         return 1 if _adds(kinds) else SIDE
 
-    def lanes(self, plan: Plan) -> "Linear | Sum":
+    def lanes(self, plan: Plan) -> "Linear":
         return Sum() if _adds(plan.kinds) else self
 
     def folds(self) -> dict[str, float]:
@@ -45,7 +45,8 @@ class Linear:
 
 
 class Sum(Linear):
-    """The same for one output, without a product of matrices: no padding, and a lane costs next to nothing more."""
+    """The same for one output, without a product of matrices: no padding, whose sums do not hang on the company. All
+    B · I products of a lane are written out, which is why features must be few."""
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
         """x (K, B, I)   →   (K, B, 1)"""
