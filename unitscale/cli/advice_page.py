@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
+from unitscale.cli.columns import bare_table
 
 if TYPE_CHECKING:
     from unitscale.models.advice import Advice, Expected
@@ -45,7 +46,7 @@ def _between(expected: "Expected", name: str) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = bare_table()
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("unit", "take", "expect", "sure"))
     return table

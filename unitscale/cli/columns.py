@@ -14,7 +14,7 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """A value of each row, under its full and its short title."""
+    """A value of each row, under a title; `path` is its full name."""
 
     path: str
     title: str
@@ -47,7 +47,7 @@ class Fitted:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         kept = fitting(self.wanted, options.max_width)
         shown = [column for column in self.columns if column.path in kept]
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+        table = bare_table()
         for column in shown:
             side = "right" if column.right else "left"
             table.add_column(column.title, justify=side, no_wrap=column.least is None, overflow="fold")

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
+from unitscale.cli.columns import bare_table
 from unitscale.cli.plots import sparkline
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _interval(interval: "Interval | None", large: bool = False) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = bare_table()
     for column in columns:
         table.add_column(column, justify="left" if column == columns[0] else "right", overflow="fold")
     return table

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
-from unitscale.cli.columns import Fitted, told
+from unitscale.cli.columns import Fitted, bare_table, told
 
 if TYPE_CHECKING:
     from unitscale.models.catalog import Catalog, CatalogDataset, CatalogModel
@@ -175,7 +175,7 @@ def artifacts(listed: "Iterable[Artifact]") -> Table:
 
 
 def _table(*columns: str, right: Collection[str] = ()) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = bare_table()
     for column in columns:
         table.add_column(
             column, justify="right" if column in right else "left", no_wrap=column == "id", overflow="fold"

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import sweep_page, tables, wording
-from unitscale.cli.columns import Fitted, told
+from unitscale.cli.columns import Fitted, bare_table, told
 from unitscale.cli.overlays import COLOURS, Drawn, overlay
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _drawn(line: "AtValue") -> Drawn:
 
 
 def _table(transfer: "Transfer", found: "Parametrized") -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = bare_table()
     columns = ("", transfer.axis.replace("_", " "), "best rate", "log2", "loss", "over sp", "rates", "")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number in (0, 7) else "right", overflow="fold")
