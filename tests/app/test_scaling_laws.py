@@ -1,5 +1,6 @@
 """Scaling laws over HTTP: of points, of jobs, and what is refused."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -286,11 +287,14 @@ QUESTION = {"form": "chinchilla", "bootstrap": 2000, "seed": 0, "at": [], "flops
 
 
 async def test_a_fit_that_takes_too_long_is_given_up_and_its_process_ended():
-    rows = [list(point.values()) for point in points(40, 30)]
     before = set(psutil.Process().children())
+    asked = asyncio.create_task(Fits(longest_seconds=1).answer(QUESTION | {"points": []}))
+    while not (born := set(psutil.Process().children()) - before):  # noqa: ASYNC110 - nothing tells of a birth
+        await asyncio.sleep(0)
+    born.pop().suspend()  # it never answers, however fast the machine
 
     with pytest.raises(Busy):
-        await Fits(longest_seconds=1).answer(QUESTION | {"points": rows})
+        await asked
 
     assert set(psutil.Process().children()) <= before
 
