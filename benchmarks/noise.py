@@ -10,7 +10,7 @@ steps, and twice the fewest examples.  R rates, N seeds.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ from benchmarks.decoder import a_spec
 from unitscale.wire.settings import Settings
 from worker.trainer.assembly import Assembly, assemble
 from worker.trainer.engine.loop import train
+from worker.trainer.engine.ratios import Ratio, ratio
+from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 
 RULES: dict[str, dict[str, Any]] = {"adamw": {"betas": [0.9, 0.95]}, "sgd": {"name": "sgd"}}
 RATES = {("adamw", "sp"): 2.0**-8, ("adamw", "u-mup"): 0.5, ("sgd", "sp"): 0.5}
@@ -32,6 +34,8 @@ TRUNK_BATCH = 32
 EXAM, EXAM_SEED = 128, 4711
 """Windows on which losses are compared, and where they come from."""
 LONGEST = 2000
+LANES = 8
+"""Branches that measure their noise, each from its own seed."""
 
 
 class Branches(NamedTuple):
@@ -64,13 +68,30 @@ class Study:
         centre = round(POWERS[self._rule] * np.log2(batch / TRUNK_BATCH))
         octaves, seeds = np.array(OCTAVES) + centre, range(1, 1 + self._asked.seeds)
         rates = [self._rate * 2.0**octave for octave in octaves]
-        assembly = self._assembled(batch, rates, seeds, self._asked.steps + LONGEST)
+        assembly = self._branched(batch, rates, seeds)
+        return Branches(batch, octaves, self._steps(assembly).reshape(len(rates), len(seeds)))
+
+    def noise(self, rate: float, steps: int) -> dict[str, Ratio]:
+        """What branches of the trunk's batch size measure on their way, over so many steps, all seeds together."""
+        assembly = self._branched(TRUNK_BATCH, [rate], range(1, 1 + LANES), diagnostics={"noise_scale": True})
+        first = self._asked.steps + 1
+        train(assembly.learner, assembly.batches.start(first), first, first + steps, lambda _step, _losses: None)
+        tracks = assembly.learner.noise.tracks if assembly.learner.noise else []
+        rows = [row for track in tracks for row in track.measurements]
+        return {
+            PLAIN: ratio([(row.noise, row.signal) for row in rows]),
+            PRECONDITIONED: ratio([(row.preconditioned_noise, row.preconditioned_signal) for row in rows]),
+        }
+
+    def _branched(self, batch: int, rates: Sequence[float], seeds: Sequence[int], **more: Any) -> Assembly:
+        """Lanes that stand where the trunk ended."""
+        assembly = self._assembled(batch, rates, seeds, self._asked.steps + LONGEST, **more)
         assembly.learner.weights.values.copy_(
             self.trunk.learner.weights.values.expand_as(assembly.learner.weights.values)
         )
         for name, state in assembly.learner.optimizer.state.items():
             state.copy_(self.trunk.learner.optimizer.state[name].expand_as(state))
-        return Branches(batch, octaves, self._steps(assembly).reshape(len(rates), len(seeds)))
+        return assembly
 
     def _steps(self, assembly: Assembly) -> np.ndarray:
         """Of each lane, by interpolation between looks a tenth of the way apart."""
@@ -127,8 +148,7 @@ def show(asked: argparse.Namespace, rule: str, library: Path) -> None:
     study = Study(asked, rule, library)
     estimates = study.trunk.learner.noise.tracks[0].estimates() if study.trunk.learner.noise else {}
     print(f"\n{rule}, {asked.parametrization}: {asked.steps} steps of {TRUNK_BATCH} windows of 32 tokens")
-    for name, (value, low, high) in estimates.items():
-        print(f"  {name} {value:.1f} ({low:.1f} to {high:.1f})")
+    _tell(estimates)
     print(f"  branches go on from a loss of {study.before:.3f} to {study.before - asked.drop:.3f}")
     print("  batch     steps  examples   log2 of the best rate over the trunk's", flush=True)
     found = []
@@ -148,6 +168,16 @@ def show(asked: argparse.Namespace, rule: str, library: Path) -> None:
     )
     for name, (value, _, _) in estimates.items():
         print(f"  {name} is {value / size:.2f} of it", flush=True)
+    alike = min(reached, key=lambda each: abs(each.batch - TRUNK_BATCH))
+    best = int(alike.mean.argmin())
+    steps = int(alike.mean[best].round())
+    print(f"  {LANES} branches of {TRUNK_BATCH} windows measure over {steps} steps:")
+    _tell(study.noise(RATES[rule, asked.parametrization] * 2.0 ** alike.rates[best], steps))
+
+
+def _tell(estimates: Mapping[str, Ratio]) -> None:
+    for name, (value, low, high) in estimates.items():
+        print(f"  {name} {value:.1f} ({low:.1f} to {high:.1f})", flush=True)
 
 
 def main(words: Sequence[str]) -> None:

@@ -19,8 +19,6 @@ FORMATS = ("PNG", "JPEG")
 MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "RGBA": "RGBA"}
 """Pillow's name of what a file holds, and what it is read as."""
 
-Shape = tuple[int, int, int]
-
 
 def check_pictures(file: Path, sha256: str) -> tuple[Arrays, Contents]:
     """Images (N, H, W, C) and classes (N,), in their final order. Raises BadDataset, naming the file."""
