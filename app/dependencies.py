@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from app.feed import Feed
 from app.metrics import Measures
 from app.security import may
 from app.services import Services
+from app.streaming.feed import Feed
 from unitscale.models.campaigns import StudyId as IdOfStudy
 from unitscale.models.campaigns import SweepId as IdOfSweep
 from unitscale.models.campaigns import TransferId as IdOfTransfer

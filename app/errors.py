@@ -7,8 +7,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.pointers import Fields, located
-from app.request_ids import request_id
+from app.http.pointers import Fields, located
+from app.http.request_ids import request_id
 from unitscale.errors import (
     Away,
     Conflict,

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from app import contract, docs, errors, metrics
-from app.etags import ETags
-from app.limits import BodyLimit
-from app.request_ids import RequestIds
+from app import errors, metrics
+from app.http.etags import ETags
+from app.http.limits import BodyLimit
+from app.http.request_ids import RequestIds
+from app.openapi import contract, docs
 from app.routes import (
     advice,
     artifacts,
@@ -32,7 +33,7 @@ from app.routes import (
     workers,
 )
 from app.services import Services
-from app.sweep import Sweep
+from app.uploads.cleanup import Sweep
 from unitscale import __version__
 from unitscale.wire.reaper import Reaper
 from unitscale.wire.settings import Settings

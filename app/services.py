@@ -2,10 +2,10 @@
 
 import asyncio
 
-from app.admission import Admission
-from app.feed import Feed
-from app.fits import Fits
-from app.live import Live
+from app.admin_key import Admission
+from app.scaling_laws.processes import Fits
+from app.streaming.feed import Feed
+from app.streaming.live import Live
 from unitscale.errors import StoreAway
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.campaigns import Campaigns

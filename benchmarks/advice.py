@@ -26,8 +26,8 @@ from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import TunedRate
 from unitscale.wire.settings import Settings
 from worker.pipe import Lane, Settled, Train
-from worker.trainer.bell import Bell
-from worker.trainer.tuning import settle
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.tuning.auto import settle
 
 Numbers = NDArray[np.float64]
 AROUND = np.arange(-1.25, 1.3, 0.25)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
-from worker.trainer.assembly import Assembly, assemble
+from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import train
 
 STEPS, LAST = 150, 20

@@ -21,11 +21,11 @@ from unitscale.models.jobs import Deployment
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.pipe import Ended, Lane, Train
-from worker.trainer.bell import Bell
 from worker.trainer.deployment.decoder import Cache
 from worker.trainer.deployment.serving import model_of
 from worker.trainer.engine import kernels
-from worker.trainer.group import train_group
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
 
 SPEC = {
     "task": "text-generation",

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.decoder import a_spec
 from unitscale.wire.settings import Settings
-from worker.trainer.assembly import Assembly, assemble
+from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.ratios import Ratio, ratio
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED

@@ -42,7 +42,7 @@ def _trained(model: dict[str, Any], steps: int, devices: int, folder: Path) -> f
     before = _of_children()
     lane = Lane(job="one", attempt=1, spec=_spec(model, steps), folder=str(folder / "job"))
     order = Train(devices=("cpu",) * devices, lanes=(lane,)).model_dump_json() + "\n"
-    command = [sys.executable, "-m", "worker.trainer.run"]
+    command = [sys.executable, "-m", "worker.trainer.main"]
     environment = {**alone(), "UNITSCALE_CACHE_DIR": str(folder)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as trainer:
         assert trainer.stdin is not None and trainer.stdout is not None  # noqa: PT018  both are pipes

@@ -19,8 +19,8 @@ import torch
 from benchmarks.decoder import STEPS, a_spec, trained
 from unitscale.models.specs import JobSpec
 from unitscale.wire.settings import Settings
-from worker.trainer.assembly import Assembly, assemble
-from worker.trainer.blueprint import built, shapes_of, table_of
+from worker.trainer.assembly.assemble import Assembly, assemble
+from worker.trainer.assembly.blueprint import built, shapes_of, table_of
 from worker.trainer.engine.loop import train
 from worker.trainer.layers.decoder import Decoder
 from worker.trainer.models.transformer import Transformer

@@ -34,11 +34,11 @@ from unitscale.wire.store import Store, connect
 from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
 from worker.campaigns.advancer import Advancer
-from worker.checking import Checker
-from worker.hardware import of_queue
-from worker.side import Side, answer_all
-from worker.spare import Nursery, Spare
-from worker.supervisor import Slot, supervise
+from worker.machine.hardware import of_queue
+from worker.side.checking import Checker
+from worker.side.process import Side, answer_all
+from worker.slot.spare import Nursery, Spare
+from worker.slot.supervisor import Slot, supervise
 
 settings = Settings.of_environment()
 celery = doorbell.configure(Celery("unitscale"), settings.store_url, settings.lease_seconds)

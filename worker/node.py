@@ -24,9 +24,9 @@ from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
-from worker.hardware import processor
-from worker.library import stock
-from worker.survey import Survey
+from worker.machine.hardware import processor
+from worker.machine.library import stock
+from worker.machine.survey import Survey
 
 GRACE_SECONDS = 35.0
 DESCRIBE_SECONDS = 3.0

@@ -1,9 +1,9 @@
 """Advice: recommended units of training."""
 
-from app.advising import advice
+from app.advice import advice
 from app.dependencies import MayRead, ServicesDep
 from app.errors import problems
-from app.routing import routes_of
+from app.http.routing import routes_of
 from unitscale.errors import NotFound, Unsupported
 from unitscale.models.advice import Advice, AdviceRequest
 

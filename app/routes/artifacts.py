@@ -6,9 +6,9 @@ from fastapi import Header, Path
 from starlette.responses import FileResponse, Response
 
 from app.dependencies import BlobsDep, JobId, JobsDep, MayRead
+from app.downloads import artifact_file
 from app.errors import problems
-from app.files import artifact_file
-from app.routing import routes_of
+from app.http.routing import routes_of
 from unitscale.errors import NotFound
 from unitscale.models.jobs import Artifact, Checkpoint
 from unitscale.models.pages import Page

@@ -1,7 +1,7 @@
 """The catalog: what can be asked for."""
 
 from app.dependencies import IntakeDep, MayRead
-from app.routing import routes_of
+from app.http.routing import routes_of
 from unitscale.models.catalog import Catalog
 
 router = routes_of("catalog")

@@ -5,15 +5,15 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Response
 
-from app import responses
 from app.analysis.tabulated import csv_of, markdown_of
-from app.comparing import Asked, Drawing, comparison
+from app.comparisons.comparison import Asked, Drawing, comparison
+from app.comparisons.selection import MOST_JOBS, SelectionDep
 from app.dependencies import MayRead, ServicesDep
 from app.errors import problems
-from app.negotiation import MEDIA_TYPES, FormDep
-from app.parameters import DrawnKeys
-from app.routing import routes_of
-from app.selection import MOST_JOBS, SelectionDep
+from app.http import responses
+from app.http.negotiation import MEDIA_TYPES, FormDep
+from app.http.parameters import DrawnKeys
+from app.http.routing import routes_of
 from unitscale.errors import NotFound
 from unitscale.models.comparisons import Align, Comparison
 from unitscale.models.curves import CurveKey

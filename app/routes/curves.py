@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Query, Response
 from starlette.responses import StreamingResponse
 
-from app import responses
 from app.analysis.export import HEADER, csv_chunks
 from app.analysis.shown import shown
 from app.dependencies import CurvesDep, OwnJob, ServicesDep
 from app.errors import problems
-from app.parameters import CurveKeys
-from app.routing import routes_of
+from app.http import responses
+from app.http.parameters import CurveKeys
+from app.http.routing import routes_of
 from unitscale.errors import NotFound
 from unitscale.models.curves import Curves
 

@@ -7,11 +7,11 @@ from fastapi import Query, Request, Response
 
 from app.dependencies import Cursor, DatasetId, DatasetsDep, Limit, MayRead, MaySubmit, ServicesDep
 from app.errors import problems
-from app.forms import UPLOAD_BODY
-from app.idempotency import Key
-from app.routing import routes_of
-from app.uploads import take_in
-from app.waiting import until_checked
+from app.http.idempotency import Key
+from app.http.routing import routes_of
+from app.http.waiting import until_checked
+from app.openapi.forms import UPLOAD_BODY
+from app.uploads.receiving import take_in
 from unitscale.errors import DatasetInUse, IdempotencyMismatch, NotFound, TooLarge
 from unitscale.models.datasets import Dataset
 from unitscale.models.pages import Page

@@ -7,10 +7,10 @@ from starlette.responses import StreamingResponse
 
 from app.dependencies import EntryCursor, EventsDep, FeedDep, Limit, OwnJob
 from app.errors import problems
-from app.feed import BEGINNING
-from app.frames import Bookmark
-from app.history import event_page
-from app.routing import routes_of
+from app.http.routing import routes_of
+from app.streaming.feed import BEGINNING
+from app.streaming.frames import Bookmark
+from app.streaming.history import event_page
 from unitscale.errors import NotFound
 from unitscale.models.events import Event
 from unitscale.models.pages import Page

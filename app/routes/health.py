@@ -7,8 +7,8 @@ from starlette.responses import PlainTextResponse
 
 from app.dependencies import MeasuresDep, ServicesDep
 from app.errors import problems
+from app.http.routing import StrictRoute, own_name
 from app.metrics import CONTENT_TYPE
-from app.routing import StrictRoute, own_name
 from unitscale.errors import StoreAway
 from unitscale.models.document import Answer
 

@@ -5,14 +5,14 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from app import responses
 from app.dependencies import BlobsDep, Cursor, IntakeDep, JobId, JobsDep, Limit, MayRead, MaySubmit, ServicesDep
 from app.errors import problems
-from app.filters import JobFilter
-from app.idempotency import Key, of_body
-from app.polling import PollRoute
-from app.routing import routes_of
-from app.waiting import until_ended
+from app.http import responses
+from app.http.filters import JobFilter
+from app.http.idempotency import Key, of_body
+from app.http.polling import PollRoute
+from app.http.routing import routes_of
+from app.http.waiting import until_ended
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotEnded, NotFound, QuotaExceeded, Unsupported
 from unitscale.models.jobs import DryRun, Job
 from unitscale.models.pages import Page

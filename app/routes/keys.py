@@ -6,8 +6,8 @@ from fastapi import Path, Query
 
 from app.dependencies import Admin, KeyringDep, Limit
 from app.errors import problems
-from app.pages import page_of_keys
-from app.routing import routes_of
+from app.http.pages import page_of_keys
+from app.http.routing import routes_of
 from unitscale.errors import Conflict, NotFound
 from unitscale.models.document import id_field
 from unitscale.models.keys import IssuedKey, Key, NewKey

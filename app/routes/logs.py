@@ -4,8 +4,8 @@ from starlette.responses import PlainTextResponse
 
 from app.dependencies import EntryCursor, EventsDep, Limit, OwnJob
 from app.errors import problems
-from app.history import all_lines, log_page
-from app.routing import routes_of
+from app.http.routing import routes_of
+from app.streaming.history import all_lines, log_page
 from unitscale.errors import NotFound
 from unitscale.models.events import LogLine
 from unitscale.models.pages import Page

@@ -1,9 +1,9 @@
 """Predictions: asking a trained model."""
 
-from app.asking import predictions
 from app.dependencies import JobId, MayRead, ServicesDep
 from app.errors import problems
-from app.routing import routes_of
+from app.http.routing import routes_of
+from app.predictions import predictions
 from unitscale.errors import NoAnswer, NoSuchFormat, NotFound, NoWeights, WrongInput
 from unitscale.models.predictions import PredictionRequest, Predictions
 

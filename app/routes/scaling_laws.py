@@ -2,11 +2,11 @@
 
 from fastapi import Response
 
-from app import responses
 from app.dependencies import MayRead, ServicesDep
 from app.errors import problems
-from app.fitting import scaling_law
-from app.routing import routes_of
+from app.http import responses
+from app.http.routing import routes_of
+from app.scaling_laws.requests import scaling_law
 from unitscale.errors import Busy, NoLaw, NotEnded, NotFound
 from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
 

@@ -7,14 +7,14 @@ from fastapi import Response
 from starlette.responses import HTMLResponse
 
 from app.analysis.points import unpacked
-from app.campaigns import CREATED, Wait, begin_later, common, located
+from app.campaigns.beginning import CREATED, Wait, begin_later, common, located
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, StudyId
 from app.errors import problems
-from app.idempotency import Key, of_body
+from app.http.idempotency import Key, of_body
+from app.http.routing import routes_of
+from app.http.waiting import until_over
 from app.report import study as report
-from app.routing import routes_of
 from app.services import Services
-from app.waiting import until_over
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
 from unitscale.models.pages import Page
 from unitscale.models.studies import Progress, Study, StudySpec, Trial, state_of

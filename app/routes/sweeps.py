@@ -2,14 +2,14 @@
 
 from fastapi import Response
 
-from app.campaigns import CREATED, Wait, begin, common, located
+from app.campaigns.beginning import CREATED, Wait, begin, common, located
+from app.campaigns.sweeps import drawn_up
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, SweepId
 from app.errors import problems
-from app.idempotency import Key, of_body
-from app.routing import routes_of
+from app.http.idempotency import Key, of_body
+from app.http.routing import routes_of
+from app.http.waiting import until_over
 from app.services import Services
-from app.sweeping import drawn_up
-from app.waiting import until_over
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
 from unitscale.models.campaigns import member_id
 from unitscale.models.measures import measured

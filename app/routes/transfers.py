@@ -2,13 +2,13 @@
 
 from fastapi import Response
 
-from app.campaigns import CREATED, Wait, begin, located
+from app.campaigns.beginning import CREATED, Wait, begin, located
+from app.campaigns.transfers import drawn_up, shown
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, TransferId
 from app.errors import problems
-from app.idempotency import Key, of_body
-from app.routing import routes_of
-from app.transfers import drawn_up, shown
-from app.waiting import until_over
+from app.http.idempotency import Key, of_body
+from app.http.routing import routes_of
+from app.http.waiting import until_over
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
 from unitscale.models.pages import Page
 from unitscale.models.transfers import Transfer, TransferSpec, planned

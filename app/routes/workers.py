@@ -1,7 +1,7 @@
 """Workers: who is there to train."""
 
 from app.dependencies import MayRead, WorkersDep
-from app.routing import routes_of
+from app.http.routing import routes_of
 from unitscale.models.pages import Page
 from unitscale.models.workers import Worker
 

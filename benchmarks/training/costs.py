@@ -16,12 +16,12 @@ from benchmarks.figures import median
 from benchmarks.training.works import LIBRARY, WORKS, Work
 from unitscale.models.specs import Checkpointing, JobSpec
 from worker.pipe import Lane, Saved
-from worker.trainer import run
-from worker.trainer.assembly import Assembly, assemble
-from worker.trainer.bell import Bell
-from worker.trainer.course import Course
+from worker.trainer import main as run
+from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import Batch, train
-from worker.trainer.watch import Watch
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.monitor import Watch
+from worker.trainer.runs.run import Course
 
 LOGGED_STEPS, LOGGED_TURNS = 5000, 15
 SAVED_SECONDS, SAVES = 1.0, 7

@@ -12,13 +12,13 @@ import numpy as np
 from benchmarks.training.turns import Turns
 from benchmarks.training.works import LIBRARY, WORKS
 from worker.pipe import Lane, Points
-from worker.trainer import run
-from worker.trainer.assembly import Assembly, assemble
-from worker.trainer.bell import Bell
-from worker.trainer.course import Course
+from worker.trainer import main as run
+from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import Batch
-from worker.trainer.reporter import POINT
-from worker.trainer.watch import Watch
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.monitor import Watch
+from worker.trainer.runs.reporter import POINT
+from worker.trainer.runs.run import Course
 
 
 class Ear:

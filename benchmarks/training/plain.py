@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from benchmarks.training.works import LIBRARY
 from unitscale.models.specs import JobSpec, TaskName
-from worker.trainer import sources
-from worker.trainer.assembly import assemble
-from worker.trainer.blueprint import built
+from worker.trainer.assembly import sources
+from worker.trainer.assembly.assemble import assemble
+from worker.trainer.assembly.blueprint import built
 from worker.trainer.catalog import TASKS
 from worker.trainer.engine import kernels
 from worker.trainer.engine.batches import mix

@@ -16,10 +16,10 @@ import torch
 from benchmarks.figures import median
 from benchmarks.training.works import LIBRARY, SMALL, TINY, Work
 from unitscale.models.specs import JobSpec
-from worker.trainer import run
-from worker.trainer.assembly import Assembly, assemble
+from worker.trainer import main as run
+from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import train
-from worker.trainer.trial import Trial
+from worker.trainer.tuning.fusion import Trial
 
 TURNS, UNCOUNTED = 9, 2
 STEPS = 2000

@@ -6,7 +6,7 @@ import time
 import pytest
 from doubles import SPEC
 
-from app.admission import admin_secret
+from app.admin_key import admin_secret
 
 
 def test_without_a_key_there_is_401(server):

@@ -10,7 +10,7 @@ from doubles import ADMIN
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from app.openapi import text
+from app.openapi.__main__ import text
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 TOUR = COMMITTED.with_name("http-api.md")

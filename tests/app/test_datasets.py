@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 from doubles import SPEC
 
-from app.sweep import Sweep
+from app.uploads.cleanup import Sweep
 from unitscale.models.datasets import Contents, Splits
 from unitscale.models.document import made_at, new_id
 from unitscale.models.jobs import Reason

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from doubles import ADMIN
 
-from app.fits import Fits, _program
+from app.scaling_laws.processes import Fits, _program
 from unitscale.client import AsyncClient, Client
 from unitscale.errors import Busy, ServiceError
 from unitscale.models.document import moment
@@ -272,7 +272,7 @@ def test_the_api_starts_without_what_fits_need():
         [sys.executable, "-c", "import sys, app.main; print(*sys.modules)"], capture_output=True, text=True, check=True
     )
 
-    assert "app.fits" in said.stdout.split()
+    assert "app.scaling_laws.processes" in said.stdout.split()
     assert {"numpy", "scipy"}.isdisjoint(said.stdout.split())
 
 

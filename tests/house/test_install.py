@@ -86,5 +86,5 @@ def test_the_worker_image_trains_without_a_server(tmp_path: Path):
     place.follow("base")
     place.follow("worker")
 
-    assert place.run("python", "-c", "import worker.node, worker.trainer.run") == ""
+    assert place.run("python", "-c", "import worker.node, worker.trainer.main") == ""
     assert place.lacks("fastapi", "uvicorn")

@@ -1,6 +1,6 @@
 """Data sets that come with an image."""
 
-from worker.library import stock
+from worker.machine.library import stock
 
 
 def test_a_worker_takes_over_what_it_has_not(tmp_path):

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.pipe import MESSAGE, Ended, Lane, Points, Resume, Saved, Stop, Stopped, Train
-from worker.trainer.bell import Bell
-from worker.trainer.group import train_group
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
 
 POINT = np.dtype([("step", "<u4"), ("value", "<f4")])
 
@@ -134,7 +134,7 @@ class Process:
 
     def __init__(self, library: Path) -> None:
         environment = {**os.environ, "UNITSCALE_CACHE_DIR": str(library)}
-        command = [sys.executable, "-m", "worker.trainer.run"]
+        command = [sys.executable, "-m", "worker.trainer.main"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         assert self.hear().say == "ready"
 

@@ -8,7 +8,7 @@ from unitscale.models.alike import company, why_alone
 from unitscale.models.catalog import MODELS as CATALOG
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
-from worker.trainer.assembly import assemble
+from worker.trainer.assembly.assemble import assemble
 from worker.trainer.catalog import MODELS, Laned
 
 CPU = "cpu"

@@ -12,18 +12,18 @@ from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from unitscale.models.units import Alphas, Units
 from worker.pipe import Ask, Points, Train
-from worker.trainer.assembly import assemble
-from worker.trainer.bell import Bell
-from worker.trainer.blueprint import built, shapes_of, table_of
+from worker.trainer.assembly.assemble import assemble
+from worker.trainer.assembly.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS
 from worker.trainer.deployment import layers
 from worker.trainer.deployment.decoder import Cache
 from worker.trainer.deployment.measuring import deployments
 from worker.trainer.deployment.memory import peak_bytes
 from worker.trainer.deployment.serving import file_of, model_of
-from worker.trainer.group import train_group
+from worker.trainer.inference.predict import answer
 from worker.trainer.layers.decoder import Cache as LanesCache
-from worker.trainer.predict import answer
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
 from worker.trainer.units.plan import Plan
 
 ALL = list(Format)

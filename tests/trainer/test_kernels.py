@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from worker.trainer.assembly import assemble
+from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine import kernels
 from worker.trainer.engine.weights import Weights
 from worker.trainer.layers.attention import angles, attention, heads, mask, paired, rotated, turns

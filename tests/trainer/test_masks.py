@@ -7,7 +7,7 @@ import torch
 
 from worker.pipe import Ask
 from worker.trainer.data.examples import Examples
-from worker.trainer.predict import answer
+from worker.trainer.inference.predict import answer
 from worker.trainer.tasks.masked_language_modeling import NOT_ASKED, MaskedLanguageModeling
 
 TASK = MaskedLanguageModeling()

@@ -14,8 +14,8 @@ from unitscale.models.specs import JobSpec
 from worker.pipe import Ask, Check
 from worker.trainer.checks.check import check
 from worker.trainer.engine.streams import StreamBatches, Streams
+from worker.trainer.inference.predict import answer
 from worker.trainer.layers.memory import Memory
-from worker.trainer.predict import answer
 
 STEPS = 400
 TEXT = {

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from unitscale.errors import Diverged
-from worker.trainer.failures import _failure
+from worker.trainer.process.failures import _failure
 
 DIABETES = {"dataset": "diabetes"}
 DIGITS = {"task": "image-classification", "dataset": "digits"}

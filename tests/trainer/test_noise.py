@@ -9,7 +9,7 @@ from benchmarks.noise import critical
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas
-from worker.trainer.assembly import assemble
+from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.engine.lengths import Coordinates, Lengths
 from worker.trainer.engine.loop import Learner

@@ -17,8 +17,8 @@ from unitscale.models.workers import Abilities, Slot, Worker
 from worker.pipe import Ask, Lane
 from worker.trainer import plugins
 from worker.trainer.catalog import DATASETS, MODELS, TASKS, Dataset
+from worker.trainer.inference.predict import answer
 from worker.trainer.plugins import OwnModel
-from worker.trainer.predict import answer
 
 SPEC = {
     "task": "regression",

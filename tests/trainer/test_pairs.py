@@ -14,14 +14,14 @@ from unitscale.models.predictions import Sampling
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import Data, InitFrom, JobSpec, Model, TaskName
 from worker.pipe import Ask, Check, Lane
-from worker.trainer.answers import Responder
 from worker.trainer.checks.check import check
 from worker.trainer.data import pairs, rows, uploaded, vocabulary
 from worker.trainer.data.vocabulary import END, PAD, START
 from worker.trainer.engine.accumulation import Accumulation
-from worker.trainer.grades import graded
+from worker.trainer.evaluation.squad import graded
+from worker.trainer.inference.beam_search import Responder
+from worker.trainer.inference.predict import answer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
-from worker.trainer.predict import answer
 from worker.trainer.tasks.translation import Translation
 
 WORDS = {"one": "uno", "two": "dos", "three": "tres", "four": "四", "five": "五", "six": "seis", "seven": "siete"}

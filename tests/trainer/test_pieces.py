@@ -12,7 +12,7 @@ from worker.pipe import Ask
 from worker.trainer.catalog import DATASETS
 from worker.trainer.data import cache, grammar, vocabulary
 from worker.trainer.data.text import numbered, pieced
-from worker.trainer.predict import answer
+from worker.trainer.inference.predict import answer
 from worker.trainer.tasks.text_generation import TextGeneration
 
 SPEC = {

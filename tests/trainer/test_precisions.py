@@ -7,7 +7,7 @@ from torch.nn import functional
 from unitscale.errors import Unsupported
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
-from worker.trainer.assembly import assemble
+from worker.trainer.assembly.assemble import assemble
 
 TEXT = {
     "task": "text-generation",

@@ -14,9 +14,9 @@ from PIL import Image
 
 from unitscale.models.predictions import Sampling
 from worker.pipe import Ask
-from worker.trainer import predict
 from worker.trainer.data import cache, digits
-from worker.trainer.predict import answer
+from worker.trainer.inference import predict
+from worker.trainer.inference.predict import answer
 
 SNIPPET = Path(__file__).parents[2] / "docs" / "weights.md"
 DIGITS = {"task": "image-classification", "budget": {"epochs": 2}}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from worker.pipe import Ask, Train
-from worker.trainer.assembly import assemble
+from worker.trainer.assembly.assemble import assemble
 
 
 def test_a_line_is_learnt_over_the_pipe(a_trainer, a_lane, record_of):

@@ -6,14 +6,14 @@ import torch
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Precision
 from worker.pipe import Train
-from worker.trainer.abilities import find
-from worker.trainer.bell import Bell
 from worker.trainer.engine.optimizer import SGD
 from worker.trainer.engine.precision import NUMBERS, choose_products, in_bytes
 from worker.trainer.engine.scaling import FIRST, PATIENCE, Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Weights
-from worker.trainer.group import train_group
+from worker.trainer.process.abilities import find
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
 from worker.trainer.units.operations import linear
 
 TEXT = {

@@ -14,13 +14,13 @@ from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec, Model, TaskName
 from unitscale.models.units import Alphas, Parametrization
 from worker.pipe import Ask, Check, Lane
-from worker.trainer.blueprint import shapes_of
+from worker.trainer.assembly.blueprint import shapes_of
 from worker.trainer.checks.check import check
 from worker.trainer.data import passages, uploaded, vocabulary
 from worker.trainer.data.passages import NOWHERE
 from worker.trainer.data.vocabulary import PAD
+from worker.trainer.inference.predict import answer
 from worker.trainer.models.encoder import Encoder
-from worker.trainer.predict import answer
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Table
 

@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from worker.spare import Nursery
+from worker.slot.spare import Nursery
 
 
 def kill_the_next(mother, known):

@@ -23,8 +23,8 @@ from worker.trainer.data import uploaded
 from worker.trainer.data.mels import BANDS, FRAMES_A_SECOND, log_mels
 from worker.trainer.data.recordings import FRAMES_A_LETTER, NOTHING, fits, laid, spelled
 from worker.trainer.data.waves import samples
+from worker.trainer.inference.predict import answer
 from worker.trainer.models.speech_encoder import STRIDE, Listener
-from worker.trainer.predict import answer
 from worker.trainer.tasks.speech_recognition import SpeechRecognition
 
 RATE = 8000

@@ -11,9 +11,9 @@ import json, sys, threading
 from pathlib import Path
 
 from worker.pipe import ORDER
-from worker.trainer import run
-from worker.trainer.bell import Bell
-from worker.trainer.group import train_group
+from worker.trainer import main as run
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
 
 order, library, seen = ORDER.validate_json(sys.stdin.readline()), Path(sys.argv[1]), []
 

@@ -5,9 +5,11 @@ import torch
 
 from unitscale.errors import OutOfMemory
 from worker.pipe import Ended, Grouped, Train
-from worker.trainer import group, room, trial
-from worker.trainer.bell import Bell
-from worker.trainer.trial import SHORT, UNLIKE, Run, Trial
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs import group
+from worker.trainer.tuning import fusion as trial
+from worker.trainer.tuning import headroom as room
+from worker.trainer.tuning.fusion import SHORT, UNLIKE, Run, Trial
 
 LONG = {"dataset": "diabetes", "model": {"kind": "mlp", "width": 32, "depth": 1}, "budget": {"steps": 4000}}
 BRIEF = {**LONG, "budget": {"steps": 40}}

@@ -7,11 +7,11 @@ import pytest
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.pipe import Ended, Settled, Stop, Stopped, Train
-from worker.trainer import tuning
-from worker.trainer.assembly import assemble
-from worker.trainer.bell import Bell
+from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine import loop
-from worker.trainer.group import train_group
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
+from worker.trainer.tuning import auto as tuning
 
 MLP = {
     "task": "image-classification",

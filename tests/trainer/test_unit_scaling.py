@@ -11,7 +11,7 @@ from unit_scaling.parameter import Parameter
 
 from unitscale.models.specs import Model
 from unitscale.models.units import Alphas, Parametrization
-from worker.trainer.blueprint import built, shapes_of
+from worker.trainer.assembly.blueprint import built, shapes_of
 from worker.trainer.layers.attention import angles, attention, mask, rotated
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.text_generation import TextGeneration

@@ -15,11 +15,11 @@ from unitscale.models.datasets import Dataset
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.pipe import Ask, Check, Lane, Train
-from worker.trainer.bell import Bell
 from worker.trainer.checks.check import check
 from worker.trainer.data import uploaded
-from worker.trainer.group import train_group
-from worker.trainer.predict import answer
+from worker.trainer.inference.predict import answer
+from worker.trainer.process.interrupt import Bell
+from worker.trainer.runs.group import train_group
 
 RANDOM = np.random.default_rng(0)
 

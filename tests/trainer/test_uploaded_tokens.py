@@ -13,7 +13,7 @@ from unitscale.models.specs import TaskName
 from worker.pipe import Ask, Check
 from worker.trainer.checks.check import check
 from worker.trainer.data import uploaded
-from worker.trainer.predict import answer
+from worker.trainer.inference.predict import answer
 
 TEXT = "Im Anfang war das Wort, und das Wort war da.\n太初有道。\n" * 200
 SPEC = {

@@ -12,6 +12,7 @@ from unitscale.errors import BadDataset, Impossible
 from unitscale.models import specs
 from unitscale.models.datasets import Volume
 from unitscale.models.specs import TaskName
+from worker.trainer.assembly.material import Material
 from worker.trainer.data import (
     diabetes,
     digits,
@@ -30,7 +31,6 @@ from worker.trainer.data.packages import absent
 from worker.trainer.data.pairs import Asked
 from worker.trainer.data.text import cut_text, pieced
 from worker.trainer.engine.weights import Shapes
-from worker.trainer.material import Material
 from worker.trainer.models.convnet import Convnet
 from worker.trainer.models.encoder import Encoder
 from worker.trainer.models.encoder_decoder import EncoderDecoder

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from unitscale.errors import WrongInput
 from unitscale.models.catalog import CatalogDataset, CatalogTask
+from worker.trainer.assembly.material import Material
 from worker.trainer.catalog import Dataset
 from worker.trainer.data.examples import Splits
-from worker.trainer.material import Material
 from worker.trainer.plugins import OwnDataset, OwnTask
 
 SEED, TRAINING, EXAMS = 11, 800, 200

@@ -11,8 +11,8 @@ from unitscale.models.specs import TaskName
 from worker.pipe import Check, Checked
 from worker.trainer.checks.arrays import check_arrays
 from worker.trainer.checks.columns import check_columns
+from worker.trainer.checks.images import check_pictures
 from worker.trainer.checks.pairs import PAIRED, check_pairs
-from worker.trainer.checks.pictures import check_pictures
 from worker.trainer.checks.shards import check_shards
 from worker.trainer.checks.speech import check_speech
 from worker.trainer.checks.splits import Arrays

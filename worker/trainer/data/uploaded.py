@@ -17,7 +17,7 @@ from torch import Tensor
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.pipe import PREPARED
-from worker.trainer.durable import sync_folder
+from worker.trainer.runs.durable import sync_folder
 
 UPLOAD = "upload"
 TENSORS, CONTENTS = "data.safetensors", "contents.json"

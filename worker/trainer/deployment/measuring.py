@@ -15,7 +15,7 @@ from worker.trainer.deployment.memory import peak_bytes
 from worker.trainer.deployment.serving import Tensors, model_of
 from worker.trainer.deployment.timing import Samples, Timing
 from worker.trainer.engine import kernels
-from worker.trainer.exam import Exam
+from worker.trainer.evaluation.evaluator import Exam
 
 MILLISECONDS, MILLION, HOUR_SECONDS = 1e3, 1e6, 3600.0
 DEFAULT = (Format.FP32,)

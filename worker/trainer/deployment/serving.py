@@ -10,7 +10,7 @@ from unitscale.models import specs
 from unitscale.models.catalog import TRANSFORMERS
 from unitscale.models.formats import Format
 from unitscale.models.units import Units
-from worker.trainer.blueprint import built, shapes_of, table_of
+from worker.trainer.assembly.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS, Laned
 from worker.trainer.data.vocabulary import PAD
 from worker.trainer.deployment.decoder import Decoder, side_by_side

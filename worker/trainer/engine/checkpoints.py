@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from worker.trainer.durable import new_folder
 from worker.trainer.engine import kernels as products
+from worker.trainer.runs.durable import new_folder
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from unitscale.errors import WrongInput
-from worker.trainer import grades
+from worker.trainer.assembly.material import Material
 from worker.trainer.data import passages, vocabulary
 from worker.trainer.data.examples import Splits
 from worker.trainer.data.passages import NOWHERE, Asked, Passage
-from worker.trainer.material import Material
-from worker.trainer.sequences import TOKENIZER, VOCABULARY, fault_of
+from worker.trainer.evaluation import squad as grades
+from worker.trainer.inference.sequences import TOKENIZER, VOCABULARY, fault_of
 
 NEVER = float("-inf")
 LONGEST = {"question": 20_000, "context": 100_000}

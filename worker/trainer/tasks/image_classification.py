@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
+from worker.trainer.assembly.material import Material, standard
 from worker.trainer.data.examples import Examples, Splits
-from worker.trainer.material import Material, standard
 
 PNG_WHITE = 255
 PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

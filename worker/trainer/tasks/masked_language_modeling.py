@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
+from worker.trainer.assembly.material import Material
 from worker.trainer.data.examples import Examples, Splits
-from worker.trainer.material import Material
 
 SHARE = 0.15
 """Of each window's tokens, which are to be found."""

@@ -1,8 +1,8 @@
 """Question answering: a short text from a question, learnt by heart."""
 
-from worker.trainer import grades
 from worker.trainer.data.pairs import Asked
-from worker.trainer.sequences import Sequences
+from worker.trainer.evaluation import squad as grades
+from worker.trainer.inference.sequences import Sequences
 
 
 class QuestionAnswering(Sequences):

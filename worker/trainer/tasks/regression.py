@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
+from worker.trainer.assembly.material import Material, standard
 from worker.trainer.data.examples import Examples, Splits
-from worker.trainer.material import Material, standard
 
 LARGEST = torch.finfo(torch.float32).max
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
+from worker.trainer.assembly.material import Material
 from worker.trainer.data.examples import Examples, Splits
 from worker.trainer.data.mels import log_mels
 from worker.trainer.data.recordings import MOST_FRAMES, NOTHING, laid
 from worker.trainer.data.waves import Unheard, samples
-from worker.trainer.material import Material
 
 PIECE = 256  # recordings whose features are looked at together, in double precision
 MOST_SHOWN = 1000

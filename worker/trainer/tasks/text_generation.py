@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
+from worker.trainer.assembly.material import Material
 from worker.trainer.data import tokenizers
 from worker.trainer.data.examples import Splits
-from worker.trainer.material import Material
 
 EXAMS_KEPT = 4
 """Splits whose characters were counted: an exam is read many times."""

@@ -1,7 +1,7 @@
 """Translation: a text in another language.  N texts."""
 
 from worker.trainer.data.pairs import Asked
-from worker.trainer.sequences import Sequences
+from worker.trainer.inference.sequences import Sequences
 
 HAN = ("\u4e00", "\u9fff")
 

@@ -1,0 +1,132 @@
+"""The side queue: predictions, checks of data sets and campaigns, by processes of their own while every slot trains."""
+
+import asyncio
+import contextlib
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from unitscale.errors import StoreAway
+from unitscale.wire.questions import Questions
+from unitscale.wire.shelves import Shelf
+from worker import leave
+from worker.campaigns.advancer import Advancer
+from worker.pipe import Answered, Ask
+from worker.side.checking import Checker
+from worker.slot.spare import Nursery, Trainer
+
+LOOK_AGAIN_SECONDS = 0.05
+log = structlog.get_logger()
+
+
+class Side:
+    """A trainer that only answers, kept from one question to the next with the models it has loaded."""
+
+    def __init__(
+        self,
+        worker: str,
+        questions: Questions,
+        shelf: Shelf,
+        checker: Checker,
+        advancer: Advancer,
+        nursery: Nursery,
+        leaving: int,
+    ) -> None:
+        self.worker = worker
+        self.questions = questions
+        self._shelf = shelf
+        self.checker = checker
+        self.advancer = advancer
+        self.leaving = leaving
+        """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
+        self._nursery = nursery
+        self._trainer: Trainer | None = None
+
+    async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to one question; None when the process died over it. Raises FilesAway."""
+        trainer = await self._living()
+        folder, seconds = await self._brought(question["folder"]), question.pop("seconds")
+        await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # who asked waits no longer, and others wait behind it
+                async for message in trainer.said():
+                    if isinstance(message, Answered) and message.ask == ask_id:
+                        fields = {"outputs", "problem", "fields"}
+                        return message.model_dump(mode="json", include=fields, exclude_none=True)
+        await trainer.gone()
+        self._trainer = None
+        return None
+
+    async def _brought(self, name: str) -> str:
+        """A model's files, on this machine."""
+        if self._shelf.elsewhere:
+            return str(await to_thread(self._shelf.bring, name))
+        return str(self._shelf.bring(name))
+
+    async def _living(self) -> Trainer:
+        if self._trainer is None or self._trainer.status.done():
+            self._trainer = await self._nursery.trainer()
+        return self._trainer
+
+
+async def answer_all(side: Side) -> None:
+    """Answer the questions; beside them, one at a time, do the checks and advance the campaigns that wait.
+
+    When the worker leaves, a check that is not done is given back.
+    """
+    chores = [Chore(side.checker.check_one), Chore(side.advancer.advance_one)]
+    with leave.heard(side.leaving) as leaving:
+        while True:
+            if await _answer_one(side):
+                for chore in chores:
+                    chore.begin()
+            elif all(chore.task.done() for chore in chores) or leaving.is_set():
+                break
+            else:
+                await asyncio.wait(
+                    {chore.task for chore in chores if not chore.task.done()}, timeout=LOOK_AGAIN_SECONDS
+                )
+    for chore in chores:
+        chore.task.cancel()
+    await asyncio.gather(*(chore.task for chore in chores), return_exceptions=True)
+
+
+class Chore:
+    """What is done beside the questions for as long as any of it waits."""
+
+    def __init__(self, do_one: Callable[[], Awaitable[bool]]) -> None:
+        self._do_one = do_one
+        self.task = asyncio.create_task(self._do_all())
+
+    def begin(self) -> None:
+        """Do what waits, unless that is being done."""
+        if self.task.done():
+            self.task = asyncio.create_task(self._do_all())
+
+    async def _do_all(self) -> None:
+        """One that fails here is tried again when its lease has run out."""
+        try:
+            while await self._do_one():
+                pass
+        except Exception as error:  # it must not take the predictions down with it
+            log.error("work on the side failed; it is tried again", error=repr(error), exc_info=True)
+
+
+async def _answer_one(side: Side) -> bool:
+    """Answer the oldest question. One that kills the process is not answered: its asker is told to try again."""
+    try:
+        taken = await side.questions.take(side.worker)
+        if taken is None:
+            return False
+        ask_id, question = taken
+        answer = await side.outputs(ask_id, question)
+        if answer is None:
+            log.error("a prediction killed its process", ask=ask_id)
+        else:
+            await side.questions.answer(ask_id, answer)
+    except StoreAway:
+        log.warning("the record is away; askers will ask again")
+        return False
+    return True

@@ -1,0 +1,232 @@
+"""The life of a group of jobs on one slot, from claimed to ended, whatever happens on the way."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from unitscale.errors import StoreAway
+from unitscale.models.jobs import Reason
+from unitscale.wire.attempts import Attempts, Claimed
+from unitscale.wire.blobs import Blobs
+from worker.pipe import Train
+from worker.slot.lane import JobLane
+from worker.slot.outbox import RETRY_SECONDS
+from worker.slot.spare import Spare, Trainer
+
+RENEW_SECONDS = 0.3
+CLAIM_TRIES_SECONDS = 10.0
+CANCEL_GRACE_SECONDS = 0.4
+TERM_GRACE_SECONDS = 3.0
+CHECKPOINT_GRACE_SECONDS = 20.0
+PRESS_SECONDS = 0.1
+LOG_SECONDS = 0.2
+SPARE_SECONDS = 0.01
+LOG_LINES_A_FLUSH = 200
+LOG_LINE_CHARACTERS = 4000
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Slot:
+    """A set of devices that trains one group at a time, and what a supervisor needs to do so."""
+
+    worker: str
+    devices: tuple[str, ...]
+    queue: str
+    attempts: Attempts
+    blobs: Blobs
+    spare: Spare
+    lease_seconds: float
+    leaving: int
+    """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
+    price_per_device_hour: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The slot's devices in one word."""
+        return ",".join(self.devices)
+
+    @property
+    def torch_devices(self) -> tuple[str, ...]:
+        """The devices, as torch calls them."""
+        return tuple("cpu" if device.startswith("cpu") else device for device in self.devices)
+
+
+async def supervise(slot: Slot) -> None:
+    """Take the best group there is, and see it through. A bell that finds nothing goes home.
+
+    The trainer comes first: a slot that is still warming up leaves the jobs to others, and none is lost with it.
+    """
+    trainer = await slot.spare.take()
+    group: list[Claimed] = []
+    try:
+        group = await _claim(slot)
+    finally:
+        if not group:
+            slot.spare.put_back(trainer)
+    if not group:
+        return
+    news = asyncio.Event()
+    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}
+    async with _background(_renew(slot, lanes), _hear_leaving(slot, lanes)):
+        await _train(slot, trainer, lanes, news)
+        for lane in lanes.values():
+            await lane.close()
+    slot.spare.prepare()
+    await asyncio.sleep(0)  # so that it is asked for before this loop stops
+
+
+async def _claim(slot: Slot) -> list[Claimed]:
+    ticket, until = uuid.uuid4().hex, time.monotonic() + CLAIM_TRIES_SECONDS
+    while True:
+        try:
+            return await slot.attempts.claim(slot.queue, ticket, slot.worker, slot.name)
+        except StoreAway:
+            if time.monotonic() > until:
+                return []
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
+    brought = [lane for lane in lanes.values() if await lane.bring()]
+    if not brought:
+        _all_gone(lanes, _reason_of(await trainer.gone()))
+        return
+    orders, price = tuple(lane.order() for lane in brought), slot.price_per_device_hour
+    measure = len(orders) > 1 and not all(lane.job.measured for lane in brought)
+    await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, measure=measure, lanes=orders))
+    logged = asyncio.create_task(_keep_log(trainer, lanes))
+    async with _background(_obey(trainer, lanes, news)):
+        await _listen(trainer, lanes, slot)
+        status = await trainer.gone()
+    await asyncio.wait({logged}, timeout=LOG_SECONDS)
+    logged.cancel()
+    _all_gone(lanes, _reason_of(status))
+
+
+async def _listen(trainer: Trainer, lanes: dict[str, JobLane], slot: Slot) -> None:
+    """Hear the trainer out; the next spare is made soon after the first step, which the record is to hear of first."""
+    async for message in trainer.said():
+        if message.say == "ready":
+            continue
+        lane = lanes[message.job]
+        lane.take(message, beside=any(not other.over for other in lanes.values() if other is not lane))
+        if message.say == "started":
+            asyncio.get_running_loop().call_later(SPARE_SECONDS, slot.spare.prepare)
+        if all(lane.over for lane in lanes.values()):
+            return
+
+
+async def _renew(slot: Slot, lanes: dict[str, JobLane]) -> None:
+    """Prolong the leases, hear wishes. An outage is waited out: the job trains on."""
+    every = min(RENEW_SECONDS, slot.lease_seconds / 3)
+    while True:
+        await asyncio.sleep(every)
+        with contextlib.suppress(StoreAway):
+            held = [lane for lane in lanes.values() if lane.held]
+            wishes = await slot.attempts.renew([lane.job for lane in held])
+            for lane in held:
+                if lane.job.id in wishes:
+                    lane.wish(wishes[lane.job.id])
+                elif lane.held:
+                    lane.lose_lease()
+
+
+async def _hear_leaving(slot: Slot, lanes: dict[str, JobLane]) -> None:
+    """Tell every lane to leave when the worker does."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(slot.leaving, told.set)
+    try:
+        await told.wait()
+    finally:
+        loop.remove_reader(slot.leaving)
+    for lane in lanes.values():
+        lane.wish("leave")
+
+
+async def _obey(trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
+    """Pass orders on. A trainer that does not obey is asked by SIGTERM, then killed; so is one that nobody needs."""
+    sent: set[tuple[str, str]] = set()
+    while True:
+        for lane in lanes.values():
+            if lane.stop is not None and not lane.over and (lane.job.id, lane.stop.why) not in sent:
+                sent.add((lane.job.id, lane.stop.why))
+                await trainer.order(lane.stop)
+        if all(lane.over for lane in lanes.values()):
+            trainer.signal(signal.SIGKILL)
+            return
+        _press(trainer, [lane for lane in lanes.values() if not lane.over])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PRESS_SECONDS):
+                await news.wait()
+        news.clear()
+
+
+def _press(trainer: Trainer, lanes: Sequence[JobLane]) -> None:
+    """Signal a trainer all of whose jobs are to stop and which takes too long over it."""
+    stops = [(lane.stop, lane.stop_asked_at) for lane in lanes]
+    if any(stop is None for stop, _ in stops):
+        return
+    cancelled = all(stop is not None and stop.why == "cancel" for stop, _ in stops)
+    waited = time.monotonic() - max(asked for _, asked in stops)
+    grace = CANCEL_GRACE_SECONDS if cancelled else CHECKPOINT_GRACE_SECONDS
+    if waited > grace + TERM_GRACE_SECONDS:
+        trainer.signal(signal.SIGKILL)
+    elif waited > grace:
+        trainer.signal(signal.SIGTERM)
+
+
+async def _keep_log(trainer: Trainer, lanes: dict[str, JobLane]) -> None:
+    """Write the trainer's log down, a few times a second; a flood is cut, and says so."""
+    while True:
+        first = await trainer.log.readline()
+        if not first:
+            return
+        lines = [first]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOG_SECONDS):
+                while line := await trainer.log.readline():
+                    lines.append(line)
+        _write_log(lanes, lines)
+
+
+def _write_log(lanes: dict[str, JobLane], lines: list[bytes]) -> None:
+    kept = [line.decode(errors="replace").rstrip("\n")[:LOG_LINE_CHARACTERS] for line in lines[:LOG_LINES_A_FLUSH]]
+    if len(lines) > LOG_LINES_A_FLUSH:
+        kept.append(f"… {len(lines) - LOG_LINES_A_FLUSH} lines were written too fast to be kept")
+    for lane in lanes.values():
+        lane.write_log(kept)
+
+
+def _all_gone(lanes: dict[str, JobLane], reason: Reason) -> None:
+    for lane in lanes.values():
+        lane.trainer_gone(reason)
+
+
+def _reason_of(status: int) -> Reason:
+    if status >= 0 and os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return Reason(code="killed", message=f"The trainer was killed by {name}.")
+    return Reason(code="killed", message=f"The trainer went away with status {status} and without a word.")
+
+
+@contextlib.asynccontextmanager
+async def _background(*coroutines: object) -> AsyncIterator[None]:
+    """Run these beside the body; they end with it. One that fails is said in the log, and fails nobody else."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]  # type: ignore[arg-type]  # coroutines all
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.error("a supervisor's duty failed", error=repr(outcome))

@@ -1,0 +1,71 @@
+"""Predictions from the files that a trained model left, and from nothing else."""
+
+import traceback
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from unitscale.errors import ServiceError, WrongInput
+from unitscale.models.formats import Format, weights_file
+from unitscale.models.predictions import Sampling
+from worker.pipe import Answered, Ask
+from worker.trainer.catalog import MODELS, Pointing, check_known, task_of
+from worker.trainer.deployment.decoder import Decoder
+from worker.trainer.deployment.serving import model_of
+from worker.trainer.inference.beam_search import Responder
+from worker.trainer.inference.generation import Finder, Reader, Writer
+from worker.trainer.layers.encoder_decoder import EncoderDecoder
+from worker.trainer.plugins import OwnModel
+from worker.trainer.runs import results
+
+KEPT = 8  # models of the latest asks
+
+
+class Trained(NamedTuple):
+    """A model as it was left: its plain layers, or what continues texts with it."""
+
+    model: nn.Module | Writer | Reader | Finder | Responder
+    config: dict[str, Any]
+
+
+def answer(ask: Ask) -> Answered:
+    """Outputs, or what is wrong with the inputs."""
+    try:
+        return Answered(ask=ask.ask, outputs=tuple(_outputs(ask)))
+    except ServiceError as error:
+        return Answered(ask=ask.ask, problem=error.message, fields=error.fields)
+    except Exception as error:  # whoever asked must hear something; the log hears the rest
+        traceback.print_exception(error)
+        return Answered(ask=ask.ask, problem="The model could not answer; the worker's log says why.")
+
+
+@torch.inference_mode()
+def _outputs(ask: Ask) -> list[Any]:
+    model, config = _load(ask.folder, ask.format)
+    task = task_of(config["task"], config["model"]["kind"])
+    sampling = ask.sampling or Sampling()
+    if isinstance(model, Writer) and sampling.beams > 1:
+        raise WrongInput("This model continues texts.", (("/sampling/beams", "belongs to translations and answers"),))
+    if isinstance(model, Writer | Responder):
+        return task.answers(model.continued(task.read(ask.inputs, config), sampling), config)
+    if ask.sampling is not None:
+        raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
+    read = task.read(ask.inputs, config)
+    if not isinstance(read, Tensor) and isinstance(MODELS[config["model"]["kind"]], OwnModel):
+        raise WrongInput("A plug-in's model of texts cannot be asked; its curves and metrics say what it learnt.")
+    return task.answers(model(read), config)
+
+
+@lru_cache(KEPT)
+def _load(folder: str, form: Format = Format.FP32) -> Trained:
+    config = results.config_of(Path(folder))
+    check_known(config["task"], str(config["model"]["kind"]))
+    model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
+    if isinstance(model, Decoder):
+        points = isinstance(task_of(config["task"], config["model"]["kind"]), Pointing)
+        return Trained(Writer(model) if model.causal else Finder(model) if points else Reader(model), config)
+    return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)
