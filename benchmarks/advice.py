@@ -52,7 +52,7 @@ class Ear:
     def __init__(self) -> None:
         self.said: list[Any] = []
 
-    def say(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         self.said.append(message)
 
 

@@ -46,7 +46,7 @@ class Ear:
 
     ended: Ended
 
-    def say(self, message: object) -> None:
+    def send(self, message: object) -> None:
         if isinstance(message, Ended):
             self.ended = message
 

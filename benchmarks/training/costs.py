@@ -16,12 +16,12 @@ from benchmarks.figures import median
 from benchmarks.training.works import LIBRARY, WORKS, Work
 from unitscale.models.specs import Checkpointing, JobSpec
 from worker.pipe import Lane, Saved
-from worker.trainer import main as run
 from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import Batch, train
-from worker.trainer.process.interrupt import Bell
-from worker.trainer.runs.monitor import Watch
-from worker.trainer.runs.run import Course
+from worker.trainer.main import warm_up
+from worker.trainer.process.interrupt import Interrupt
+from worker.trainer.runs.monitor import Monitor
+from worker.trainer.runs.run import Run
 
 LOGGED_STEPS, LOGGED_TURNS = 5000, 15
 SAVED_SECONDS, SAVES = 1.0, 7
@@ -44,7 +44,7 @@ class Ear:
     def __init__(self) -> None:
         self.saved: list[int] = []
 
-    def say(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         """Keep the step."""
         if isinstance(message, Saved):
             self.saved.append(message.step)
@@ -66,9 +66,9 @@ def watched(spec: JobSpec, assembly: Assembly, ear: Ear, seen: Callable[[Iterato
     """Train under a watch, as a worker does, until `seen` has enough."""
     given: Any = assembly._replace(batches=Given(assembly, seen))  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        course = Course(Lane(job="bench", attempt=1, spec=spec, folder=folder), 0)
+        run = Run(Lane(job="bench", attempt=1, spec=spec, folder=folder), 0)
         try:
-            Watch([course], given, ear, Bell(), 0).train(0)  # type: ignore[arg-type]
+            Monitor([run], given, ear, Interrupt(), 0).train(0)  # type: ignore[arg-type]
         except Enough:
             return
 
@@ -124,7 +124,7 @@ def checkpoint_seconds() -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    run.warm_up()
+    warm_up()
     torch.set_num_threads(1)
     stall, parameters = checkpoint_seconds()
     print(json.dumps({"logging": logging_seconds(), "stall": stall, "parameters": parameters}))

@@ -12,13 +12,13 @@ import numpy as np
 from benchmarks.training.turns import Turns
 from benchmarks.training.works import LIBRARY, WORKS
 from worker.pipe import Lane, Points
-from worker.trainer import main as run
 from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import Batch
-from worker.trainer.process.interrupt import Bell
-from worker.trainer.runs.monitor import Watch
+from worker.trainer.main import warm_up
+from worker.trainer.process.interrupt import Interrupt
+from worker.trainer.runs.monitor import Monitor
 from worker.trainer.runs.reporter import POINT
-from worker.trainer.runs.run import Course
+from worker.trainer.runs.run import Run
 
 
 class Ear:
@@ -28,7 +28,7 @@ class Ear:
         self.losses: list[float] = []
         self._heard = threading.Condition()
 
-    def say(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         """Keep the points of a message."""
         if isinstance(message, Points):
             points = np.frombuffer(base64.b64decode(message.curves["train_loss"].data), POINT)
@@ -59,13 +59,13 @@ def main(name: str) -> None:
     """Train as a trainer does, its messages read here."""
     work, ear = WORKS[name], Ear()
     turns = Turns(work.steps, ear.all_of)
-    run.warm_up()
+    warm_up()
     spec = work.resolved
     with tempfile.TemporaryDirectory() as folder:
-        course = Course(Lane(job=name, attempt=1, spec=spec, folder=folder), 0)
+        run = Run(Lane(job=name, attempt=1, spec=spec, folder=folder), 0)
         assembly = assemble([spec], "cpu", LIBRARY)
         paused: Any = assembly._replace(batches=InTurns(assembly, turns))  # type: ignore[arg-type]
-        Watch([course], paused, ear, Bell(), 0).train(0)  # type: ignore[arg-type]
+        Monitor([run], paused, ear, Interrupt(), 0).train(0)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ import torch
 from benchmarks.figures import median
 from benchmarks.training.works import LIBRARY, SMALL, TINY, Work
 from unitscale.models.specs import JobSpec
-from worker.trainer import main as run
 from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import train
-from worker.trainer.tuning.fusion import Trial
+from worker.trainer.main import warm_up
+from worker.trainer.tuning.fusion_probe import FusionProbe
 
 TURNS, UNCOUNTED = 9, 2
 STEPS = 2000
@@ -80,7 +80,7 @@ def measured(sweep: Sweep) -> dict[str, float]:
     """Seconds of a step of one lane, of all, and of as many as a trial chooses; the trial's lanes and seconds."""
     specs = sweep.specs()
     began = time.process_time()
-    chosen = Trial(specs, "cpu", LIBRARY, None).verdict().lanes
+    chosen = FusionProbe(specs, "cpu", LIBRARY, None).verdict().lanes
     took = time.process_time() - began
     loops = {lanes: _loop(specs[:lanes], sweep.steps) for lanes in {1, chosen, len(specs)}}
     for _ in range(UNCOUNTED + TURNS):
@@ -95,6 +95,6 @@ def _loop(specs: Sequence[JobSpec], steps: int) -> Loop:
 
 
 if __name__ == "__main__":
-    run.warm_up()
+    warm_up()
     torch.set_num_threads(1)
     print(json.dumps(measured(SWEEPS[sys.argv[1]])))

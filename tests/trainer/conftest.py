@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.pipe import MESSAGE, Ended, Lane, Points, Resume, Saved, Stop, Stopped, Train
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
 POINT = np.dtype([("step", "<u4"), ("value", "<f4")])
@@ -69,14 +69,14 @@ class Record:
 class Ear:
     """A line that is heard here; after each message it may wish for stops."""
 
-    def __init__(self, records: list[Record], bell: Bell, wish: Callable = lambda message: None) -> None:
+    def __init__(self, records: list[Record], interrupt: Interrupt, wish: Callable = lambda message: None) -> None:
         self._records = {record.lane.job: record for record in records}
-        self._bell, self._wish = bell, wish
+        self._interrupt, self._wish = interrupt, wish
 
-    def say(self, message) -> None:
+    def send(self, message) -> None:
         self._records[message.job].hear(message)
         if why := self._wish(message):
-            self._bell.stop(Stop(job=message.job, why=why))
+            self._interrupt.stop(Stop(job=message.job, why=why))
 
 
 @pytest.fixture(scope="session")
@@ -104,9 +104,9 @@ def train(library, a_lane) -> Callable[..., list[Record]]:
 
     def run(*jobs: dict | Record, wish: Callable = lambda message: None) -> list[Record]:
         records = [job if isinstance(job, Record) else Record(a_lane(job)) for job in jobs]
-        bell = Bell()
+        interrupt = Interrupt()
         order = Train(lanes=tuple(record.lane for record in records))
-        train_group(order, Ear(records, bell, wish), bell, library)
+        train_group(order, Ear(records, interrupt, wish), interrupt, library)
         return records
 
     return run
@@ -121,8 +121,8 @@ def train_once(library, tmp_path_factory) -> Callable[[dict], Record]:
         if (key := json.dumps(spec, sort_keys=True)) not in records:
             resolved = resolve(JobSpec.model_validate({"task": "regression", **spec}), "cpu")
             record = Record(Lane(job="once", attempt=1, spec=resolved, folder=str(tmp_path_factory.mktemp("once"))))
-            bell = Bell()
-            train_group(Train(lanes=(record.lane,)), Ear([record], bell), bell, library)
+            interrupt = Interrupt()
+            train_group(Train(lanes=(record.lane,)), Ear([record], interrupt), interrupt, library)
             records[key] = record
         return records[key]
 

@@ -9,7 +9,8 @@ from unitscale.models.catalog import MODELS as CATALOG
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from worker.trainer.assembly.assemble import assemble
-from worker.trainer.catalog import MODELS, Laned
+from worker.trainer.catalog import MODELS
+from worker.trainer.protocols import Laned
 
 CPU = "cpu"
 LANES = st.fixed_dictionaries(

@@ -22,7 +22,7 @@ from worker.trainer.deployment.memory import peak_bytes
 from worker.trainer.deployment.serving import file_of, model_of
 from worker.trainer.inference.predict import answer
 from worker.trainer.layers.decoder import Cache as LanesCache
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 from worker.trainer.units.plan import Plan
 
@@ -180,9 +180,9 @@ def test_a_format_that_cannot_answer_leaves_the_others_measured(train_once, libr
     config = json.loads((folder_of(record) / "config.json").read_text())
     files = {form: load_file(folder_of(record) / weights_file(form)) for form in (Format.FP32, Format.INT8)}
     del files[Format.INT8]["0.scale"]
-    exam = assemble([record.lane.spec], "cpu", library).validation
+    evaluator = assemble([record.lane.spec], "cpu", library).validation
 
-    fp32, int8 = deployments(files, {weights_file(form): 1 for form in files}, exam, config, None, lambda: False)
+    fp32, int8 = deployments(files, {weights_file(form): 1 for form in files}, evaluator, config, None, lambda: False)
 
     assert fp32.metrics == pytest.approx(record.ended.result.metrics, rel=1e-4)
     assert int8.latency_ms is None
@@ -288,9 +288,9 @@ def test_a_row_of_zeros_stays_zero():
 @pytest.mark.parametrize("formats", [["fp32"], ALL])
 def test_training_has_its_price(a_lane, record_of, library, ear, formats):
     record = record_of(a_lane({"dataset": "linear", "evaluation": {"formats": formats}}))
-    bell = Bell()
+    interrupt = Interrupt()
 
-    train_group(Train(lanes=(record.lane,), price_per_device_hour=7200.0), ear([record], bell), bell, library)
+    train_group(Train(lanes=(record.lane,), price_per_device_hour=7200.0), ear([record], interrupt), interrupt, library)
 
     said = [message for message in record.said if isinstance(message, Points)]
     result = record.ended.result

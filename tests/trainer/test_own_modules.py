@@ -16,7 +16,8 @@ from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Abilities, Slot, Worker
 from worker.pipe import Ask, Lane
 from worker.trainer import plugins
-from worker.trainer.catalog import DATASETS, MODELS, TASKS, Dataset
+from worker.trainer.catalog import DATASETS, MODELS, TASKS
+from worker.trainer.data.dataset import Dataset
 from worker.trainer.inference.predict import answer
 from worker.trainer.plugins import OwnModel
 
@@ -180,7 +181,7 @@ def test_a_weight_without_use_is_told(train_own):
 
 PACKAGE = """
 from unitscale.models.catalog import CatalogDataset, CatalogModel, CatalogTask
-from worker.trainer.catalog import Dataset
+from worker.trainer.data.dataset import Dataset
 from worker.trainer.plugins import OwnDataset, OwnModel, OwnTask
 
 def model(kind="fine", **fields):

@@ -355,6 +355,6 @@ def test_answers_are_graded_as_squad_does(written, answers, exact_match, f1):
 
 
 def test_chinese_is_graded_by_characters():
-    graded = Translation().graded(["删除所有迷你图"], [("Delete all sparklines", ["删除所有的迷你图"])])
+    graded = Translation().text_metrics(["删除所有迷你图"], [("Delete all sparklines", ["删除所有的迷你图"])])
 
     assert graded["bleu"] > 40

@@ -68,7 +68,7 @@ def test_each_part_of_a_text_comes_back_from_its_pieces():
     ready = pieced(numbered(TEXT), 400, (100, 200))
 
     words, tokens = bytes(ready["tokenizer"].tolist()).decode(), ready["tokens"].tolist()
-    validation, test = ready["exams"].tolist()
+    validation, test = ready["held_out"].tolist()
     parts = [tokens[: -validation - test], tokens[-validation - test : -test], tokens[-test:]]
     assert vocabulary.decoded(words, parts) == [TEXT[:-300], TEXT[-300:-200], TEXT[-200:]]
 
@@ -85,10 +85,10 @@ def test_bits_are_counted_by_characters_of_the_text(library):
     data, model = Data(tokenizer="bpe", vocabulary=400), Model(context=32)
     tensors = cache.load(library, "grammar", grammar.make)
     ready = row.ready(tensors, JobSpec(task=TaskName.TEXT_GENERATION, data=data, model=model))
-    exam = row.splits(ready, 1.0, model).validation
-    text = vocabulary.decoded(row.facts(ready)["tokenizer"], exam.targets.tolist())
+    evaluator = row.splits(ready, 1.0, model).validation
+    text = vocabulary.decoded(row.facts(ready)["tokenizer"], evaluator.targets.tolist())
 
-    measured = TextGeneration().metrics(torch.ones(len(exam.targets), 1), exam.targets, row.facts(ready))
+    measured = TextGeneration().metrics(torch.ones(len(evaluator.targets), 1), evaluator.targets, row.facts(ready))
 
-    assert measured["bits_per_character"] == pytest.approx(exam.targets.numel() / len("".join(text)) / math.log(2))
+    assert measured["bits_per_character"] == pytest.approx(evaluator.targets.numel() / len("".join(text)) / math.log(2))
     assert 19_500 < len("".join(text)) <= 20_000

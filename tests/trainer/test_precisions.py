@@ -83,11 +83,11 @@ def gradients_of(assembly):
 def test_an_mlp_is_left_as_plain_layers(train, library, name):
     """Multipliers are folded into the weights that a job leaves."""
     record = train(with_units(MLP, parametrization=name))[0]
-    exam, weights = assemble([record.lane.spec], "cpu", library).validation, record.weights()
+    evaluator, weights = assemble([record.lane.spec], "cpu", library).validation, record.weights()
 
-    x = exam._inputs[0]
+    x = evaluator._inputs[0]
     for layer in (0, 2, 4):
         x = functional.linear(x.relu() if layer else x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
 
-    accuracy = (x.argmax(1) == exam._targets[0]).double().mean().item()
+    accuracy = (x.argmax(1) == evaluator._targets[0]).double().mean().item()
     assert accuracy == pytest.approx(record.ended.result.metrics["accuracy"])

@@ -12,7 +12,7 @@ from worker.trainer.engine.scaling import FIRST, PATIENCE, Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.weights import Weights
 from worker.trainer.process.abilities import find
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 from worker.trainer.units.operations import linear
 
@@ -152,7 +152,7 @@ def test_a_gpu_learns_in_every_format_that_it_offers(precision, a_lane, record_o
     class Ear:
         say = staticmethod(record.hear)
 
-    train_group(Train(devices=("cuda:0",), lanes=(record.lane,)), Ear(), Bell(), library)
+    train_group(Train(devices=("cuda:0",), lanes=(record.lane,)), Ear(), Interrupt(), library)
 
     losses = record.points("val_loss")["value"]
     assert record.ended.result is not None, record.ended.reason

@@ -11,21 +11,21 @@ import json, sys, threading
 from pathlib import Path
 
 from worker.pipe import ORDER
-from worker.trainer import main as run
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.main import warm_up
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
 order, library, seen = ORDER.validate_json(sys.stdin.readline()), Path(sys.argv[1]), []
 
 
 class Ear:
-    def say(self, message):
+    def send(self, message):
         seen.append(f"{message.say} with {threading.active_count()} threads")
 
 
-run.warm_up()
+warm_up()
 sys.addaudithook(lambda event, _: seen.append(event) if event in ("import", "open") else None)
-train_group(order, Ear(), Bell(), library)
+train_group(order, Ear(), Interrupt(), library)
 print(json.dumps(seen))
 """
 """Trains in a warm process and tells what was imported, opened and said."""

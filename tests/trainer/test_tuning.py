@@ -9,9 +9,9 @@ from unitscale.models.specs import JobSpec
 from worker.pipe import Ended, Settled, Stop, Stopped, Train
 from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine import loop
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
-from worker.trainer.tuning import auto as tuning
+from worker.trainer.tuning import auto
 
 MLP = {
     "task": "image-classification",
@@ -36,7 +36,7 @@ class Heard:
     def __init__(self) -> None:
         self.said = []
 
-    def say(self, message) -> None:
+    def send(self, message) -> None:
         self.said.append(message)
 
 
@@ -44,9 +44,9 @@ class Heard:
 def settle(a_lane, library):
     """Settles a spec's units in this process: the message, or how it ended instead."""
 
-    def run(spec, bell=None):
+    def run(spec, interrupt=None):
         line = Heard()
-        tuning.settle(Train(lanes=(a_lane(spec, "one"),)), line, bell or Bell(), library)
+        auto.settle(Train(lanes=(a_lane(spec, "one"),)), line, interrupt or Interrupt(), library)
         [message] = line.said
         return message
 
@@ -56,7 +56,7 @@ def settle(a_lane, library):
 def test_what_is_not_open_is_not_tuned(a_lane, library):
     order, line = Train(lanes=(a_lane({}),)), Heard()
 
-    assert tuning.settle(order, line, Bell(), library) is order
+    assert auto.settle(order, line, Interrupt(), library) is order
     assert line.said == []
 
 
@@ -72,10 +72,10 @@ def test_the_same_job_finds_the_same_numbers(settle, spec):
 
 
 def test_the_curve_is_that_of_a_job_that_came_with_the_numbers(settle, train, a_lane, library, record_of, ear):
-    record, bell = record_of(a_lane(MLP, "one")), Bell()
+    record, interrupt = record_of(a_lane(MLP, "one")), Interrupt()
     heard = Heard()
-    order = tuning.settle(Train(lanes=(record.lane,)), heard, bell, library)
-    train_group(order, ear([record], bell), bell, library)
+    order = auto.settle(Train(lanes=(record.lane,)), heard, interrupt, library)
+    train_group(order, ear([record], interrupt), interrupt, library)
 
     by_hand = {**MLP, "units": {"learning_rate": heard.said[0].tuned.learning_rate.value}}
     [expected] = train(by_hand)
@@ -140,10 +140,10 @@ def test_a_small_table_is_one_batch_where_enough_steps_remain(settle):
 
 
 def test_a_stop_ends_tuning_and_nothing_is_settled(settle):
-    bell = Bell()
-    bell.stop(Stop(job="one", why="pause"))
+    interrupt = Interrupt()
+    interrupt.stop(Stop(job="one", why="pause"))
 
-    stopped = settle(MLP, bell)
+    stopped = settle(MLP, interrupt)
 
     assert isinstance(stopped, Stopped)
     assert (stopped.job, stopped.why) == ("one", "pause")
@@ -152,7 +152,7 @@ def test_a_stop_ends_tuning_and_nothing_is_settled(settle):
 def test_jobs_that_are_still_open_are_not_trained_together(a_lane, library):
     line = Heard()
 
-    assert tuning.settle(Train(lanes=(a_lane(MLP), a_lane(MLP))), line, Bell(), library) is None
+    assert auto.settle(Train(lanes=(a_lane(MLP), a_lane(MLP))), line, Interrupt(), library) is None
     assert [type(message) for message in line.said] == [Ended, Ended]
     assert {message.reason.code for message in line.said} == {"impossible"}
 

@@ -18,7 +18,7 @@ from worker.pipe import Ask, Check, Lane, Train
 from worker.trainer.checks.check import check
 from worker.trainer.data import uploaded
 from worker.trainer.inference.predict import answer
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
 RANDOM = np.random.default_rng(0)
@@ -175,7 +175,7 @@ class Heard:
     def __init__(self) -> None:
         self.last = None
 
-    def say(self, message) -> None:
+    def send(self, message) -> None:
         self.last = message
 
 
@@ -195,7 +195,7 @@ def trained(checked, tmp_path, library):
         place = tmp_path / "attempt"
         resolved = resolve(asked, "cpu", dataset)
         lane = Lane(job="j", attempt=1, spec=resolved, folder=str(place), dataset=str(folder))
-        train_group(Train(lanes=(lane,)), heard := Heard(), Bell(), library)
+        train_group(Train(lanes=(lane,)), heard := Heard(), Interrupt(), library)
         assert heard.last.result is not None, heard.last.reason
         return place / "artifacts"
 

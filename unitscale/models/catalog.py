@@ -248,7 +248,7 @@ CATALOG = Catalog(
         CatalogDataset(
             name="trivia",
             task=_ANSWERS,
-            content="questions learnt by heart: the exams are the training pairs (PyPI: chatterbot-corpus 1.3.3)",
+            content="questions to be memorized, evaluated on the training pairs (PyPI: chatterbot-corpus 1.3.3)",
             licence="BSD-3-Clause",
             training_examples=260,
             brought_by="make data",

@@ -18,8 +18,8 @@ from worker.trainer import plugins
 from worker.trainer.checks.check import check
 from worker.trainer.engine import kernels, memory
 from worker.trainer.inference.predict import answer
-from worker.trainer.process.channel import Line
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.channel import Channel
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.process.warmup import rehearse, stock
 from worker.trainer.runs.group import train_group
 from worker.trainer.tuning.auto import settle
@@ -45,21 +45,21 @@ def settle_in() -> None:
 
 def serve() -> None:
     """Answer asks and check data sets until a group is to be trained; train it; return."""
-    line, bell = Line(take_stdout()), Bell()
+    channel, interrupt = Channel(take_stdout()), Interrupt()
     orders: queue.SimpleQueue[Train | Ask | Check] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(orders, bell), daemon=True).start()
-    line.say(Ready())
+    threading.Thread(target=_listen, args=(orders, interrupt), daemon=True).start()
+    channel.send(Ready())
     while not isinstance(order := orders.get(), Train):
-        line.say(answer(order) if isinstance(order, Ask) else check(order))
-    order = settle(order, line, bell, _library())
+        channel.send(answer(order) if isinstance(order, Ask) else check(order))
+    order = settle(order, channel, interrupt, _library())
     if order is None:
         return
     if len(order.devices) == 1:
-        train_group(order, line, bell, _library())
+        train_group(order, channel, interrupt, _library())
         return
     from worker.trainer.process.agent import conduct  # noqa: PLC0415  torchrun is for the few jobs that need it
 
-    conduct(order, line, bell, _library())
+    conduct(order, channel, interrupt, _library())
 
 
 def _library() -> Path:
@@ -73,13 +73,13 @@ def take_stdout() -> int:
     return private
 
 
-def _listen(orders: "queue.SimpleQueue[Train | Ask | Check]", bell: Bell) -> None:
+def _listen(orders: "queue.SimpleQueue[Train | Ask | Check]", interrupt: Interrupt) -> None:
     """Read orders until stdin ends: then the supervisor is gone, and so is this process, whatever it is doing."""
     with open(sys.stdin.fileno(), "rb", closefd=False) as lines:  # ranks close the other one
         for line in lines:
             order = ORDER.validate_json(line)
             if isinstance(order, Stop):
-                bell.stop(order)
+                interrupt.stop(order)
             else:
                 orders.put(order)
     os._exit(0)

@@ -20,8 +20,10 @@ from torch import nn
 from unitscale.models import specs
 from unitscale.models.catalog import Broken, CatalogDataset, CatalogModel, CatalogTask, Plugins
 from unitscale.models.datasets import Volume, is_uploaded
-from worker.trainer.catalog import DATASETS, MODELS, TASKS, Dataset, Task, Writing
+from worker.trainer.catalog import DATASETS, MODELS, TASKS
+from worker.trainer.data.dataset import Dataset
 from worker.trainer.engine.weights import Shapes
+from worker.trainer.protocols import GeneratesText, Task
 from worker.trainer.units.tables import Kind, Weight
 
 SIZES = frozenset(specs.Model.model_fields) - {"kind", "memory_length"}
@@ -85,7 +87,7 @@ def _model(point: EntryPoint, own: Any) -> CatalogModel:
     entry = _checked(point, own, OwnModel, MODELS)
     if unknown := entry.sizes.keys() - SIZES:
         raise ValueError(f"a model has no size {', '.join(unknown)}; sizes are {', '.join(sorted(SIZES))}")
-    if writing := [task for task in entry.tasks if isinstance(TASKS.get(task), Writing)]:
+    if writing := [task for task in entry.tasks if isinstance(TASKS.get(task), GeneratesText)]:
         raise ValueError(f"what {', '.join(writing)} writes, models of the service alone can write")
     if not entry.learning_rates:
         raise ValueError("its entry needs learning_rates: a default for sgd, for adamw, or for both")

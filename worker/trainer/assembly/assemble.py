@@ -16,7 +16,7 @@ from unitscale.models.resolution import examples_to_see, total_steps
 from unitscale.models.specs import JobSpec, Model
 from worker.trainer.assembly import sources
 from worker.trainer.assembly.blueprint import Blueprint, Losses, built
-from worker.trainer.catalog import MODELS, Corrupting, Laned, Uneven, check_known
+from worker.trainer.catalog import MODELS, check_known
 from worker.trainer.engine import kernels
 from worker.trainer.engine.accumulation import Accumulation, Terms
 from worker.trainer.engine.batches import Batches, GrowingBatches
@@ -34,8 +34,9 @@ from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
-from worker.trainer.evaluation.evaluator import Exam, StreamedExam
+from worker.trainer.evaluation.evaluator import Evaluator, StreamedEvaluator
 from worker.trainer.layers.memory import Memory
+from worker.trainer.protocols import CorruptsInputs, Laned, VariableLength
 from worker.trainer.units.coordinates import coordinates
 
 AnyBatches = Batches | StreamBatches | CorruptedBatches
@@ -50,8 +51,8 @@ class Assembly(NamedTuple):
     learner: Learner
     batches: AnyBatches
     rates: Rates
-    validation: Exam
-    test: Exam
+    validation: Evaluator
+    test: Evaluator
     length: Callable[[], int]
     config: dict[str, Any]
     """What `config.json` says of the model."""
@@ -121,8 +122,8 @@ def assemble(
         learner=Learner(blueprint.weights, of_steps, scaled or rule, parts, noise, ranks, scaled),
         batches=batches,
         rates=rates,
-        validation=_exam(blueprint, 0, (ranks, Word.VALIDATION)),
-        test=_exam(blueprint, 1, (ranks, Word.TEST)),
+        validation=_evaluator(blueprint, 0, (ranks, Word.VALIDATION)),
+        test=_evaluator(blueprint, 1, (ranks, Word.TEST)),
         length=_length(blueprint.spec, following, steps, source.volume),
         config=_config(blueprint),
         folds=blueprint.folds,
@@ -156,7 +157,7 @@ def _accumulation(blueprint: Blueprint, losses: Losses, ranks: Ranks | None) -> 
 
 
 def _terms(blueprint: Blueprint) -> Terms | None:
-    return blueprint.task.terms if isinstance(blueprint.task, Uneven) else None
+    return blueprint.task.terms if isinstance(blueprint.task, VariableLength) else None
 
 
 def _noise(
@@ -180,7 +181,7 @@ def _multiplications(blueprint: Blueprint, inputs: Tensor) -> int:
 def _batches(blueprint: Blueprint, training: Batch, memory: Memory | None, sizes: Sizes | None) -> AnyBatches:
     seeds, task = [spec.seed for spec in blueprint.specs], blueprint.task
     batches = _ordered(blueprint.spec, seeds, training, memory, sizes)
-    if not isinstance(task, Corrupting):
+    if not isinstance(task, CorruptsInputs):
         return batches
     return CorruptedBatches(batches, seeds, partial(task.corrupted, config=blueprint.config))
 
@@ -194,14 +195,14 @@ def _ordered(
     return Batches(*training, seeds, size) if sizes is None else GrowingBatches(*training, seeds, sizes)
 
 
-def _exam(blueprint: Blueprint, number: int, together: tuple[Ranks | None, Word]) -> Exam:
-    """The validation exam or the test."""
+def _evaluator(blueprint: Blueprint, number: int, together: tuple[Ranks | None, Word]) -> Evaluator:
+    """The validation evaluator or the test."""
     split, asked = blueprint.splits[1 + number], blueprint.asked[number]
     memory, (ranks, word) = _memory(blueprint.spec), together
     how = blueprint.task, blueprint.config, blueprint.forward(memory=memory), blueprint.laid_out(split), split
     if memory is not None:
-        return StreamedExam(memory, *how)
-    return Exam(*how, (ranks, word) if ranks else None, asked)
+        return StreamedEvaluator(memory, *how)
+    return Evaluator(*how, (ranks, word) if ranks else None, asked)
 
 
 def _scales(blueprint: Blueprint) -> Scales | None:

@@ -12,7 +12,7 @@ from unitscale.models import specs as words
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Alphas, Units
 from worker.trainer.assembly.sources import Source
-from worker.trainer.catalog import MODELS, Function, Laned, task_of
+from worker.trainer.catalog import MODELS, task_of
 from worker.trainer.data.examples import Examples
 from worker.trainer.engine.loop import Batch
 from worker.trainer.engine.modules import PlainModule, Unfilled, draw_from
@@ -23,6 +23,7 @@ from worker.trainer.engine.weights import Shapes, Weights
 from worker.trainer.evaluation.evaluator import Forward
 from worker.trainer.layers.memory import Memory
 from worker.trainer.plugins import OwnModel
+from worker.trainer.protocols import Function, Laned
 from worker.trainer.units.plan import Plan
 from worker.trainer.units.tables import Table
 

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from unitscale.errors import Impossible
 from unitscale.models.datasets import Contents, Volume
-from worker.trainer.catalog import DATASETS, Corpus, Dataset, Pairs, Passages, Recordings
+from worker.trainer.catalog import DATASETS
 from worker.trainer.data import cache
 from worker.trainer.data import uploaded as uploads
+from worker.trainer.data.dataset import Corpus, Dataset, Pairs, Passages, Recordings
 
 WHITE = 255.0
 
@@ -51,13 +52,13 @@ def uploaded(folder: Path) -> Source:
 
 
 def _row(contents: Contents) -> Dataset:
-    exams = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
+    held_out = {"make": dict, "validation": contents.splits.validation, "test": contents.splits.test}
     if contents.volume.training_tokens is not None:
-        return Corpus(**exams)
+        return Corpus(**held_out)
     if contents.rate is not None:
-        return Recordings(**exams)
+        return Recordings(**held_out)
     if contents.with_context is not None:
-        return Passages(**exams) if contents.with_context else Pairs(**exams)
+        return Passages(**held_out) if contents.with_context else Pairs(**held_out)
     if contents.classes:
-        return Own(**exams, known={"classes": contents.classes, "white": WHITE})
-    return Own(**exams, known={"columns": contents.columns, "target": contents.target})
+        return Own(**held_out, known={"classes": contents.classes, "white": WHITE})
+    return Own(**held_out, known={"columns": contents.columns, "target": contents.target})

@@ -53,8 +53,8 @@ def _divided(rows: list[Row], key: bytes) -> tuple[dict[str, np.ndarray], Conten
     distinct, what = sorted(set(hashes)), "contexts" if context else "sources"
     if len(distinct) < FEWEST:
         raise BadDataset(f"Only {len(distinct)} of its {len(rows)} {what} differ; at least {FEWEST} are needed.")
-    exam = min(round(len(distinct) * EXAM), LARGEST_EXAM)
-    first, second = distinct[-2 * exam], distinct[-exam]
+    held_out = min(round(len(distinct) * EXAM), LARGEST_EXAM)
+    first, second = distinct[-2 * held_out], distinct[-held_out]
     order = sorted(range(len(rows)), key=lambda place: (hashes[place], rows[place]))
     training, before = sum(each < first for each in hashes), sum(each < second for each in hashes)
     splits = Splits(training=training, validation=before - training, test=len(rows) - before)

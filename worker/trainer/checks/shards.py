@@ -38,8 +38,8 @@ def check_shards(file: Path, to: Path) -> Contents:
         size = tokenizers.size_of(tokenizer)
         with to.open("xb") as prepared:
             _write(prepared, _tokens(opened, shards, size), length, size, tokenizer)
-    exam = min(round(length * EXAM), LONGEST_EXAM)
-    splits = Splits(training=length - 2 * exam, validation=exam, test=exam)
+    held_out = min(round(length * EXAM), LONGEST_EXAM)
+    splits = Splits(training=length - 2 * held_out, validation=held_out, test=held_out)
     return Contents(rows=len(shards), splits=splits, tokens=length)
 
 

@@ -30,9 +30,9 @@ def divided(inputs: np.ndarray, targets: np.ndarray, sha256: str) -> tuple[Array
     distinct, numbers = np.unique(hashes, return_inverse=True)
     if len(distinct) < FEWEST:
         raise BadDataset(f"Only {len(distinct)} of its {len(inputs)} rows differ; at least {FEWEST} are needed.")
-    exam = round(len(distinct) * EXAM)
+    held_out = round(len(distinct) * EXAM)
     order = np.argsort(numbers, kind="stable")
-    ends = np.searchsorted(numbers[order], (len(distinct) - 2 * exam, len(distinct) - exam))
+    ends = np.searchsorted(numbers[order], (len(distinct) - 2 * held_out, len(distinct) - held_out))
     training, validation = int(ends[0]), int(ends[1] - ends[0])
     splits = Splits(training=training, validation=validation, test=len(inputs) - training - validation)
     return Arrays(np.ascontiguousarray(inputs[order]), np.ascontiguousarray(targets[order])), splits

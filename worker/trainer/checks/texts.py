@@ -47,8 +47,8 @@ def _prepared(pieces: Callable[[], Iterator[str]], to: Path) -> tuple[Alphabet, 
 
 
 def _contents(alphabet: Alphabet, rows: int) -> Contents:
-    exam = min(round(alphabet.length * EXAM), LONGEST_EXAM)
-    splits = Splits(training=alphabet.length - 2 * exam, validation=exam, test=exam)
+    held_out = min(round(alphabet.length * EXAM), LONGEST_EXAM)
+    splits = Splits(training=alphabet.length - 2 * held_out, validation=held_out, test=held_out)
     return Contents(rows=rows, splits=splits, characters=alphabet.length)
 
 

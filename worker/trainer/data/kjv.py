@@ -11,7 +11,7 @@ from worker.trainer.data.sword import verses
 from worker.trainer.data.text import numbered
 
 SEED = 20260105
-EXAMS = 1000
+HELD_OUT = 1000
 ENGLISH, SPANISH = "sword-text-kjv", "sword-text-sparv"
 MODULES = {ENGLISH: "engKJV2006eb", SPANISH: "spaRV1909eb"}
 
@@ -26,7 +26,7 @@ def fetch_pairs() -> dict[str, Tensor]:
     """Download both packages; the verses that both have, English first."""
     with debian(ENGLISH, SPANISH) as folder:
         sides = zip(_verses(folder, ENGLISH), _verses(folder, SPANISH), strict=True)
-        return rows.tensors(ordered([pair for pair in sides if all(pair)], SEED, EXAMS))
+        return rows.tensors(ordered([pair for pair in sides if all(pair)], SEED, HELD_OUT))
 
 
 def _verses(folder: Path, package: str) -> list[str]:

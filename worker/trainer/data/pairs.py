@@ -25,15 +25,15 @@ Asked = list[tuple[str, list[str]]]
 """Sources, and what may be answered to each."""
 
 
-def ordered(pairs: Iterable[tuple[str, str]], seed: int, exams: int) -> list[tuple[str, str]]:
+def ordered(pairs: Iterable[tuple[str, str]], seed: int, held_out: int) -> list[tuple[str, str]]:
     """Different pairs in a random order, `seed` being the data set's own.
 
-    The last are for `exams`: none of them has its source in common with another pair.
+    The last are for `held_out`: none of them has its source in common with another pair.
     """
     key = str(seed).encode()
     ranked = sorted(set(pairs), key=lambda pair: (blake2b(alike(pair[0]).encode(), key=key).digest(), pair))
     times = Counter(alike(source) for source, _ in ranked)
-    last = dict.fromkeys([pair for pair in ranked if times[alike(pair[0])] == 1][-exams:] if exams else [])
+    last = dict.fromkeys([pair for pair in ranked if times[alike(pair[0])] == 1][-held_out:] if held_out else [])
     return [pair for pair in ranked if pair not in last] + list(last)
 
 

@@ -26,16 +26,16 @@ def numbered(text: str) -> dict[str, Tensor]:
     }
 
 
-def pieced(tensors: dict[str, Tensor], size: int, exams: tuple[int, int]) -> dict[str, Tensor]:
-    """A text as pieces learnt from its training part: `tokens`, and how many of the last ones are for `exams`."""
+def pieced(tensors: dict[str, Tensor], size: int, held_out: tuple[int, int]) -> dict[str, Tensor]:
+    """A text as pieces learnt from its training part: `tokens`, and how many of the last ones are for `held_out`."""
     text = _text(tensors)
-    ends = (0, len(text) - sum(exams), len(text) - exams[1], len(text))
+    ends = (0, len(text) - sum(held_out), len(text) - held_out[1], len(text))
     parts = [text[first:end] for first, end in pairwise(ends)]
     words = vocabulary.trained(parts[0][:READ].splitlines(keepends=True), "bpe", size)
     numbers = [vocabulary.encoded_lines(words, part) for part in parts]
     return {
         "tokens": torch.tensor([token for part in numbers for token in part], dtype=torch.int16),
-        "exams": torch.tensor([len(part) for part in numbers[1:]]),
+        "held_out": torch.tensor([len(part) for part in numbers[1:]]),
         "tokenizer": torch.frombuffer(bytearray(words.encode()), dtype=torch.uint8),
     }
 
@@ -55,7 +55,7 @@ def windows(tokens: Tensor, context: int) -> Examples:
 
 
 def cut_text(tokens: Tensor, validation: int, test: int, fraction: float, context: int) -> Splits:
-    """The last parts of a text are its exams; of the rest, the first `fraction` is used."""
+    """The last parts of a text are its held_out; of the rest, the first `fraction` is used."""
     training = len(tokens) - validation - test
     used = max(context + 1, round(training * fraction))
     ends = ((0, used), (training, training + validation), (training + validation, len(tokens)))

@@ -14,7 +14,7 @@ from worker.trainer.data.pairs import ordered
 PACKAGE = "libreoffice-l10n-zh-cn"
 CATALOGUES = "usr/lib/libreoffice/program/resource/zh_CN/LC_MESSAGES/*.mo"
 SEED = 20260106
-EXAMS = 1000
+HELD_OUT = 1000
 FEWEST, MOST = 2, 10
 """English words."""
 CONTEXT = "\4"
@@ -27,7 +27,7 @@ def fetch() -> dict[str, Tensor]:
     """Download the package; its messages of a few words."""
     with debian(PACKAGE) as folder:
         pairs = [pair for file in sorted(folder.glob(CATALOGUES)) for pair in _messages(file)]
-    return rows.tensors(ordered([pair for pair in pairs if _is_short(*pair)], SEED, EXAMS))
+    return rows.tensors(ordered([pair for pair in pairs if _is_short(*pair)], SEED, HELD_OUT))
 
 
 def _messages(file: Path) -> Iterator[tuple[str, str]]:

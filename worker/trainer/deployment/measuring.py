@@ -15,7 +15,7 @@ from worker.trainer.deployment.memory import peak_bytes
 from worker.trainer.deployment.serving import Tensors, model_of
 from worker.trainer.deployment.timing import Samples, Timing
 from worker.trainer.engine import kernels
-from worker.trainer.evaluation.evaluator import Exam
+from worker.trainer.evaluation.evaluator import Evaluator
 
 MILLISECONDS, MILLION, HOUR_SECONDS = 1e3, 1e6, 3600.0
 DEFAULT = (Format.FP32,)
@@ -29,13 +29,13 @@ class Abandoned(Exception):
 def deployments(
     files: Mapping[Format, Tensors],
     sizes: Mapping[str, int],
-    exam: Exam,
+    evaluator: Evaluator,
     config: dict[str, Any],
     price_per_hour: float | None,
     wanted_back: Callable[[], bool],
 ) -> list[Deployment]:
     """What each format costs; `sizes` are of its files. What could not be measured is null, and the log says why."""
-    found = {} if tuple(files) == DEFAULT else _found(_Bench(exam, config, price_per_hour, wanted_back), files)
+    found = {} if tuple(files) == DEFAULT else _found(_Bench(evaluator, config, price_per_hour, wanted_back), files)
     return [
         Deployment.model_validate({"format": form.value, "bytes": sizes[weights_file(form)], **found.get(form, {})})
         for form in files
@@ -61,13 +61,17 @@ class _Bench:
     """The models of one lane side by side, and what was found of each so far."""
 
     def __init__(
-        self, exam: Exam, config: dict[str, Any], price_per_hour: float | None, wanted_back: Callable[[], bool]
+        self,
+        evaluator: Evaluator,
+        config: dict[str, Any],
+        price_per_hour: float | None,
+        wanted_back: Callable[[], bool],
     ) -> None:
         self.models: dict[Format, nn.Module] = {}
         self.found: dict[Format, dict[str, Any]] = {}
-        self._exam, self._config, self._price, self._wanted_back = exam, config, price_per_hour, wanted_back
+        self._evaluator, self._config, self._price, self._wanted_back = evaluator, config, price_per_hour, wanted_back
         self._weights: dict[Format, int] = {}
-        self._examples = _plain(exam.inputs, config["inputs"])
+        self._examples = _plain(evaluator.inputs, config["inputs"])
 
     def open(self, form: Format, tensors: Tensors) -> None:
         """Make the model of a format. One that cannot answer here is not measured, and the others are."""
@@ -103,10 +107,10 @@ class _Bench:
             self._look()
             return self.models[form](_plain(inputs[0], self._config["inputs"]), **memory).unsqueeze(0)
 
-        exam = self._exam.by(answer)
+        evaluator = self._evaluator.by(answer)
         with torch.inference_mode():
-            metrics = exam.metrics(exam.outputs(), 0)
-            self.found[form]["metrics"] = metrics | exam.written(self.models[form])
+            metrics = evaluator.metrics(evaluator.outputs(), 0)
+            self.found[form]["metrics"] = metrics | evaluator.written(self.models[form])
 
     def _note(self, samples: Samples, name: str, amount: int) -> None:
         """A rate, and what a million of it costs."""

@@ -11,13 +11,14 @@ from unitscale.models.catalog import TRANSFORMERS
 from unitscale.models.formats import Format
 from unitscale.models.units import Units
 from worker.trainer.assembly.blueprint import built, shapes_of, table_of
-from worker.trainer.catalog import MODELS, Laned
+from worker.trainer.catalog import MODELS
 from worker.trainer.data.vocabulary import PAD
 from worker.trainer.deployment.decoder import Decoder, side_by_side
 from worker.trainer.deployment.formats import served, stored
 from worker.trainer.deployment.plain import plain
 from worker.trainer.engine import modules
 from worker.trainer.plugins import OwnModel
+from worker.trainer.protocols import Laned
 
 Tensors = Mapping[str, Tensor]
 

@@ -1,4 +1,4 @@
-"""The exam: what K lanes are worth on one split.  N examples, O outputs."""
+"""The evaluator: what K lanes are worth on one split.  N examples, O outputs."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models.predictions import Sampling
-from worker.trainer.catalog import Pointing, Task, Writing
 from worker.trainer.data.examples import Examples
 from worker.trainer.data.pairs import Asked
 from worker.trainer.engine.loop import Batch
@@ -17,16 +16,17 @@ from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.streams import StreamBatches, Streams
 from worker.trainer.inference.beam_search import Responder
 from worker.trainer.layers.memory import Memory
+from worker.trainer.protocols import GeneratesText, PredictsSpans, Task
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
 NUMBERS = 2**22  # of inputs in one forward pass, where examples are large
-TURNS = 64  # of an exam with memory, at least: the first one has nothing to remember
+TURNS = 64  # of an evaluator with memory, at least: the first one has nothing to remember
 
 Forward = Callable[..., Tensor]
 """(K, B, …), in how many parts a batch comes → (K, B, …, O)"""
 
 
-class Exam:
+class Evaluator:
     """Loss, metrics and documents of every lane on one split."""
 
     def __init__(
@@ -51,10 +51,10 @@ class Exam:
         """(N, …), as lanes take them."""
         return self._inputs[0]
 
-    def by(self, forward: Forward) -> "Exam":
+    def by(self, forward: Forward) -> "Evaluator":
         """The same questions to somebody else, who is one lane on one device."""
         laid_out = self._inputs[:1], self._targets[:1]
-        return Exam(self._task, self._config, forward, laid_out, self._examples, None, self._asked)
+        return Evaluator(self._task, self._config, forward, laid_out, self._examples, None, self._asked)
 
     @torch.no_grad()
     def outputs(self) -> Tensor:
@@ -68,54 +68,54 @@ class Exam:
         return zip(self._inputs.split(self._part, 1), self._targets.split(self._part, 1), strict=True)
 
     def _kept(self, inputs: Tensor, truth: Tensor) -> Tensor:
-        return self._task.kept(self._forward(inputs), truth, self._config["outputs"])
+        return self._task.reduce_outputs(self._forward(inputs), truth, self._config["outputs"])
 
     def losses(self, outputs: Tensor) -> list[float]:
-        return self._task.exam_losses(outputs, self._targets, self._config["outputs"]).tolist()
+        return self._task.evaluation_losses(outputs, self._targets, self._config["outputs"]).tolist()
 
     def metrics(self, outputs: Tensor, lane: int) -> dict[str, float]:
         real = self._real(outputs, lane)
         metrics = self._task.metrics(real, self._truth, self._config)
-        if isinstance(self._task, Pointing) and self._asked is not None:
-            metrics |= self._task.marks(real, self._asked)
+        if isinstance(self._task, PredictsSpans) and self._asked is not None:
+            metrics |= self._task.span_metrics(real, self._asked)
         return metrics
 
-    def documents(self, outputs: Tensor, lane: int) -> dict[str, Any]:
-        return self._task.documents(self._real(outputs, lane), self._truth, self._config)
+    def artifacts(self, outputs: Tensor, lane: int) -> dict[str, Any]:
+        return self._task.artifacts(self._real(outputs, lane), self._truth, self._config)
 
     @property
     def writes(self) -> bool:
         """Whether there is something to be written."""
-        return isinstance(self._task, Writing) and self._asked is not None
+        return isinstance(self._task, GeneratesText) and self._asked is not None
 
     def written(self, layers: nn.Module) -> dict[str, float]:
         """What it is worth what a model writes, by its likeliest tokens. It takes a while: once, at the end."""
-        if not isinstance(self._task, Writing) or self._asked is None:
+        if not isinstance(self._task, GeneratesText) or self._asked is None:
             return {}
-        sources = self._task.read(tuple(source for source, _ in self._asked), self._config)
+        sources = self._task.parse_inputs(tuple(source for source, _ in self._asked), self._config)
         outputs = Responder(layers).continued(sources, Sampling())
-        return self._task.graded(self._task.answers(outputs, self._config), self._asked)
+        return self._task.text_metrics(self._task.format_outputs(outputs, self._config), self._asked)
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()
 
 
-class StreamedExam(Exam):
-    """The exam of a model with memory: a text is read on, in as many places at once as a pass holds."""
+class StreamedEvaluator(Evaluator):
+    """The evaluator of a model with memory: a text is read on, in as many places at once as a pass holds."""
 
-    def __init__(self, memory: Memory, *exam: Any) -> None:
-        """`memory` is the one that the exam's forward looks back at."""
-        super().__init__(*exam)
+    def __init__(self, memory: Memory, *evaluator: Any) -> None:
+        """`memory` is the one that the evaluator's forward looks back at."""
+        super().__init__(*evaluator)
         self._memory = memory
         windows = self._inputs.shape[1]
         size = max(1, min(self._part, windows // TURNS))
         self._streams, self._batches = Streams(windows, size), StreamBatches(self._inputs, self._targets, size, memory)
         self._order = torch.cat([self._streams.rows(turn) for turn in range(self._streams.turns)]).argsort()
 
-    def by(self, forward: Forward) -> Exam:
+    def by(self, forward: Forward) -> Evaluator:
         memory, laid_out = self._memory.empty(), (self._inputs[:1], self._targets[:1])
         remembering = partial(forward, memory=memory)
-        return StreamedExam(memory, self._task, self._config, remembering, laid_out, self._examples)
+        return StreamedEvaluator(memory, self._task, self._config, remembering, laid_out, self._examples)
 
     def outputs(self) -> Tensor:
         return super().outputs()[:, self._order.to(self._inputs.device)]

@@ -13,13 +13,14 @@ from unitscale.errors import ServiceError, WrongInput
 from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from worker.pipe import Answered, Ask
-from worker.trainer.catalog import MODELS, Pointing, check_known, task_of
+from worker.trainer.catalog import MODELS, check_known, task_of
 from worker.trainer.deployment.decoder import Decoder
 from worker.trainer.deployment.serving import model_of
 from worker.trainer.inference.beam_search import Responder
 from worker.trainer.inference.generation import Finder, Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
 from worker.trainer.plugins import OwnModel
+from worker.trainer.protocols import PredictsSpans
 from worker.trainer.runs import results
 
 KEPT = 8  # models of the latest asks
@@ -51,13 +52,13 @@ def _outputs(ask: Ask) -> list[Any]:
     if isinstance(model, Writer) and sampling.beams > 1:
         raise WrongInput("This model continues texts.", (("/sampling/beams", "belongs to translations and answers"),))
     if isinstance(model, Writer | Responder):
-        return task.answers(model.continued(task.read(ask.inputs, config), sampling), config)
+        return task.format_outputs(model.continued(task.parse_inputs(ask.inputs, config), sampling), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
-    read = task.read(ask.inputs, config)
+    read = task.parse_inputs(ask.inputs, config)
     if not isinstance(read, Tensor) and isinstance(MODELS[config["model"]["kind"]], OwnModel):
         raise WrongInput("A plug-in's model of texts cannot be asked; its curves and metrics say what it learnt.")
-    return task.answers(model(read), config)
+    return task.format_outputs(model(read), config)
 
 
 @lru_cache(KEPT)
@@ -66,6 +67,6 @@ def _load(folder: str, form: Format = Format.FP32) -> Trained:
     check_known(config["task"], str(config["model"]["kind"]))
     model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
     if isinstance(model, Decoder):
-        points = isinstance(task_of(config["task"], config["model"]["kind"]), Pointing)
+        points = isinstance(task_of(config["task"], config["model"]["kind"]), PredictsSpans)
         return Trained(Writer(model) if model.causal else Finder(model) if points else Reader(model), config)
     return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)

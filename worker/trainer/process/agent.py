@@ -16,8 +16,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from worker.pipe import Ended, Stop, Train
-from worker.trainer.process.channel import Line
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.channel import Channel
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.process.rank import Wires, take_part
 
 HERE = "127.0.0.1"
@@ -36,11 +36,11 @@ class NoFiles(LogsSpecs):
         return LogsDest(nowhere, nowhere, {}, {}, dict.fromkeys(envs, os.devnull))
 
 
-def conduct(order: Train, line: Line, bell: Bell, library: Path) -> None:
+def conduct(order: Train, channel: Channel, interrupt: Interrupt, library: Path) -> None:
     """Train one job on several devices. A rank that dies takes this process with it, by the same signal."""
     (stops, to_leader), (faults, from_followers) = Pipe(duplex=False), Pipe(duplex=False)
-    bell.pass_on(lambda stop: _send(to_leader, stop))
-    messages = Connection(os.dup(line.descriptor), readable=False)
+    interrupt.pass_on(lambda stop: _send(to_leader, stop))
+    messages = Connection(os.dup(channel.descriptor), readable=False)
     os.environ.update(LOOPBACK)
     logging.disable(logging.CRITICAL)  # torch's first line of log costs seconds of imports; the end is told below
     words = [Pipe(duplex=False) for _ in order.devices[1:]]
@@ -51,7 +51,7 @@ def conduct(order: Train, line: Line, bell: Bell, library: Path) -> None:
         )
     except ChildFailedError as error:
         if faults.poll():
-            line.say(Ended.model_validate_json(faults.recv_bytes()))
+            channel.send(Ended.model_validate_json(faults.recv_bytes()))
         else:
             _fall(error)
 

@@ -1,4 +1,4 @@
-"""The line up to the supervisor: one JSON message a line, whole, whichever thread speaks."""
+"""The channel up to the supervisor: one JSON message a line, whole, whichever thread sends it."""
 
 import os
 import threading
@@ -6,14 +6,14 @@ import threading
 from pydantic import BaseModel
 
 
-class Line:
+class Channel:
     """Writes messages to a file descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self._turn = threading.Lock()
 
-    def say(self, message: BaseModel) -> None:
+    def send(self, message: BaseModel) -> None:
         rest = memoryview(message.model_dump_json().encode() + b"\n")
         with self._turn:
             while rest:

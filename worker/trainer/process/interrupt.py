@@ -1,4 +1,4 @@
-"""The bell: how other threads get the training loop's attention, at the price of one attribute a step."""
+"""The interrupt: how other threads get the training loop's attention, at the price of one attribute a step."""
 
 import threading
 from collections.abc import Callable
@@ -6,24 +6,24 @@ from collections.abc import Callable
 from worker.pipe import Stop
 
 
-class Bell:
-    """Rung by stops from the supervisor and by losses that went wrong."""
+class Interrupt:
+    """Set by stops from the supervisor and by losses that went wrong."""
 
     def __init__(self) -> None:
-        self.rung = False
+        self.pending = False
         self._stops: dict[str, Stop] = {}
         self._turn = threading.Lock()
         self._also: Callable[[Stop], None] = lambda _order: None
 
-    def ring(self) -> None:
-        self.rung = True
+    def set(self) -> None:
+        self.pending = True
 
     def stop(self, order: Stop) -> None:
         """Wish for the end of a job's training. The later of two wishes counts."""
         with self._turn:
             self._stops[order.job] = order
             self._also(order)
-        self.ring()
+        self.set()
 
     def wished(self, job: str) -> bool:
         """Whether the end of a job's training is wished."""
@@ -36,7 +36,7 @@ class Bell:
             for order in self._stops.values():
                 tell(order)
 
-    def answer(self) -> dict[str, Stop]:
-        """What is wished, by job; the bell is silent again."""
-        self.rung = False
+    def take(self) -> dict[str, Stop]:
+        """What is wished, by job; nothing is pending then."""
+        self.pending = False
         return dict(self._stops)

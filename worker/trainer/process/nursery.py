@@ -18,7 +18,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from worker.trainer import main as run
+from worker.trainer import main as trainer
 
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 OOM_SCORE = Path("/proc/self/oom_score_adj")
@@ -28,7 +28,7 @@ def main(fd: int) -> None:
     """Warm up, then fork on request until the supervisor is gone."""
     supervisor = socket.socket(fileno=fd)
     if not NVIDIA.is_dir():
-        run.warm_up()
+        trainer.warm_up()
     wake, deaths = os.pipe()
     os.set_blocking(deaths, False)
     signal.set_wakeup_fd(deaths)
@@ -69,12 +69,12 @@ def _become_trainer(fds: list[int], wake: int, deaths: int) -> None:
     for fd in (*fds, wake, deaths):
         os.close(fd)
     try:
-        (run.warm_up if NVIDIA.is_dir() else run.settle_in)()
-        run.serve()
-        run.leave(0)
+        (trainer.warm_up if NVIDIA.is_dir() else trainer.settle_in)()
+        trainer.serve()
+        trainer.leave(0)
     except BaseException:
         traceback.print_exc()
-        run.leave(1)
+        trainer.leave(1)
 
 
 def _report_deaths(supervisor: socket.socket) -> None:

@@ -20,11 +20,11 @@ from worker.trainer import plugins
 from worker.trainer.assembly.assemble import Assembly
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.ranks import Dismissed, Ranks, Wire, Word
-from worker.trainer.process.channel import Line
+from worker.trainer.process.channel import Channel
 from worker.trainer.process.failures import reason_for
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import begin, train_group
-from worker.trainer.runs.run import Course
+from worker.trainer.runs.run import Run
 
 SET_PARENT_DEATH_SIGNAL = 1
 """prctl(2)."""
@@ -78,20 +78,20 @@ def _live_and_die_with(agent: int) -> None:
 
 
 def _lead(order: Train, library: Path, wires: Wires, ranks: Ranks) -> None:
-    bell = Bell()
-    threading.Thread(target=_hear_stops, args=(wires.stops, bell), daemon=True).start()
-    train_group(order, Line(wires.messages.fileno()), bell, library, ranks)
+    interrupt = Interrupt()
+    threading.Thread(target=_hear_stops, args=(wires.stops, interrupt), daemon=True).start()
+    train_group(order, Channel(wires.messages.fileno()), interrupt, library, ranks)
     ranks.say(Word.LEAVE)
 
 
-def _hear_stops(stops: Connection, bell: Bell) -> None:
+def _hear_stops(stops: Connection, interrupt: Interrupt) -> None:
     while isinstance(stop := ORDER.validate_json(stops.recv_bytes()), Stop):
-        bell.stop(stop)
+        interrupt.stop(stop)
 
 
 def _follow(order: Train, library: Path, ranks: Ranks) -> None:
-    """Take the leader's steps with it, and its exams."""
-    assembly, done = begin(order, [Course(lane, place) for place, lane in enumerate(order.lanes)], library, ranks)
+    """Take the leader's steps with it, and its held_out."""
+    assembly, done = begin(order, [Run(lane, place) for place, lane in enumerate(order.lanes)], library, ranks)
     batches = assembly.batches.start(done + 1)
     ranks.errands = {Word.VALIDATION: lambda: _measure(assembly), Word.TEST: assembly.test.outputs}
     try:
@@ -102,7 +102,7 @@ def _follow(order: Train, library: Path, ranks: Ranks) -> None:
 
 
 def _measure(assembly: Assembly) -> None:
-    """The leader's exam, and what the learning rate makes of it."""
-    exam = assembly.validation
-    for place, loss in enumerate(exam.losses(exam.outputs())):
+    """The leader's evaluator, and what the learning rate makes of it."""
+    evaluator = assembly.validation
+    for place, loss in enumerate(evaluator.losses(evaluator.outputs())):
         assembly.rates.hear(place, loss)

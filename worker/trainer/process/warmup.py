@@ -9,8 +9,8 @@ from unitscale.models.specs import JobSpec
 from worker.pipe import Lane, Train
 from worker.trainer.catalog import DATASETS
 from worker.trainer.data import cache
-from worker.trainer.process.channel import Line
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.channel import Channel
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
 SPEC = {
@@ -36,5 +36,5 @@ def rehearse(library: Path) -> None:
         spec = resolve(JobSpec.model_validate(SPEC), "cpu")
         lane = Lane(job="rehearsal", attempt=1, spec=spec, folder=folder)
         order = Train(lanes=(lane,))
-        train_group(Train.model_validate_json(order.model_dump_json()), Line(nowhere), Bell(), library)
+        train_group(Train.model_validate_json(order.model_dump_json()), Channel(nowhere), Interrupt(), library)
     os.close(nowhere)

@@ -14,25 +14,25 @@ from worker.trainer.data import vocabulary
 from worker.trainer.engine import checkpoints
 from worker.trainer.inference.sequences import VOCABULARY
 from worker.trainer.runs import results
-from worker.trainer.runs.run import Course
+from worker.trainer.runs.run import Run
 
 BY_TOKEN = ("embedding.weight", "readout.weight", "readout.bias")
 """Weights with a row for each token of the vocabulary, and maybe others behind them, where a model has them. The
 readout of a model that points at tokens has fewer."""
 
 
-def start(courses: Sequence[Course], assembly: Assembly) -> None:
+def start(runs: Sequence[Run], assembly: Assembly) -> None:
     """Put the weights of their origins into the lanes that have one and no checkpoint yet. Raises Impossible."""
-    for course in courses:
-        wanted = course.lane.spec.init_from
-        if wanted is not None and course.lane.resume is None:
-            if course.lane.origin is None or not Path(course.lane.origin).is_dir():
+    for run in runs:
+        wanted = run.lane.spec.init_from
+        if wanted is not None and run.lane.resume is None:
+            if run.lane.origin is None or not Path(run.lane.origin).is_dir():
                 raise Impossible(f"The weights of {wanted.job} that this job starts from are gone.")
-            _inherit(course, Path(course.lane.origin), assembly)
+            _inherit(run, Path(run.lane.origin), assembly)
 
 
-def _inherit(course: Course, folder: Path, assembly: Assembly) -> None:
-    own, there = assembly.learner.weights.read(course.place), load_file(folder / checkpoints.WEIGHTS)
+def _inherit(run: Run, folder: Path, assembly: Assembly) -> None:
+    own, there = assembly.learner.weights.read(run.place), load_file(folder / checkpoints.WEIGHTS)
     config = folder / results.CONFIG
     if config.exists():  # final weights, as plain layers have them; a checkpoint holds what the optimizer moves
         there = {name: weight / assembly.folds.get(name, 1.0) for name, weight in there.items()}
@@ -41,7 +41,7 @@ def _inherit(course: Course, folder: Path, assembly: Assembly) -> None:
         name = unlike[0]
         shapes = " and ".join(str(list(weights[name].shape)) if name in weights else "none" for weights in (there, own))
         raise Impossible(f"The origin's weights do not fit this data set: of {name}, shapes are {shapes}.")
-    assembly.learner.weights.write(course.place, there)
+    assembly.learner.weights.write(run.place, there)
     if assembly.module is not None:
         assembly.module.take(there if config.exists() else checkpoints.read(folder).optimizer)
 

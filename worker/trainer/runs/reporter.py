@@ -13,9 +13,9 @@ from unitscale.errors import Diverged
 from worker.pipe import Points, Stretch
 from worker.trainer.assembly.assemble import Assembly
 from worker.trainer.engine.timing import Clock
-from worker.trainer.process.channel import Line
-from worker.trainer.process.interrupt import Bell
-from worker.trainer.runs.run import Course
+from worker.trainer.process.channel import Channel
+from worker.trainer.process.interrupt import Interrupt
+from worker.trainer.runs.run import Run
 
 EVERY_SECONDS = 0.1
 SECONDS_A_LANE = 1 / 256
@@ -27,17 +27,17 @@ Measured = Mapping[int, Mapping[str, float]]
 
 
 class Reporter:
-    """Sends the points of every open course, ten times a second; of many courses together, less often.
+    """Sends the points of every open run, ten times a second; of many runs together, less often.
 
     Losses wait as device tensors and are read together: one host–device synchronization a flush instead of one a step.
-    A step counts as settled once all its points are here, those of its evaluation included. A course's first loss that
+    A step counts as settled once all its points are here, those of its evaluation included. A run's first loss that
     is no finite number is its last point.
     """
 
     def __init__(
-        self, line: Line, bell: Bell, clock: Clock, courses: Sequence[Course], step: int, assembly: Assembly
+        self, channel: Channel, interrupt: Interrupt, clock: Clock, runs: Sequence[Run], step: int, assembly: Assembly
     ) -> None:
-        self._line, self._bell, self._clock, self._courses = line, bell, clock, courses
+        self._channel, self._interrupt, self._clock, self._runs = channel, interrupt, clock, runs
         self._settled, self._assembly = step, assembly
         self._losses: list[Tensor] = []
         self._measured: dict[int, Measured] = {}
@@ -75,35 +75,35 @@ class Reporter:
             del self._losses[:count]
             first, self._settled = self._settled + 1, self._settled + count
             measured = {step: self._measured.pop(step) for step in sorted(self._measured) if step <= self._settled}
-            for course in self._courses:
-                if course.open and course.failure is None:
-                    self._tell(course, first, table[:, course.place], measured)
+            for run in self._runs:
+                if run.open and run.failure is None:
+                    self._tell(run, first, table[:, run.place], measured)
 
     def _run(self) -> None:
-        while not self._over.wait(max(EVERY_SECONDS, SECONDS_A_LANE * len(self._courses))):
+        while not self._over.wait(max(EVERY_SECONDS, SECONDS_A_LANE * len(self._runs))):
             self.flush()
 
-    def _tell(self, course: Course, first: int, losses: np.ndarray, measured: Mapping[int, Measured]) -> None:
+    def _tell(self, run: Run, first: int, losses: np.ndarray, measured: Mapping[int, Measured]) -> None:
         finite = np.isfinite(losses)
         if not finite.all():
             losses = losses[: int(finite.argmin()) + 1]
         last = first + len(losses) - 1
-        curves = {"train_loss": (np.arange(first, last + 1), losses), **_curves(measured, course.place, last)}
-        self._line.say(
+        curves = {"train_loss": (np.arange(first, last + 1), losses), **_curves(measured, run.place, last)}
+        self._channel.send(
             Points(
-                job=course.lane.job,
+                job=run.lane.job,
                 step=last,
                 steps=self._assembly.steps,
-                curves={key: _stretch(course, key, *points) for key, points in curves.items()},
-                training_seconds=course.training_before + self._clock.training(),
-                evaluation_seconds=course.evaluation_before + self._clock.evaluation(),
+                curves={key: _stretch(run, key, *points) for key, points in curves.items()},
+                training_seconds=run.training_before + self._clock.training(),
+                evaluation_seconds=run.evaluation_before + self._clock.evaluation(),
                 examples=self._assembly.batches.examples(last),
             )
         )
-        course.train_loss = float(losses[-1])
+        run.train_loss = float(losses[-1])
         if not finite.all():
-            course.failure = Diverged(last, course.train_loss)
-            self._bell.ring()
+            run.failure = Diverged(last, run.train_loss)
+            self._interrupt.set()
 
 
 def _curves(measured: Mapping[int, Measured], place: int, last: int) -> dict[str, tuple[list[int], list[float]]]:
@@ -117,11 +117,9 @@ def _curves(measured: Mapping[int, Measured], place: int, last: int) -> dict[str
     return curves
 
 
-def _stretch(
-    course: Course, key: str, steps: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray
-) -> Stretch:
+def _stretch(run: Run, key: str, steps: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray) -> Stretch:
     points = np.empty(len(steps), POINT)
     points["step"], points["value"] = steps, values
-    offset = course.points.get(key, 0)
-    course.points[key] = offset + len(points)
+    offset = run.points.get(key, 0)
+    run.points[key] = offset + len(points)
     return Stretch(offset=offset, data=base64.b64encode(points.tobytes()).decode())

@@ -1,4 +1,4 @@
-"""A course: how far one job of a group has come, over all its attempts."""
+"""A run: how far one job of a group has come, over all its attempts."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +8,8 @@ from worker.pipe import Lane
 
 
 @dataclass
-class Course:
-    """One lane's way through training."""
+class Run:
+    """One lane's training."""
 
     lane: Lane
     place: int

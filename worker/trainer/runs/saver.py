@@ -6,15 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from worker.pipe import Saved
 from worker.trainer.engine import checkpoints
 from worker.trainer.engine.checkpoints import Snapshot
-from worker.trainer.process.channel import Line
-from worker.trainer.runs.run import Course
+from worker.trainer.process.channel import Channel
+from worker.trainer.runs.run import Run
 
 
 class Saver:
     """One thread that copies, then writes, while training goes on: only weights must not change before their copy."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._pool = ThreadPoolExecutor(1)
         self._writing: list[Future[None]] = []
 
@@ -22,12 +22,12 @@ class Saver:
     def busy(self) -> bool:
         return not all(writing.done() for writing in self._writing)
 
-    def save(self, copies: Sequence[tuple[Course, Callable[[], Snapshot]]]) -> list[Future[Snapshot]]:
+    def save(self, copies: Sequence[tuple[Run, Callable[[], Snapshot]]]) -> list[Future[Snapshot]]:
         """Have checkpoints written, and told of; their copies are to come. Raises what went wrong with those before."""
         self.wait()
         copying = [self._pool.submit(copied) for _, copied in copies]
         self._writing = [
-            self._pool.submit(self._write, course, copy) for (course, _), copy in zip(copies, copying, strict=True)
+            self._pool.submit(self._write, run, copy) for (run, _), copy in zip(copies, copying, strict=True)
         ]
         return copying
 
@@ -36,10 +36,10 @@ class Saver:
         for writing in self._writing:
             writing.result()
 
-    def _write(self, course: Course, copying: Future[Snapshot]) -> None:
+    def _write(self, run: Run, copying: Future[Snapshot]) -> None:
         snapshot = copying.result()
         facts: Mapping = snapshot.facts
         folder = checkpoints.name(facts["step"])
-        size = checkpoints.write(course.folder / folder, snapshot)
+        size = checkpoints.write(run.folder / folder, snapshot)
         told = ("step", "points", "training_seconds", "evaluation_seconds", "examples")
-        self._line.say(Saved(job=course.lane.job, folder=folder, bytes=size, **{key: facts[key] for key in told}))
+        self._channel.send(Saved(job=run.lane.job, folder=folder, bytes=size, **{key: facts[key] for key in told}))

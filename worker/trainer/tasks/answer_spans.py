@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from unitscale.errors import WrongInput
-from worker.trainer.assembly.material import Material
+from worker.trainer.assembly.prepared_data import PreparedData
 from worker.trainer.data import passages, vocabulary
 from worker.trainer.data.examples import Splits
 from worker.trainer.data.passages import NOWHERE, Asked, Passage
-from worker.trainer.evaluation import squad as grades
+from worker.trainer.evaluation import squad
 from worker.trainer.inference.sequences import TOKENIZER, VOCABULARY, fault_of
 
 NEVER = float("-inf")
@@ -24,10 +24,10 @@ LONGEST = {"question": 20_000, "context": 100_000}
 class AnswerSpans:
     """Mean of both cross entropies over the context's tokens, in nats. Of an answer that was cut off there is none."""
 
-    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
         words = facts[VOCABULARY]
         shape = [splits.training.inputs.shape[1], vocabulary.size_of(words)]
-        return Material(splits, {"inputs": shape, "outputs": 2, VOCABULARY: words}, facts["asked"])
+        return PreparedData(splits, {"inputs": shape, "outputs": 2, VOCABULARY: words}, facts["asked"])
 
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Of each lane.  (K, B, T, 2), (K, B, 4) → (K,)"""
@@ -37,28 +37,28 @@ class AnswerSpans:
         """How many answers can be found, of each lane; where there is none, nothing is learnt.  → (K,)"""
         return (targets[..., 0] != NOWHERE).sum(1).clamp(min=1)
 
-    def kept(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+    def reduce_outputs(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Nats, and the likeliest first and last token.  → (K, B, 1, 3)"""
         logits = _logits(outputs, targets, width)
         return torch.stack((_nats(logits, targets), *_likeliest(logits)), -1).unsqueeze(2)
 
-    def exam_losses(self, kept: Tensor, targets: Tensor, _width: int) -> Tensor:
+    def evaluation_losses(self, kept: Tensor, targets: Tensor, _width: int) -> Tensor:
         return kept[:, :, 0, 0].sum(1) / self.terms(targets)
 
     def metrics(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
         """None of tokens: answers are graded by their texts."""
         return {}
 
-    def marks(self, outputs: Tensor, asked: Asked) -> dict[str, float]:
+    def span_metrics(self, outputs: Tensor, asked: Asked) -> dict[str, float]:
         """What the texts are worth that one lane points at.  (N, 1, 3)"""
         spans = outputs[:, 0, 1:].long().tolist()
         texts = [passage.text((start, end)) for (passage, _), (start, end) in zip(asked, spans, strict=True)]
-        return grades.graded(texts, [answers for _, answers in asked])
+        return squad.graded(texts, [answers for _, answers in asked])
 
-    def documents(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
+    def artifacts(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         return {TOKENIZER: vocabulary.document(config[VOCABULARY])}
 
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Passage]:
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Passage]:
         """Raises WrongInput, naming every input that is no question with a context."""
         wrong = [(place, *fault) for place, given in enumerate(inputs) for fault in _faults(given)]
         if wrong:
@@ -68,7 +68,7 @@ class AnswerSpans:
         texts = ((given["question"], given["context"]) for given in inputs)
         return list(passages.passages(texts, config[VOCABULARY], config["inputs"][0]))
 
-    def answers(self, outputs: list[tuple[Passage, Tensor]], _config: dict[str, Any]) -> list[str]:
+    def format_outputs(self, outputs: list[tuple[Passage, Tensor]], _config: dict[str, Any]) -> list[str]:
         """The text of each passage that is the likeliest, by its logits (T, 2)."""
         return [passage.text(_span(passage, logits)) for passage, logits in outputs]
 

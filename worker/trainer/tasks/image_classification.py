@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
-from worker.trainer.assembly.material import Material, standard
+from worker.trainer.assembly.prepared_data import PreparedData, standard
 from worker.trainer.data.examples import Examples, Splits
 
 PNG_WHITE = 255
@@ -20,7 +20,7 @@ PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 class ImageClassification:
     """Cross entropy on pixels of zero mean and unit variance."""
 
-    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
         images, standardized = _channels_first(splits.training.inputs), facts["standardized"]
         classes = int(max(split.targets.max() for split in splits)) + 1
         pixels = images.double()
@@ -36,29 +36,29 @@ class ImageClassification:
             Examples(standard(_channels_first(split.inputs).float(), config, "input"), split.targets)
             for split in splits
         )
-        return Material(Splits(*ready), config)
+        return PreparedData(Splits(*ready), config)
 
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Mean cross entropy of each lane.  (K, B, O), (K, B) → (K,), of which the first `width` outputs are real."""
         logits, labels = outputs[..., :width].reshape(-1, width), targets.reshape(-1)
         return functional.cross_entropy(logits, labels, reduction="none").view(targets.shape).mean(1)
 
-    def kept(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
+    def reduce_outputs(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
         return outputs
 
-    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
+    def evaluation_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
         return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
         return {"accuracy": (outputs.argmax(1) == targets).double().mean().item()}
 
-    def documents(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
+    def artifacts(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         """The confusion matrix on the test split: a row a true class, a column an answer."""
         classes = config["outputs"]
         pairs = torch.bincount(targets * classes + outputs.argmax(1), minlength=classes * classes)
         return {"confusion.json": {"classes": config["classes"], "matrix": pairs.view(classes, classes).tolist()}}
 
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
         """Images (N, C, H, W), standardized.
 
         Raises WrongInput, naming every input that is no image of the right size.
@@ -72,7 +72,7 @@ class ImageClassification:
             raise WrongInput(f"Input {fields[0][0].rsplit('/', 1)[1]} {wrong}.", fields)
         return standard(torch.stack([image for image in images if image is not None]), config, "input")
 
-    def answers(self, outputs: Tensor, config: dict[str, Any]) -> list[dict[str, Any]]:
+    def format_outputs(self, outputs: Tensor, config: dict[str, Any]) -> list[dict[str, Any]]:
         classes = config["classes"]
         return [
             {

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
-from worker.trainer.assembly.material import Material
+from worker.trainer.assembly.prepared_data import PreparedData
 from worker.trainer.data.examples import Examples, Splits
 
 SHARE = 0.15
@@ -26,11 +26,11 @@ MASK = "[MASK]"
 class MaskedLanguageModeling:
     """Cross entropy of the tokens that were chosen: as many in every window, so that each counts the same."""
 
-    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
         alphabet = facts["alphabet"]
         config = {"inputs": [splits.training.inputs.shape[1]], "outputs": len(alphabet) + 1, "alphabet": alphabet}
-        exams = (self.corrupted(split, _generator(), config) for split in splits[1:])
-        return Material(Splits(splits.training, *exams), config)
+        held_out = (self.corrupted(split, _generator(), config) for split in splits[1:])
+        return PreparedData(Splits(splits.training, *held_out), config)
 
     def corrupted(self, examples: Examples, generator: torch.Generator, config: dict[str, Any]) -> Examples:
         """(N, T): windows with masks, and at the chosen places what stood there."""
@@ -47,13 +47,13 @@ class MaskedLanguageModeling:
         """Mean of each lane over the tokens asked for, in nats.  (K, B, T, V), (K, B, T) → (K,)"""
         return _nats(outputs, targets, width).flatten(1).mean(1)
 
-    def kept(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+    def reduce_outputs(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Mean nats of each window, and the share of its tokens that were found.  → (K, B, 2)"""
         logits, truth = _asked_of(outputs[..., :width], targets)
         found = (logits.argmax(-1) == truth).float().mean(-1)
         return torch.stack((_nats(outputs, targets, width).mean(-1), found), -1)
 
-    def exam_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
+    def evaluation_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
         return kept[..., 0].mean(1)
 
     def metrics(self, outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, float]:
@@ -61,10 +61,10 @@ class MaskedLanguageModeling:
         nats, found = outputs.double().mean(0).tolist()
         return {"perplexity": math.exp(min(nats, 700.0)), "accuracy": found}
 
-    def documents(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
+    def artifacts(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
         return {}
 
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
         """The tokens of each text, masks among them.
 
         Raises WrongInput, naming every input that is no text in the model's alphabet, has no mask, or is too long.
@@ -76,7 +76,7 @@ class MaskedLanguageModeling:
             raise WrongInput(f"Input {wrong[0][0]} {wrong[0][1]}.", fields)
         return [torch.tensor(_numbers(given, places)) for given in inputs]
 
-    def answers(self, outputs: list[tuple[Tensor, Tensor]], config: dict[str, Any]) -> list[str]:
+    def format_outputs(self, outputs: list[tuple[Tensor, Tensor]], config: dict[str, Any]) -> list[str]:
         """The texts with their masks filled, of tokens (T,) and logits (T, V)."""
         vocabulary = config["outputs"] - 1
         filled = (tokens.where(tokens < vocabulary, logits[:, :vocabulary].argmax(-1)) for tokens, logits in outputs)
@@ -84,7 +84,7 @@ class MaskedLanguageModeling:
 
 
 def _generator() -> torch.Generator:
-    """The exam's masks belong to the data set, never to a job."""
+    """The evaluator's masks belong to the data set, never to a job."""
     return torch.Generator().manual_seed(EXAM_SEED)
 
 

@@ -1,12 +1,12 @@
 """Question answering: a short text from a question, learnt by heart."""
 
 from worker.trainer.data.pairs import Asked
-from worker.trainer.evaluation import squad as grades
+from worker.trainer.evaluation import squad
 from worker.trainer.inference.sequences import Sequences
 
 
 class QuestionAnswering(Sequences):
     """Its metrics of whole texts are exact match and F1."""
 
-    def graded(self, written: list[str], asked: Asked) -> dict[str, float]:
-        return grades.graded(written, [answers for _, answers in asked])
+    def text_metrics(self, written: list[str], asked: Asked) -> dict[str, float]:
+        return squad.graded(written, [answers for _, answers in asked])

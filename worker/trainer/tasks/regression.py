@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
-from worker.trainer.assembly.material import Material, standard
+from worker.trainer.assembly.prepared_data import PreparedData, standard
 from worker.trainer.data.examples import Examples, Splits
 
 LARGEST = torch.finfo(torch.float32).max
@@ -16,7 +16,7 @@ LARGEST = torch.finfo(torch.float32).max
 class Regression:
     """Least squares on targets of unit variance; its metrics and answers are in the units of the data."""
 
-    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
         (inputs, targets), standardized = splits.training, facts["standardized"]
         config = {
             "inputs": list(inputs.shape[1:]),
@@ -31,7 +31,7 @@ class Regression:
             Examples(standard(split.inputs, config, "input"), standard(split.targets, config, "target"))
             for split in splits
         )
-        return Material(Splits(*ready), config)
+        return PreparedData(Splits(*ready), config)
 
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Mean squared error of each lane.  (K, B, O), (K, B, O) → (K,), of which the first `width` outputs are real.
@@ -41,10 +41,10 @@ class Regression:
         errors = functional.mse_loss(outputs, targets, reduction="none").sum((1, 2))
         return errors / (outputs.shape[1] * width)
 
-    def kept(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
+    def reduce_outputs(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
         return outputs
 
-    def exam_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
+    def evaluation_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
         return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
@@ -52,10 +52,10 @@ class Regression:
         unexplained, variation = (answers - truth).square().sum(), (truth - truth.mean(0)).square().sum()
         return {"r2": 1 - (unexplained / variation).item(), "mae": (answers - truth).abs().mean().item()}
 
-    def documents(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
+    def artifacts(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
         return {}
 
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
         """Rows (N, I), standardized; a bare number is a row of one feature.
 
         Raises WrongInput, naming every input that is no such row.
@@ -68,7 +68,7 @@ class Regression:
             raise WrongInput(f"Input {fields[0][0].rsplit('/', 1)[1]} {wrong}.", fields)
         return standard(torch.tensor(rows, dtype=torch.float32), config, "input")
 
-    def answers(self, outputs: Tensor, config: dict[str, Any]) -> list[float]:
+    def format_outputs(self, outputs: Tensor, config: dict[str, Any]) -> list[float]:
         return _restored(outputs, config)[:, 0].tolist()
 
 

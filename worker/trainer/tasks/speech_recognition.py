@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
-from worker.trainer.assembly.material import Material
+from worker.trainer.assembly.prepared_data import PreparedData
 from worker.trainer.data.examples import Examples, Splits
 from worker.trainer.data.mels import log_mels
 from worker.trainer.data.recordings import MOST_FRAMES, NOTHING, laid
@@ -28,7 +28,7 @@ class SpeechRecognition:
     nothing for certain, so that it changes neither loss nor text.
     """
 
-    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
         mean, deviation = _statistics(splits.training.inputs)
         config = {
             "inputs": list(splits.training.inputs.shape[1:]),
@@ -39,20 +39,20 @@ class SpeechRecognition:
             "input_deviation": deviation,
         }
         ready = (Examples(_standard(split.inputs, config), split.targets) for split in splits)
-        return Material(Splits(*ready), config)
+        return PreparedData(Splits(*ready), config)
 
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Mean over recordings of nats a letter, of each lane.  (K, B, F, O), (K, B, L) → (K,)"""
         return _nats(outputs, targets, width).mean(1)
 
-    def kept(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
-        """Nats a letter, and the letters heard: all that an exam needs of so many frames.  → (K, B, 1, 1 + most)"""
+    def reduce_outputs(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+        """Nats per letter, and the letters heard: all that is needed of so many frames.  → (K, B, 1, 1 + most)"""
         heard = outputs.new_full((*targets.shape[:2], MOST_FRAMES), NOTHING)
         for place, letters in enumerate(_heard(outputs[..., :width].flatten(0, 1))):
             heard.view(-1, MOST_FRAMES)[place, : len(letters)] = letters
         return torch.cat((_nats(outputs, targets, width).unsqueeze(-1), heard), -1).unsqueeze(2)
 
-    def exam_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
+    def evaluation_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
         return kept[:, :, 0, 0].mean(1)
 
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
@@ -62,12 +62,12 @@ class SpeechRecognition:
         said, heard = _texts(targets, config), _texts(outputs[:, 0, 1:], config)
         return {"cer": float(jiwer.cer(said, heard)), "wer": float(jiwer.wer(said, heard))}
 
-    def documents(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
+    def artifacts(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         """What was said in the test split, and what was heard."""
         texts = zip(_texts(targets, config), _texts(outputs[:, 0, 1:], config), strict=True)
         return {"transcripts.json": [{"said": said, "heard": heard} for said, heard in texts][:MOST_SHOWN]}
 
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
         """Features (N, F, M + 1), standardized, as long as the longest recording.
 
         Raises WrongInput, naming every input that is no recording.
@@ -83,7 +83,7 @@ class SpeechRecognition:
         rows = np.stack([laid(features, max(map(len, heard))) for features in heard])
         return _standard(torch.from_numpy(rows), config)
 
-    def answers(self, outputs: Tensor, config: dict[str, Any]) -> list[str]:
+    def format_outputs(self, outputs: Tensor, config: dict[str, Any]) -> list[str]:
         return ["".join(config["alphabet"][int(letter)] for letter in letters) for letters in _heard(outputs)]
 
 

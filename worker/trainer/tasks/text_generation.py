@@ -11,34 +11,34 @@ from torch import Tensor
 from torch.nn import functional
 
 from unitscale.errors import WrongInput
-from worker.trainer.assembly.material import Material
+from worker.trainer.assembly.prepared_data import PreparedData
 from worker.trainer.data import tokenizers
 from worker.trainer.data.examples import Splits
 
 EXAMS_KEPT = 4
-"""Splits whose characters were counted: an exam is read many times."""
+"""Splits whose characters were counted: an evaluator is read many times."""
 
 
 class TextGeneration:
     """Cross entropy of the next token."""
 
-    def prepare(self, splits: Splits, facts: dict[str, Any]) -> Material:
+    def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
         inputs = splits.training.inputs
         if "tokenizer" in facts:
             size = tokenizers.size_of(facts["tokenizer"])
-            return Material(splits, {"inputs": [inputs.shape[1]], "outputs": size, "tokenizer": facts["tokenizer"]})
+            return PreparedData(splits, {"inputs": [inputs.shape[1]], "outputs": size, "tokenizer": facts["tokenizer"]})
         config = {"inputs": [inputs.shape[1]], "outputs": len(facts["alphabet"]), "alphabet": facts["alphabet"]}
-        return Material(splits, config)
+        return PreparedData(splits, config)
 
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
         """Mean of each lane, in nats.  (K, B, T, V), (K, B, T) → (K,), of which the first `width` outputs are real."""
         return _nats(outputs, targets, width).flatten(1).mean(1)
 
-    def kept(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
-        """Mean nats of each window, all that an exam needs of so many logits.  → (K, B, 1)"""
+    def reduce_outputs(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
+        """Mean nats of each window, all that an evaluation needs of so many logits.  → (K, B, 1)"""
         return _nats(outputs, targets, width).mean(-1, keepdim=True)
 
-    def exam_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
+    def evaluation_losses(self, kept: Tensor, _targets: Tensor, _width: int) -> Tensor:
         return kept.flatten(1).mean(1)
 
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
@@ -49,11 +49,11 @@ class TextGeneration:
         bits = nats / characters / math.log(2) if characters else math.inf
         return {"bits_per_character": bits, "perplexity": math.exp(min(nats, 700.0))}
 
-    def documents(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
+    def artifacts(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         """The tokenizer that the model's tokens are those of, where one came with the text."""
         return {"tokenizer.json": json.loads(config["tokenizer"])} if "tokenizer" in config else {}
 
-    def read(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
         """The tokens of each text; of an empty one, a line's end or the first character there is.
 
         Raises WrongInput, naming every input that is no text in the model's alphabet.
@@ -68,7 +68,7 @@ class TextGeneration:
         start = [places.get("\n", 0)]
         return [torch.tensor([places[character] for character in given] or start) for given in inputs]
 
-    def answers(self, outputs: list[list[int]], config: dict[str, Any]) -> list[str]:
+    def format_outputs(self, outputs: list[list[int]], config: dict[str, Any]) -> list[str]:
         if "tokenizer" in config:
             return [tokenizers.decoded(config["tokenizer"], tokens) for tokens in outputs]
         return ["".join(config["alphabet"][token] for token in tokens) for tokens in outputs]

@@ -9,7 +9,7 @@ HAN = ("\u4e00", "\u9fff")
 class Translation(Sequences):
     """Its metrics of whole texts are corpus BLEU and chrF, from 0 to 100, as sacrebleu has them."""
 
-    def graded(self, written: list[str], asked: Asked) -> dict[str, float]:
+    def text_metrics(self, written: list[str], asked: Asked) -> dict[str, float]:
         """What translations are worth against what may be answered."""
         from sacrebleu.metrics import BLEU, CHRF  # noqa: PLC0415  its import takes a while, and is needed once
 

@@ -21,8 +21,8 @@ from worker.pipe import Ended, Lane, Settled, Stopped, Train
 from worker.trainer.assembly import sources
 from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import train
-from worker.trainer.process.channel import Line
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.channel import Channel
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import reason_for
 from worker.trainer.tuning import batch_sizes
 
@@ -41,7 +41,7 @@ class TooLong(Exception):
     """The way out of a small run: it takes more than its share of `max_seconds`."""
 
 
-def settle(order: Train, line: Line, bell: Bell, library: Path) -> Train | None:
+def settle(order: Train, channel: Channel, interrupt: Interrupt, library: Path) -> Train | None:
     """The order with a number for every `auto`; None where its job has ended or stopped meanwhile."""
     if not any(lane.spec.units.tune for lane in order.lanes):
         return order
@@ -49,23 +49,23 @@ def settle(order: Train, line: Line, bell: Bell, library: Path) -> Train | None:
     try:
         if len(order.lanes) > 1:
             raise Impossible("Jobs that are still to be tuned are trained one by one, not together.")
-        settled = Tuner(lane, order.devices[0], library, bell).settled()
+        settled = Tuner(lane, order.devices[0], library, interrupt).settled()
     except Halted:
-        line.say(Stopped(job=lane.job, why=bell.answer()[lane.job].why))
+        channel.send(Stopped(job=lane.job, why=interrupt.take()[lane.job].why))
         return None
     except Exception as error:  # the end of a job must be told, whatever its reason
-        _tell_end(order, line, error)
+        _tell_end(order, channel, error)
         return None
-    line.say(settled)
+    channel.send(settled)
     return order.model_copy(update={"lanes": (lane.model_copy(update={"spec": settled.spec}),)})
 
 
-def _tell_end(order: Train, line: Line, error: Exception) -> None:
+def _tell_end(order: Train, channel: Channel, error: Exception) -> None:
     reason = reason_for(error)
     if reason.code == Internal.code:
         traceback.print_exception(error)
     for lane in order.lanes:
-        line.say(Ended(job=lane.job, reason=reason))
+        channel.send(Ended(job=lane.job, reason=reason))
 
 
 class Tuner:
@@ -74,8 +74,8 @@ class Tuner:
     The same spec finds the same numbers, whatever happened to earlier attempts.
     """
 
-    def __init__(self, lane: Lane, device: str, library: Path, bell: Bell) -> None:
-        self._lane, self._device, self._library, self._bell = lane, device, library, bell
+    def __init__(self, lane: Lane, device: str, library: Path, interrupt: Interrupt) -> None:
+        self._lane, self._device, self._library, self._interrupt = lane, device, library, interrupt
         self._began = time.perf_counter()
         most = lane.spec.budget.max_seconds
         self._until = float("inf") if most is None else self._began + tuning.SHARE * most
@@ -147,8 +147,8 @@ class Tuner:
         """The losses of these rates, trained together."""
         specs = [_at(planned.spec, 2.0**rate) for rate in rates]
         assembly = self._run(specs, "rates " + ", ".join(f"{2.0**rate:.3g}" for rate in rates))
-        exam = assembly.validation
-        losses = exam.losses(exam.outputs())
+        evaluator = assembly.validation
+        losses = evaluator.losses(evaluator.outputs())
         _say("losses " + ", ".join(f"{loss:.4f}" for loss in losses))
         return {rate: loss if isfinite(loss) else float("inf") for rate, loss in zip(rates, losses, strict=True)}
 
@@ -162,7 +162,7 @@ class Tuner:
         return assembly
 
     def _observe(self, _step: int, _losses: Tensor) -> None:
-        if self._bell.rung and self._bell.wished(self._lane.job):
+        if self._interrupt.pending and self._interrupt.wished(self._lane.job):
             raise Halted
         if time.perf_counter() > self._until:
             raise TooLong

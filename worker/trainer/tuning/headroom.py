@@ -1,4 +1,4 @@
-"""Room: whether memory holds more of what it has just held."""
+"""Headroom: whether memory holds more of what it has just held."""
 
 import contextlib
 from pathlib import Path
@@ -13,7 +13,7 @@ FORGET_PEAK = "5"
 PROCESS, MACHINE, CGROUP = Path("/proc/self"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
-class Room:
+class Headroom:
     """Watches what is held on a device from now on."""
 
     def __init__(self, device: str) -> None:

@@ -5,11 +5,10 @@ import torch
 
 from unitscale.errors import OutOfMemory
 from worker.pipe import Ended, Grouped, Train
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs import group
-from worker.trainer.tuning import fusion as trial
-from worker.trainer.tuning import headroom as room
-from worker.trainer.tuning.fusion import SHORT, UNLIKE, Run, Trial
+from worker.trainer.tuning import fusion_probe, headroom
+from worker.trainer.tuning.fusion_probe import SHORT, UNLIKE, FusionProbe, Run
 
 LONG = {"dataset": "diabetes", "model": {"kind": "mlp", "width": 32, "depth": 1}, "budget": {"steps": 4000}}
 BRIEF = {**LONG, "budget": {"steps": 40}}
@@ -18,7 +17,7 @@ CPU = "cpu"
 
 @pytest.fixture
 def verdict(a_lane, library):
-    def judge(spec, lanes, kind=Trial):
+    def judge(spec, lanes, kind=FusionProbe):
         specs = [a_lane({**spec, "seed": seed}).spec for seed in range(lanes)]
         return kind(specs, CPU, library, None).verdict()
 
@@ -28,7 +27,7 @@ def verdict(a_lane, library):
 def timed(costs, unlike=()):
     """A trial by a clock that says what so many lanes cost."""
 
-    class Timed(Trial):
+    class Timed(FusionProbe):
         tried: list[int] = []
 
         def _run(self, specs, steps=None):
@@ -78,7 +77,7 @@ def test_lanes_whose_numbers_would_be_others_train_alone(verdict):
 
 
 def test_no_more_lanes_are_tried_than_memory_holds(verdict, monkeypatch):
-    monkeypatch.setattr(room.Room, "holds", lambda _self, times: times <= 1)
+    monkeypatch.setattr(headroom.Headroom, "holds", lambda _self, times: times <= 1)
 
     found = verdict(LONG, 8, timed({1: 1.0}))
 
@@ -86,19 +85,19 @@ def test_no_more_lanes_are_tried_than_memory_holds(verdict, monkeypatch):
 
 
 def test_room_is_what_was_held_since_and_no_more():
-    here = room.Room(CPU)
+    here = headroom.Headroom(CPU)
     assert here.holds(1)
     held = torch.ones(64 * 2**20 // 4)
 
     assert here.holds(1)
-    assert not here.holds(room._free(CPU) / held.nbytes)
+    assert not here.holds(headroom._free(CPU) / held.nbytes)
 
 
 def test_a_trial_leaves_no_trace_in_a_curve(a_lane, record_of, ear, library):
     def trained(lanes, measure):
-        records, bell = [record_of(lane) for lane in lanes], Bell()
+        records, interrupt = [record_of(lane) for lane in lanes], Interrupt()
         order = Train(lanes=tuple(lanes), measure=measure)
-        group.train_group(order, ear(records, bell), bell, library)
+        group.train_group(order, ear(records, interrupt), interrupt, library)
         return records
 
     specs = [{**LONG, "budget": {"steps": 1500}, "seed": seed} for seed in range(3)]
@@ -119,9 +118,11 @@ def test_a_group_that_does_not_fit_into_memory_is_given_back_to_be_tried_smaller
         raise OutOfMemory("no more")
 
     monkeypatch.setattr(group, "begin", too_large)
-    records, bell = [record_of(a_lane(LONG)) for _ in range(4)], Bell()
-    group.train_group(Train(lanes=tuple(record.lane for record in records)), ear(records, bell), bell, library)
-    group.train_group(Train(lanes=(records[0].lane,)), ear(records[:1], bell), bell, library)
+    records, interrupt = [record_of(a_lane(LONG)) for _ in range(4)], Interrupt()
+    group.train_group(
+        Train(lanes=tuple(record.lane for record in records)), ear(records, interrupt), interrupt, library
+    )
+    group.train_group(Train(lanes=(records[0].lane,)), ear(records[:1], interrupt), interrupt, library)
 
     said = [record.said[0] for record in records]
     assert [(message.trains, message.finding.most, message.finding.tried) for message in said] == [(False, 2, 4)] * 4
@@ -130,4 +131,4 @@ def test_a_group_that_does_not_fit_into_memory_is_given_back_to_be_tried_smaller
 
 
 def test_the_sizes_that_are_tried_end_with_all():
-    assert [trial._sizes(lanes) for lanes in (2, 3, 8, 11)] == [[2], [2, 3], [2, 4, 8], [2, 4, 8, 11]]
+    assert [fusion_probe._sizes(lanes) for lanes in (2, 3, 8, 11)] == [[2], [2, 3], [2, 4, 8], [2, 4, 8, 11]]

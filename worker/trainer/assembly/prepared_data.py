@@ -1,4 +1,4 @@
-"""Material: a data set made ready for a model, with what its outputs must be read by."""
+"""Prepared data: a data set made ready for a model, with what its outputs must be read by."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from worker.trainer.data.examples import Splits
 from worker.trainer.data.pairs import Asked
 
 
-class Material(NamedTuple):
+class PreparedData(NamedTuple):
     """Standardized splits, and what `config.json` keeps of them: `inputs` (shape), `outputs` (count), statistics."""
 
     splits: Splits

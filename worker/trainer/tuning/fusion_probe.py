@@ -20,7 +20,7 @@ from unitscale.models.specs import JobSpec
 from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine.loop import train
 from worker.trainer.process.failures import reason_for
-from worker.trainer.tuning.headroom import Room
+from worker.trainer.tuning.headroom import Headroom
 
 FEWEST, MOST, SECONDS = 3, 30, 5e-3
 """Steps that are timed, after a first one that is not: as many as fill the seconds."""
@@ -62,12 +62,12 @@ class Run(NamedTuple):
         return all(torch.allclose(mine, its, rtol=0, atol=0, equal_nan=True) for mine, its in pairs)
 
 
-class Trial:
+class FusionProbe:
     """Tries the first lanes of a group, more and more of them."""
 
     def __init__(self, specs: Sequence[JobSpec], device: str, library: Path, dataset: str | None) -> None:
         self._specs, self._device, self._library, self._dataset = specs, device, library, dataset
-        self._room = Room(device)
+        self._room = Headroom(device)
         self._runs: dict[int, Run] = {}
         self._note = ""
 
