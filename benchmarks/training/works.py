@@ -67,4 +67,6 @@ WORKS: dict[str, Work] = {
     "gpt-2x64-u-mup": Work(unit_scaled(TINY), 20),
     "gpt-6x384": Work(LARGE, 1),
     "gpt-6x384-bf16": Work(LARGE, 1, "bf16-mixed"),
+    "gpt-6x384-compiled": Work(LARGE, 1, extra=COMPILED),
+    "gpt-6x384-bf16-compiled": Work(LARGE, 1, "bf16-mixed", COMPILED),
 }
