@@ -147,7 +147,7 @@ class FilesAway(StoreAway):
 
 class NoAnswer(Away):
     code = "no_answer"
-    title = "No worker answered in time"
+    title = "No worker could answer"
 
 
 class Busy(Away):
