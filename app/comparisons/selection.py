@@ -66,10 +66,15 @@ async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
 
 
 async def _matching(jobs: Jobs, project: str, only: Filter) -> list[Job]:
-    page = await jobs.page(project, only, MOST_JOBS, None)
-    if page.has_more:
-        raise _too_many()
-    return list(page.data[::-1])
+    """All of them: a page tells of as many as were looked at, be they few."""
+    found, cursor, more = list[Job](), None, True
+    while more:
+        page = await jobs.page(project, only, MOST_JOBS, cursor)
+        found += page.data
+        if len(found) > MOST_JOBS:
+            raise _too_many()
+        cursor, more = page.next_cursor, page.has_more
+    return found[::-1]
 
 
 def _too_many() -> Malformed:
