@@ -54,8 +54,7 @@ SelectionDep = Annotated[Selection, Depends(selection)]
 
 async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
     """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed."""
-    parts = [wanted.ids[first : first + JOBS_AT_A_TIME] for first in range(0, len(wanted.ids), JOBS_AT_A_TIME)]
-    named = [job for part in parts for job in await jobs.get_many(project, part)]
+    named = await _named(jobs, project, wanted.ids)
     others = await _matching(jobs, project, wanted.only) if wanted.only else []
     found = list({job.id: job for job in (*named, *others)}.values())
     if not found:
@@ -63,6 +62,14 @@ async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
     if len(found) > MOST_JOBS:
         raise _too_many()
     return found
+
+
+async def _named(jobs: Jobs, project: str, ids: tuple[str, ...]) -> list[Job]:
+    parts = (ids[first : first + JOBS_AT_A_TIME] for first in range(0, len(ids), JOBS_AT_A_TIME))
+    try:
+        return [job for part in parts for job in await jobs.get_many(project, part)]
+    except NotFound as error:
+        raise NotFound(error.message, tuple(("?jobs", detail) for _, detail in error.fields)) from error
 
 
 async def _matching(jobs: Jobs, project: str, only: Filter) -> list[Job]:

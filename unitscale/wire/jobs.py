@@ -171,7 +171,7 @@ class Jobs:
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
-        [found] = await self.get_many(project, [job_id])
+        [found] = await self._placed([(job_id, await self._record(project, job_id))])
         return found
 
     async def document(self, project: str, job_id: str) -> bytes:
@@ -183,11 +183,15 @@ class Jobs:
         return document_of(job_id, tuple(record.items()))
 
     async def get_many(self, project: str, ids: Sequence[str]) -> list[Job]:
-        """These jobs as they stand, in this order. Raises NotFound."""
+        """These jobs as they stand, in this order. Raises NotFound, which names the place of each that is missing."""
         records = await self._records(ids)
-        for job_id, record in zip(ids, records, strict=True):
-            if text(record.get(b"project")) != project:
-                raise NotFound(f"There is no job {job_id}.")
+        missing = tuple(
+            (f"/{place}", f"There is no job {job_id}.")
+            for place, (job_id, record) in enumerate(zip(ids, records, strict=True))
+            if text(record.get(b"project")) != project
+        )
+        if missing:
+            raise NotFound(missing[0][1], missing)
         return await self._placed(list(zip(ids, records, strict=True)))
 
     async def existing(self, project: str, ids: Sequence[str]) -> list[Job]:
