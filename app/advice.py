@@ -111,7 +111,7 @@ class Adviser:
         try:
             return await self._services.intake.estimate(self._spec, self._project)
         except Unsupported as error:
-            raise Unsupported(error.message, tuple((f"/spec{at}", detail) for at, detail in error.fields)) from error
+            raise error.below("/spec") from error
 
     async def _past(self) -> list[Job]:
         if self._known.jobs is None:
@@ -119,5 +119,4 @@ class Adviser:
         try:
             return await self._services.jobs.get_many(self._project, self._known.jobs)
         except NotFound as error:
-            places = [place for place, job_id in enumerate(self._known.jobs) if job_id in error.message]
-            raise NotFound(error.message, tuple((f"/known/jobs/{place}", error.message) for place in places)) from error
+            raise error.below("/known/jobs") from error

@@ -46,6 +46,8 @@ async def _answer(questions: Questions, live: Live, ask_id: str, seconds: float)
 
 
 def _read(answer: dict[str, Any]) -> Predictions:
+    if answer.get("trouble"):
+        raise NoAnswer(answer["trouble"])
     if answer.get("problem"):
         raise WrongInput(answer["problem"], tuple((pointer, detail) for pointer, detail in answer.get("fields", ())))
     return Predictions(outputs=tuple(answer["outputs"]))

@@ -33,7 +33,7 @@
     + Internal
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ServiceError(Exception):
@@ -47,6 +47,10 @@ class ServiceError(Exception):
         self.message = message
         self.fields = fields
         """(JSON pointer, what is wrong there), for errors that name fields."""
+
+    def below(self, pointer: str) -> Self:
+        """The same of a document that holds, at this place, the one that was looked at."""
+        return type(self)(self.message, tuple((pointer + at, detail) for at, detail in self.fields))
 
 
 class Unauthorized(ServiceError):
@@ -147,7 +151,7 @@ class FilesAway(StoreAway):
 
 class NoAnswer(Away):
     code = "no_answer"
-    title = "No worker answered in time"
+    title = "No worker could answer"
 
 
 class Busy(Away):

@@ -43,7 +43,7 @@ from worker.slot.supervisor import Slot, supervise
 settings = Settings.of_environment()
 celery = doorbell.configure(Celery("unitscale"), settings.store_url, settings.lease_seconds)
 celery.conf.task_queues = [doorbell.queue(name) for name in {doorbell.SIDE, *(s.queue for s in cut(settings.slots))}]
-node_id = os.environ.get("UNITSCALE_NODE") or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+node_id = settings.node or f"{socket.gethostname()}-{secrets.token_hex(4)}"
 log = structlog.get_logger()
 
 

@@ -54,8 +54,7 @@ SelectionDep = Annotated[Selection, Depends(selection)]
 
 async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
     """The jobs that are named, in that order; then the others, oldest first. Raises NotFound, Malformed."""
-    parts = [wanted.ids[first : first + JOBS_AT_A_TIME] for first in range(0, len(wanted.ids), JOBS_AT_A_TIME)]
-    named = [job for part in parts for job in await jobs.get_many(project, part)]
+    named = await _named(jobs, project, wanted.ids)
     others = await _matching(jobs, project, wanted.only) if wanted.only else []
     found = list({job.id: job for job in (*named, *others)}.values())
     if not found:
@@ -65,11 +64,24 @@ async def selected(jobs: Jobs, project: str, wanted: Selection) -> list[Job]:
     return found
 
 
+async def _named(jobs: Jobs, project: str, ids: tuple[str, ...]) -> list[Job]:
+    parts = (ids[first : first + JOBS_AT_A_TIME] for first in range(0, len(ids), JOBS_AT_A_TIME))
+    try:
+        return [job for part in parts for job in await jobs.get_many(project, part)]
+    except NotFound as error:
+        raise NotFound(error.message, tuple(("?jobs", detail) for _, detail in error.fields)) from error
+
+
 async def _matching(jobs: Jobs, project: str, only: Filter) -> list[Job]:
-    page = await jobs.page(project, only, MOST_JOBS, None)
-    if page.has_more:
-        raise _too_many()
-    return list(page.data[::-1])
+    """All of them: a page tells of as many as were looked at, be they few."""
+    found, cursor, more = list[Job](), None, True
+    while more:
+        page = await jobs.page(project, only, MOST_JOBS, cursor)
+        found += page.data
+        if len(found) > MOST_JOBS:
+            raise _too_many()
+        cursor, more = page.next_cursor, page.has_more
+    return found[::-1]
 
 
 def _too_many() -> Malformed:

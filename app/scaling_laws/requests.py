@@ -39,8 +39,7 @@ async def _jobs(jobs: Jobs, project: str, ids: tuple[str, ...]) -> list[Job]:
     try:
         found = await jobs.get_many(project, ids)
     except NotFound as error:
-        places = (place for place, job_id in enumerate(ids) if job_id in error.message)
-        raise NotFound(error.message, tuple((f"/jobs/{place}", error.message) for place in places)) from error
+        raise error.below("/jobs") from error
     unfinished = tuple(
         (f"/jobs/{place}", f"Job {job.id} is {job.state.value}; wait for its end, or leave it out.")
         for place, job in enumerate(found)

@@ -55,19 +55,21 @@ class Feed:
     async def follow(self, job_id: str, bookmark: Bookmark) -> AsyncIterator[bytes]:
         """Everything after the bookmark, then everything new, until the job has ended."""
         with self._live.watch(job_id) as topic:
-            over = False
-            while not over:
-                news = topic.news
-                batch = await self._batch_or_none(job_id, topic, bookmark)
-                for frame in batch.frames if batch else ():
-                    yield frame
-                if batch:
-                    bookmark, over = batch.after, batch.over
-                if not over and not (batch and batch.full):
-                    async for beat in _waited(news):
-                        yield beat
-            if topic.readers == 1:
-                self._rounds.pop(job_id, None)
+            try:
+                over = False
+                while not over:
+                    news = topic.news
+                    batch = await self._batch_or_none(job_id, topic, bookmark)
+                    for frame in batch.frames if batch else ():
+                        yield frame
+                    if batch:
+                        bookmark, over = batch.after, batch.over
+                    if not over and not (batch and batch.full):
+                        async for beat in _waited(news):
+                            yield beat
+            finally:  # a reader may leave at any point
+                if topic.readers == 1:
+                    self._rounds.pop(job_id, None)
 
     async def _batch_or_none(self, job_id: str, topic: Topic, bookmark: Bookmark) -> Batch | None:
         """The batch; None while the record is away: the stream stays open and goes on later."""

@@ -143,7 +143,10 @@ def test_a_strangers_job_among_ones_own_does_not_exist(server, worker, submitted
     with server.client("us_other") as other:
         mine = other.post("/v1/jobs", json={**SPEC, "labels": {"set": "a"}}).json()["id"]
 
-        assert other.get(f"/v1/compare?jobs={mine},{theirs}").status_code == 404
+        response = other.get(f"/v1/compare?jobs={mine},{theirs}")
+
+        assert response.status_code == 404
+        assert [error["pointer"] for error in response.json()["errors"]] == ["?jobs"]
         assert [job["id"] for job in other.get("/v1/compare?label=set:a").json()["jobs"]] == [mine]
 
 

@@ -1,9 +1,24 @@
 """Events as pages and as streams that resume with nothing missed or repeated."""
 
+import asyncio
+import gc
 import json
 import threading
 
 import pytest
+
+from app.streaming.feed import BEGINNING, Feed, Round
+from app.streaming.live import Live
+from unitscale.wire.news import News
+from unitscale.wire.store import Store, connect
+
+
+@pytest.fixture
+async def store_of_api(valkey):
+    """The record that the API reads, for a test that runs a part of it by itself."""
+    client = connect(valkey.url, 5)
+    yield Store(client)
+    await client.aclose()
 
 
 def events(lines):
@@ -29,6 +44,13 @@ def followed(api, job_id, after=None, most=None):
             if most and len(seen) == most:
                 break
         return seen
+
+
+def rounds():
+    """Shared reads of this loop that somebody still holds."""
+    gc.collect()
+    held = [thing for thing in gc.get_objects() if isinstance(thing, Round)]
+    return sum(each.batch.get_loop() is asyncio.get_running_loop() for each in held)
 
 
 def points(seen):
@@ -141,3 +163,14 @@ def test_log_lines_come_in_pages_and_as_text(api, job, worker):
 
     assert [line["line"] for line in first["data"] + rest["data"]] == ["one", "two", "three"]
     assert api.get(path, headers={"Accept": "text/plain"}).text == "one\ntwo\nthree\n"
+
+
+async def test_nothing_is_kept_of_a_job_whose_only_reader_left_early(api, job, store_of_api):
+    feed = Feed(News(store_of_api), Live(store_of_api.redis))
+    frames = feed.follow(job["id"], BEGINNING)
+
+    await anext(frames)
+    assert rounds() == 1
+    await frames.aclose()
+
+    assert rounds() == 0

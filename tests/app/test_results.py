@@ -85,6 +85,15 @@ def test_the_worker_hears_which_format_is_asked_and_how_long_is_waited(api, fini
     assert asked == [("fp32", 0.5)]
 
 
+def test_what_kept_the_worker_from_answering_is_told_at_once(api, finished, worker, later):
+    later(0.1, answering, worker, {"trouble": "The object store cannot be reached."})
+
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert response.json()["detail"] == "The object store cannot be reached."
+
+
 def test_an_input_that_the_model_cannot_read_is_422(api, finished, worker, later):
     later(0.1, answering, worker, {"problem": "One number is expected.", "fields": [["/inputs/0", "two numbers"]]})
 

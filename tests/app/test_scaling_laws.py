@@ -125,10 +125,11 @@ def test_jobs_of_another_project_do_not_exist(api, server, worker, grid, trained
     with server.client("us_stranger") as stranger:
         theirs = trained(4000, 500, caller=stranger)
 
-    response = api.post(PATH, json={"jobs": [*grid[:3], theirs, *grid[3:]]})
+    gone = "job_00000000000000000000"
+    response = api.post(PATH, json={"jobs": [*grid[:3], theirs, gone, *grid[3:]]})
 
     assert response.status_code == 404
-    assert fields(response) == {"/jobs/3": f"There is no job {theirs}."}
+    assert fields(response) == {"/jobs/3": f"There is no job {theirs}.", "/jobs/4": f"There is no job {gone}."}
 
 
 def test_unfinished_jobs_are_refused_by_name(api, grid):

@@ -5,6 +5,9 @@ import shlex
 
 import pytest
 
+from unitscale.cli.paging import filled
+from unitscale.models.pages import Page
+
 JOB = ("-o", "task=regression", "-o", "dataset=linear", "-o", "budget.steps=2", "-o", "labels.team=a b")
 AXES = ("-a", "seed=0,1,2")
 
@@ -16,6 +19,16 @@ def sweep(unitscale):
     sweep = unitscale("sweep", *JOB, *AXES, "--wait", "--json")
     unitscale("submit", *JOB[:-2], "--wait")
     return re.findall("sw_[0-9a-z]{20}", sweep.stdout)[0]
+
+
+def test_short_pages_are_filled_up():
+    script = {None: Page(has_more=True, next_cursor="a", data=()), "a": Page(has_more=True, next_cursor="b", data=(1,))}
+    script["b"] = Page(has_more=True, next_cursor="c", data=(2, 3))
+    asked = []
+
+    page = filled(lambda limit, cursor: asked.append(limit) or script[cursor], 3, None)
+
+    assert (page.data, page.next_cursor, asked) == ((1, 2, 3), "c", [3, 3, 2])
 
 
 def following(said) -> list[str]:

@@ -137,6 +137,15 @@ def test_a_list_is_read_page_by_page():
     assert script.asked[1].url.params["cursor"] == "second"
 
 
+def test_an_empty_page_that_has_more_is_passed_over():
+    empty = {"data": [], "has_more": True, "next_cursor": "second"}
+    script = Script(
+        httpx2.Response(200, json=empty), httpx2.Response(200, json={"data": [a_job().model_dump(mode="json")]})
+    )
+
+    assert [job.id for job in script.client().iterate_jobs()] == [JOB_ID]
+
+
 def test_waiting_asks_until_the_job_has_ended():
     script = Script(the_job(State.QUEUED), the_job(State.RUNNING), the_job(State.FAILED))
 

@@ -35,7 +35,7 @@ class Run:
         requested = {"base": {"task": "regression"}, "units": {"learning_rate": {"low": 0.001, "high": 1.0}}, **study}
         times = {"created_at": BEGAN, "ended_at": None}
         self.held = Held(
-            "st_" + "0" * 20, "p", "study", 1, CampaignState.RUNNING, None, 0, 0, requested, {}, None, times, BEGAN
+            "st_" + "0" * 20, "p", "study", CampaignState.RUNNING, None, 0, 0, requested, {}, None, times, BEGAN
         )
         self.jobs: dict[int, Job] = {}
         self.refused: Mapping[int, str] = {}

@@ -42,13 +42,20 @@ def test_a_resolved_spec_can_be_sent_again(task, kind, parametrization):
     assert resolve(resolved, "cpu") == resolved
 
 
-def test_a_run_has_a_longest_length():
-    endless = JobSpec.model_validate({"task": "regression", "units": {"batch_size": 1}, "budget": {"epochs": 10**9}})
+@pytest.mark.parametrize(
+    ("task", "budget", "pointer"),
+    [
+        ("regression", {"epochs": 10**9}, "/budget/epochs"),
+        ("text-generation", {"tokens": 10**14}, "/budget/tokens"),
+    ],
+)
+def test_a_run_has_a_longest_length_and_the_budget_that_was_sent_is_named(task, budget, pointer):
+    endless = JobSpec.model_validate({"task": task, "units": {"batch_size": 1}, "budget": budget})
 
     with pytest.raises(Unsupported) as error:
         resolve(endless, "cpu")
 
-    assert error.value.fields[0][0] == "/budget/epochs"
+    assert error.value.fields[0][0] == pointer
 
 
 def test_a_task_has_defaults_of_its_own_under_what_is_said():

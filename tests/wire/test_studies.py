@@ -293,6 +293,21 @@ def test_a_pruner_calls_off_what_falls_behind_and_says_why(pruner):
     assert progress.winner.place == 0
 
 
+@pytest.mark.parametrize("pruner", ["median", "asha"])
+def test_who_has_lost_nothing_at_all_is_nobody_to_be_given_up(pruner):
+    run = Run(by_rate, units={"learning_rate": {"choices": [0.1] * 4}}, sampler="grid", pruner=pruner)
+    run.turn()
+    run.show({place: [(10, loss)] for place, loss in enumerate((0.0, 1.0, 1.1, 1.2))})
+    for place in (1, 2, 3):
+        run.end(run.jobs[place].id, **succeeded(1.0))
+    run.turn()
+
+    decision = run.turn()
+
+    assert run.jobs[0].id not in decision.call_off
+    assert not run.progress.trials[0].pruned
+
+
 def test_what_matters_most_has_the_largest_share():
     units = RATE | {"optimizer.weight_decay": {"low": 0, "high": 1}}
     progress = Run(by_rate, units=units, sampler="random", budget={"trials": 16}).to_end()

@@ -29,7 +29,6 @@ def a_transfer(kind="a kind", **body):
         id=ID,
         project="p",
         kind="transfer",
-        number=1,
         state=CampaignState.RUNNING,
         wish=None,
         round=0,

@@ -1,13 +1,26 @@
 """The next page of a list: the same command again, from where this page ended."""
 
 import shlex
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import typer
 
 from unitscale.cli import printing
 from unitscale.cli.connection import connection
+from unitscale.models.pages import Page
+
+T = TypeVar("T")
+
+
+def filled(page_at: Callable[[int, str | None], Page[T]], limit: int, cursor: str | None) -> Page[T]:
+    """A page of so many, where there are so many: one answer may be short while there are more."""
+    page = page_at(limit, cursor)
+    found = page.data
+    while page.has_more and len(found) < limit:
+        page = page_at(limit - len(found), page.next_cursor)
+        found += page.data
+    return page.model_copy(update={"data": found})
 
 
 def say_more(ctx: typer.Context, cursor: str | None) -> None:

@@ -11,5 +11,6 @@ class Page(Answer, Generic[T]):
     """Some of a list, and where the next page starts."""
 
     data: tuple[T, ...]
+    """A filter that keeps little makes it short, or empty, while there are more."""
     has_more: bool = False
     next_cursor: str | None = None

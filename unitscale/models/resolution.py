@@ -111,7 +111,8 @@ def _used(examples: int, fraction: float) -> int:
 def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
     if (steps := total_steps(spec, volume)) > MOST_STEPS:
         detail = f"That is {steps:,} optimizer steps; a job has at most {MOST_STEPS:,}."
-        raise Unsupported(detail, (("/budget/epochs", detail),))
+        length = "steps" if spec.budget.steps else "tokens" if spec.budget.tokens else "epochs"
+        raise Unsupported(detail, ((f"/budget/{length}", detail),))
 
 
 def _model(model: Model, entry: CatalogModel) -> Model:

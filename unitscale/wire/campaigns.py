@@ -12,8 +12,8 @@ from unitscale.models.campaigns import CampaignState
 from unitscale.models.document import moment, new_id
 from unitscale.models.jobs import Job, Reason, Result, State
 from unitscale.models.pages import Page
-from unitscale.wire import doorbell
-from unitscale.wire.jobs import Idempotency, Jobs, cursor_of, number_of
+from unitscale.wire import doorbell, listing
+from unitscale.wire.jobs import Idempotency, Jobs
 from unitscale.wire.keys import name
 from unitscale.wire.reading import text
 from unitscale.wire.store import Store
@@ -35,7 +35,6 @@ class Held:
     id: str
     project: str
     kind: str
-    number: int
     state: CampaignState
     wish: str | None
     round: int
@@ -134,19 +133,7 @@ class Campaigns:
 
     async def page(self, project: str, kind: str, limit: int, cursor: str | None) -> Page[Held]:
         """Newest first. Raises Malformed for a cursor that was not given out here."""
-        before = number_of(cursor)
-        highest = "+inf" if before is None else f"({before}"
-        listing = name("campaign_listing", project, kind)
-        [entries] = await self._store.read(
-            ("ZRANGE", listing, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit + 1)
-        )
-        there = [found for found in await self._read([text(entry) for entry in entries]) if found]
-        more = len(there) > limit
-        return Page(
-            data=tuple(there[:limit]),
-            has_more=more,
-            next_cursor=cursor_of(there[limit - 1].number) if more else None,
-        )
+        return await listing.page(self._store, name("campaign_listing", project, kind), self._read, limit, cursor)
 
     async def cancel(self, project: str, kind: str, campaign_id: str) -> Held:
         """Call it off, and every job of it. Raises NotFound, IllegalTransition."""
@@ -208,7 +195,7 @@ class Campaigns:
         read_at = moment(int(time[0]) * 1000 + int(time[1]) // 1000)
         there = [(i, text(record[b"project"])) for i, record in zip(ids, records, strict=True) if record]
         listings = await self._store.read(*(("ZRANGE", name("members", project, i), 0, -1) for i, project in there))
-        jobs = {i: listing for (i, _), listing in zip(there, listings, strict=True)}
+        jobs = {i: members for (i, _), members in zip(there, listings, strict=True)}
         return [_held(i, record, jobs[i], read_at) if record else None for i, record in zip(ids, records, strict=True)]
 
 
@@ -223,7 +210,6 @@ def _held(campaign_id: str, record: dict[bytes, bytes], jobs: Sequence[bytes], r
         id=campaign_id,
         project=text(record[b"project"]),
         kind=text(record[b"kind"]),
-        number=int(record[b"number"]),
         state=CampaignState(text(record[b"state"])),
         wish=text(record.get(b"wish")) or None,
         round=int(record[b"round"]),

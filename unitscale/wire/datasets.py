@@ -11,8 +11,8 @@ from unitscale.models.datasets import Dataset, DatasetForm
 from unitscale.models.document import moment, new_id
 from unitscale.models.jobs import Reason
 from unitscale.models.pages import Page
-from unitscale.wire import doorbell
-from unitscale.wire.jobs import Idempotency, cursor_of, number_of
+from unitscale.wire import doorbell, listing
+from unitscale.wire.jobs import Idempotency
 from unitscale.wire.keys import name
 from unitscale.wire.reading import text
 from unitscale.wire.store import Store
@@ -58,19 +58,11 @@ class Datasets:
 
     async def page(self, project: str, limit: int, cursor: str | None) -> Page[Dataset]:
         """Newest first. Raises Malformed for a cursor that was not given out here."""
-        before = number_of(cursor)
-        highest = "+inf" if before is None else f"({before}"
-        listing = name("dataset_listing", project)
-        [entries] = await self._store.read(
-            ("ZRANGE", listing, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit + 1)
-        )
-        ids = [text(entry) for entry in entries]
+        return await listing.page(self._store, name("dataset_listing", project), self._read, limit, cursor)
+
+    async def _read(self, ids: Sequence[str]) -> list[Dataset | None]:
         records = await self._store.read(*(("HGETALL", name("dataset", i)) for i in ids))
-        there = [(i, record) for i, record in zip(ids, records, strict=True) if record]
-        more = len(there) > limit
-        shown = tuple(_dataset(*found) for found in there[:limit])
-        following = cursor_of(int(there[limit - 1][1][b"number"])) if more else None
-        return Page(data=shown, has_more=more, next_cursor=following)
+        return [_dataset(i, record) if record else None for i, record in zip(ids, records, strict=True)]
 
     async def delete(self, project: str, dataset_id: str) -> None:
         """Forget a data set. Raises NotFound, DatasetInUse."""

@@ -1,16 +1,15 @@
 """The record of jobs: every verb of a job's life, each one atomic script."""
 
-import base64
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from unitscale.errors import (
     IdempotencyMismatch,
     IllegalTransition,
-    Malformed,
     NotEnded,
     NotFound,
     QuotaExceeded,
@@ -24,14 +23,13 @@ from unitscale.models.offers import Need
 from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec, Priority
 from unitscale.models.workers import Worker
-from unitscale.wire import doorbell
+from unitscale.wire import doorbell, listing
 from unitscale.wire.keys import name
 from unitscale.wire.reading import checkpoints_of, document_of, job_of, text
 from unitscale.wire.store import Store
 from unitscale.wire.workers import Workers, waits_for
 
 BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
-CHUNK = 200
 NOBODY = Company("", "it was queued alone")
 UNLIMITED = 2**31
 
@@ -173,7 +171,7 @@ class Jobs:
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
-        [found] = await self.get_many(project, [job_id])
+        [found] = await self._placed([(job_id, await self._record(project, job_id))])
         return found
 
     async def document(self, project: str, job_id: str) -> bytes:
@@ -185,11 +183,15 @@ class Jobs:
         return document_of(job_id, tuple(record.items()))
 
     async def get_many(self, project: str, ids: Sequence[str]) -> list[Job]:
-        """These jobs as they stand, in this order. Raises NotFound."""
+        """These jobs as they stand, in this order. Raises NotFound, which names the place of each that is missing."""
         records = await self._records(ids)
-        for job_id, record in zip(ids, records, strict=True):
-            if text(record.get(b"project")) != project:
-                raise NotFound(f"There is no job {job_id}.")
+        missing = tuple(
+            (f"/{place}", f"There is no job {job_id}.")
+            for place, (job_id, record) in enumerate(zip(ids, records, strict=True))
+            if text(record.get(b"project")) != project
+        )
+        if missing:
+            raise NotFound(missing[0][1], missing)
         return await self._placed(list(zip(ids, records, strict=True)))
 
     async def existing(self, project: str, ids: Sequence[str]) -> list[Job]:
@@ -198,36 +200,14 @@ class Jobs:
         return await self._placed([(i, record) for i, record in records if text(record.get(b"project")) == project])
 
     async def page(self, project: str, only: Filter, limit: int, cursor: str | None) -> Page[Job]:
-        """Newest first. Raises Malformed for a cursor that was not given out here."""
-        before = number_of(cursor)
-        listing = name("members", project, only.campaign) if only.campaign else name("listing", project)
-        kept: list[Job] = []
-        numbers: list[int] = []
-        while len(kept) <= limit:
-            entries = await self._listing(listing, before)
-            for job, number in entries:
-                if only.keeps(job):
-                    kept.append(job)
-                    numbers.append(number)
-            if len(entries) < CHUNK:
-                break
-            before = entries[-1][1]
-        more = len(kept) > limit
-        return Page(
-            data=tuple(kept[:limit]), has_more=more, next_cursor=cursor_of(numbers[limit - 1]) if more else None
-        )
+        """Newest first; a filter that keeps little makes it short. Raises Malformed for a cursor not given out here."""
+        listed = name("members", project, only.campaign) if only.campaign else name("listing", project)
+        return await listing.page(self._store, listed, partial(self._kept, only), limit, cursor)
 
     async def newest(self, project: str, most: int) -> list[Job]:
-        """The project's newest jobs, about so many."""
-        found: list[Job] = []
-        before = None
-        while len(found) < most:
-            entries = await self._listing(name("listing", project), before)
-            found += [job for job, _ in entries]
-            if len(entries) < CHUNK:
-                break
-            before = entries[-1][1]
-        return found[:most]
+        """The project's newest jobs."""
+        found = await listing.page(self._store, name("listing", project), partial(self._kept, Filter()), most, None)
+        return list(found.data)
 
     async def cancel(self, project: str, job_id: str) -> Job:
         """Call a job off. Raises NotFound, IllegalTransition."""
@@ -291,13 +271,10 @@ class Jobs:
     async def _records(self, ids: Sequence[str]) -> list[dict[bytes, bytes]]:
         return await self._store.read(*(("HGETALL", name("job", job_id)) for job_id in ids))
 
-    async def _listing(self, listing: str, before: int | None) -> list[tuple[Job, int]]:
-        highest = "+inf" if before is None else f"({before}"
-        [entries] = await self._store.read(("ZRANGE", listing, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK))
-        ids = [text(job_id) for job_id in entries]
+    async def _kept(self, only: Filter, ids: Sequence[str]) -> list[Job | None]:
         there = [(i, record) for i, record in zip(ids, await self._records(ids), strict=True) if record]
-        jobs = await self._placed(there)
-        return [(job, int(record[b"number"])) for job, (_, record) in zip(jobs, there, strict=True)]
+        jobs = {job.id: job for job in await self._placed(there) if only.keeps(job)}
+        return [jobs.get(i) for i in ids]
 
     async def _placed(self, records: list[tuple[str, dict[bytes, bytes]]]) -> list[Job]:
         waiting = {i: text(record[b"queue"]) for i, record in records if record[b"state"] == b"queued"}
@@ -330,18 +307,3 @@ def _written(needs: Sequence[Need]) -> str:
 
 def _needs(written: str) -> list[Need]:
     return [(field, name) for field, _, name in (word.partition(":") for word in written.split())]
-
-
-def cursor_of(number: int) -> str:
-    """What a list gives out to be continued behind this number."""
-    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def number_of(cursor: str | None) -> int | None:
-    """Where a list goes on. Raises Malformed."""
-    if cursor is None:
-        return None
-    try:
-        return int(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
-        raise Malformed("The cursor was not given out here.", (("?cursor", "Take it from next_cursor."),)) from error

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """The admin key. Unset: one is made at first start and kept in `<data-dir>/admin.key`."""
     slots: str = "auto"
     """How a node is cut: a number of one-core slots, or sets of devices such as `cuda:0;cuda:1;cuda:2,3`."""
+    node: str | None = None
+    """The worker that a pool process belongs to; `unitscale worker` sets it for its own."""
     lease_seconds: float = Field(default=10.0, ge=1, le=600)
     """How long a job stays with a supervisor that is not heard of."""
     max_losses: int = Field(default=5, ge=1, le=100)

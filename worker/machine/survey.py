@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import structlog
 
 from unitscale.models.workers import Abilities
+from worker import environment
 from worker.pipe import Found
-from worker.slot.spare import SECRETS
 
 SECONDS = 300.0
 AGAIN_SECONDS = 30.0
@@ -48,11 +47,12 @@ class Survey:
             log.error("a plug-in is broken and left out", entry_point=broken.entry_point, problem=broken.problem)
 
     async def _ask(self) -> Found:
-        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
-        environment["UNITSCALE_CACHE_DIR"] = str(self._cache_folder)
         command = (sys.executable, "-m", "worker.trainer.process.abilities", str(self._cache_folder), *self._devices)
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, env=environment
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment.of_trainers(self._cache_folder),
         )
         try:
             said, _ = await process.communicate()

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from unitscale.errors import StoreAway
+from unitscale.errors import FilesAway, StoreAway
 from unitscale.wire.questions import Questions
 from unitscale.wire.shelves import Shelf
 from worker import leave
@@ -46,8 +46,8 @@ class Side:
 
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to one question; None when the process died over it. Raises FilesAway."""
-        trainer = await self._living()
         folder, seconds = await self._brought(question["folder"]), question.pop("seconds")
+        trainer = await self._living()
         await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):  # who asked waits no longer, and others wait behind it
@@ -55,9 +55,14 @@ class Side:
                     if isinstance(message, Answered) and message.ask == ask_id:
                         fields = {"outputs", "problem", "fields"}
                         return message.model_dump(mode="json", include=fields, exclude_none=True)
-        await trainer.gone()
-        self._trainer = None
+        await self.let_go()
         return None
+
+    async def let_go(self) -> None:
+        """End the trainer, if there is one; the next question gets a new one."""
+        trainer, self._trainer = self._trainer, None
+        if trainer is not None:
+            await trainer.gone()
 
     async def _brought(self, name: str) -> str:
         """A model's files, on this machine."""
@@ -77,20 +82,25 @@ async def answer_all(side: Side) -> None:
     When the worker leaves, a check that is not done is given back.
     """
     chores = [Chore(side.checker.check_one), Chore(side.advancer.advance_one)]
-    with leave.heard(side.leaving) as leaving:
-        while True:
-            if await _answer_one(side):
-                for chore in chores:
-                    chore.begin()
-            elif all(chore.task.done() for chore in chores) or leaving.is_set():
-                break
-            else:
-                await asyncio.wait(
-                    {chore.task for chore in chores if not chore.task.done()}, timeout=LOOK_AGAIN_SECONDS
-                )
-    for chore in chores:
-        chore.task.cancel()
-    await asyncio.gather(*(chore.task for chore in chores), return_exceptions=True)
+    try:
+        with leave.heard(side.leaving) as leaving:
+            await _answer_while(side, chores, leaving)
+    finally:
+        for chore in chores:
+            chore.task.cancel()
+        await asyncio.gather(*(chore.task for chore in chores), return_exceptions=True)
+
+
+async def _answer_while(side: Side, chores: "list[Chore]", leaving: asyncio.Event) -> None:
+    """Until nothing waits, or the worker leaves."""
+    while True:
+        if await _answer_one(side):
+            for chore in chores:
+                chore.begin()
+        elif all(chore.task.done() for chore in chores) or leaving.is_set():
+            return
+        else:
+            await asyncio.wait({chore.task for chore in chores if not chore.task.done()}, timeout=LOOK_AGAIN_SECONDS)
 
 
 class Chore:
@@ -121,7 +131,7 @@ async def _answer_one(side: Side) -> bool:
         if taken is None:
             return False
         ask_id, question = taken
-        answer = await side.outputs(ask_id, question)
+        answer = await _answer(side, ask_id, question)
         if answer is None:
             log.error("a prediction killed its process", ask=ask_id)
         else:
@@ -130,3 +140,16 @@ async def _answer_one(side: Side) -> bool:
         log.warning("the record is away; askers will ask again")
         return False
     return True
+
+
+async def _answer(side: Side, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer, or why there is none; None when the process died over it."""
+    try:
+        return await side.outputs(ask_id, question)
+    except FilesAway as error:
+        log.warning("the object store is away; the asker is told to ask again", ask=ask_id)
+        return {"trouble": error.message}
+    except Exception as error:  # it must not take the other questions and the work beside them down with it
+        log.error("a prediction failed", ask=ask_id, error=repr(error), exc_info=True)
+        await side.let_go()  # what it says next may be about this question
+        return {"trouble": "The worker failed over the question; its log says why."}

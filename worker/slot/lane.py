@@ -169,11 +169,17 @@ class JobLane:
         else:
             self._end_shipped(partial(self._attempts.lose, self.job, reason))
 
+    async def send(self) -> None:
+        """Be there while writes and files are sent. Raises what no retry can mend."""
+        await asyncio.gather(self._outbox.send(), self._shipping.send())
+
     async def close(self) -> None:
         """Wait until the record has everything this lane wrote, or its lease is lost."""
-        await self._shipping.sent()
-        await self._outbox.sent()
-        await self._outbox.close()
+        try:
+            await self._shipping.sent()
+            await self._outbox.sent()
+        finally:
+            await self._outbox.close()
         if self._blobs.shelf.elsewhere:
             await to_thread(self._blobs.shelf.clear, self._name())
 

@@ -33,6 +33,12 @@ class Outbox:
         await asyncio.wait({joined, self._task}, return_when=asyncio.FIRST_COMPLETED)
         joined.cancel()
 
+    async def send(self) -> None:
+        """Be there while writes are sent, so that an error no retry can mend is heard of. Raises it."""
+        await asyncio.wait({self._task})
+        if not self._task.cancelled():
+            self._task.result()
+
     def stop(self) -> None:
         """Send nothing more."""
         self._task.cancel()

@@ -36,6 +36,11 @@ class Shipping:
         """Write once this folder, and all before it, is kept."""
         self._put(partial(self._keep, name, write), write)
 
+    async def send(self) -> None:
+        """Be there while files are sent. Raises what no retry can mend."""
+        if self._sendings is not None:
+            await self._sendings.send()
+
     def stop(self) -> None:
         """Send nothing more: the lease is lost."""
         self._waiting = 0

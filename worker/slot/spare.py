@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from worker import environment
 from worker.pipe import MESSAGE, Order
 
 LINE_BYTES = 64 * 2**20
 RANKS_SECONDS = 5.0
-SECRETS = ("UNITSCALE_API_KEY", "UNITSCALE_REDIS_URL", "AWS_")
-"""Beginnings of names that trainers do not see: they run what teams bring, and read and write local folders alone."""
 Birth = tuple[int, "asyncio.Future[int]"]
 """A new trainer's pid, and its status to come: it may be dead before anybody has read of its birth."""
 
@@ -121,11 +120,13 @@ class Nursery:
 
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
-        environment["UNITSCALE_CACHE_DIR"] = str(self._cache_folder)
         command = [sys.executable, "-m", "worker.trainer.process.nursery", str(theirs.fileno())]
         self._process = subprocess.Popen(  # noqa: S603  our own module
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=environment.of_trainers(self._cache_folder),
+            start_new_session=True,
         )
         theirs.close()
         return ours

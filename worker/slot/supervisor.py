@@ -6,8 +6,9 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -30,6 +31,7 @@ LOG_SECONDS = 0.2
 SPARE_SECONDS = 0.01
 LOG_LINES_A_FLUSH = 200
 LOG_LINE_CHARACTERS = 4000
+FAILED = Reason(code="internal", message="The supervisor of the job failed; its worker's log says why.")
 
 log = structlog.get_logger()
 
@@ -76,12 +78,38 @@ async def supervise(slot: Slot) -> None:
         return
     news = asyncio.Event()
     lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}
-    async with _background(_renew(slot, lanes), _hear_leaving(slot, lanes)):
-        await _train(slot, trainer, lanes, news)
-        for lane in lanes.values():
-            await lane.close()
+    try:
+        await _see_through(slot, trainer, lanes, news)
+    except* Exception as failed:
+        log.error("a supervisor's duty failed; its attempt ends", error=repr(failed.exceptions), exc_info=True)
+        await _give_up(slot, lanes)
     slot.spare.prepare()
     await asyncio.sleep(0)  # so that it is asked for before this loop stops
+
+
+async def _see_through(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: asyncio.Event) -> None:
+    """Train the group, and have the record know. Whatever fails, the trainer is gone after it."""
+    sending = (lane.send() for lane in lanes.values())
+    try:
+        async with _beside(_renew(slot, lanes), _hear_leaving(slot, lanes), *sending):
+            await _train(slot, trainer, lanes, news)
+            for lane in lanes.values():
+                await lane.close()
+    finally:
+        await trainer.gone()
+
+
+async def _give_up(slot: Slot, lanes: dict[str, JobLane]) -> None:
+    """Give back what has not ended. What cannot be given back is found by the reaper once its lease has run out."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(slot.lease_seconds):
+            await asyncio.gather(*(_give_back(slot, lane) for lane in lanes.values()), return_exceptions=True)
+
+
+async def _give_back(slot: Slot, lane: JobLane) -> None:
+    with contextlib.suppress(Exception):  # it may be what failed
+        await lane.close()
+    await slot.attempts.lose(lane.job, FAILED)
 
 
 async def _claim(slot: Slot) -> list[Claimed]:
@@ -103,12 +131,11 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
     orders, price = tuple(lane.order() for lane in brought), slot.price_per_device_hour
     measure = len(orders) > 1 and not all(lane.job.measured for lane in brought)
     await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, measure=measure, lanes=orders))
-    logged = asyncio.create_task(_keep_log(trainer, lanes))
-    async with _background(_obey(trainer, lanes, news)):
-        await _listen(trainer, lanes, slot)
-        status = await trainer.gone()
-    await asyncio.wait({logged}, timeout=LOG_SECONDS)
-    logged.cancel()
+    async with _beside(_keep_log(trainer, lanes)) as [logged]:
+        async with _beside(_obey(trainer, lanes, news)):
+            await _listen(trainer, lanes, slot)
+            status = await trainer.gone()
+        await asyncio.wait({logged}, timeout=LOG_SECONDS)
     _all_gone(lanes, _reason_of(status))
 
 
@@ -219,14 +246,10 @@ def _reason_of(status: int) -> Reason:
 
 
 @contextlib.asynccontextmanager
-async def _background(*coroutines: object) -> AsyncIterator[None]:
-    """Run these beside the body; they end with it. One that fails is said in the log, and fails nobody else."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]  # type: ignore[arg-type]  # coroutines all
-    try:
-        yield
-    finally:
+async def _beside(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Do these beside the body; they end with it. One that fails ends the body and the others at once."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(duty) for duty in duties]
+        yield tasks
         for task in tasks:
             task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.error("a supervisor's duty failed", error=repr(outcome))

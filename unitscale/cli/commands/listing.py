@@ -9,7 +9,7 @@ from unitscale.cli import campaigns, job_page, printing, tables
 from unitscale.cli.connection import connect
 from unitscale.cli.ids import of_campaign
 from unitscale.cli.options import AnyArgument, AsJson
-from unitscale.cli.paging import say_more
+from unitscale.cli.paging import filled, say_more
 
 State = Annotated[
     str | None, typer.Option("--state", "-s", help="queued, running, paused, succeeded, failed or cancelled.")
@@ -35,7 +35,8 @@ def ls(
 ) -> None:
     """List jobs, newest first."""
     with connect(ctx) as client:
-        page = client.jobs(state, task, dict(map(_pair, label or ())), limit, cursor, campaign)
+        labels = dict(map(_pair, label or ()))
+        page = filled(lambda most, at: client.jobs(state, task, labels, most, at, campaign), limit, cursor)
     printing.document(page, as_json, lambda: [tables.jobs(page.data, datetime.now(UTC))])
     if not as_json:
         say_more(ctx, page.next_cursor)

@@ -36,11 +36,11 @@ def behind(study: StudySpec, searched: Sequence[Trial], curves: Mapping[int, Cur
 
 def _below_median(curve: Curve, others: Sequence[Curve]) -> str | None:
     step = curve[-1][0]
-    reached = [loss for other in others if (loss := _reached(other, step)) is not None]
+    reached = [loss for other in others if math.isfinite(loss := _least(other, step))]
     if len(reached) < LEAST_OTHERS:
         return None
-    own, middle = _reached(curve, step), median(reached)
-    if own is not None and own <= middle:
+    own, middle = _least(curve, step), median(reached)
+    if own <= middle:
         return None
     return f"At step {step} its best validation loss was {_said(own)}; half of {len(reached)} others had {middle:.4g}."
 
@@ -52,17 +52,17 @@ def _off_rung(curve: Curve, everyone: Sequence[Curve]) -> str | None:
     if not first or last < first:
         return None
     rung = first * REDUCTION ** int(math.log(last / first, REDUCTION) + 1e-9)
-    reached = sorted(_reached(other, rung) or math.inf for other in everyone if other and other[-1][0] >= rung)
-    own, allowed = _reached(curve, rung), max(1, len(reached) // REDUCTION)
-    if (own or math.inf) <= reached[allowed - 1]:
+    reached = sorted(_least(other, rung) for other in everyone if other and other[-1][0] >= rung)
+    own, allowed = _least(curve, rung), max(1, len(reached) // REDUCTION)
+    if own <= reached[allowed - 1]:
         return None
     return f"At step {rung} its best validation loss was {_said(own)}; {allowed} of {len(reached)} go on from there."
 
 
-def _reached(curve: Curve, step: int) -> float | None:
-    """The least loss up to a step; None where there is none."""
-    return min((loss for at, loss in curve if at <= step and math.isfinite(loss)), default=None)
+def _least(curve: Curve, step: int) -> float:
+    """The least loss up to a step; infinity where there is none."""
+    return min((loss for at, loss in curve if at <= step and math.isfinite(loss)), default=math.inf)
 
 
-def _said(loss: float | None) -> str:
-    return "not finite" if loss is None else f"{loss:.4g}"
+def _said(loss: float) -> str:
+    return f"{loss:.4g}" if math.isfinite(loss) else "not finite"
