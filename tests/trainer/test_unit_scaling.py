@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import unit_scaling.functional as reference
+from torch.nn import functional
 from unit_scaling.core.functional import transformer_residual_scaling_rule
 from unit_scaling.optim import lr_scale_func_adam
 from unit_scaling.parameter import Parameter
@@ -12,7 +13,9 @@ from unit_scaling.parameter import Parameter
 from unitscale.models.specs import Model
 from unitscale.models.units import Alphas, Parametrization
 from worker.trainer.assembly.blueprint import built, shapes_of
+from worker.trainer.engine.scales import Probe
 from worker.trainer.layers.attention import angles, attention, mask, rotated
+from worker.trainer.models.mlp import Mlp
 from worker.trainer.models.transformer import Transformer
 from worker.trainer.tasks.text_generation import TextGeneration
 from worker.trainer.units.operations import linear, true_gradients
@@ -134,6 +137,25 @@ def test_every_gradient_of_a_decoder_has_unit_scale(width, depth):
     for name, gradient in gradients.items():
         largest = 1.3 + 0.2 * depth if ".out." in name else 1.6
         assert 0.75 < gradient.std() < largest, name
+
+
+@pytest.mark.parametrize("width", [64, 1024])
+def test_every_gradient_of_a_perceptron_has_unit_scale(width):
+    """What its layers put out and its weights get, from images of unit scale in 10 classes: of eight lanes, since one
+    batch may have more of a class than another."""
+    model, probe, draw = Model(kind="mlp", width=width, depth=2), Probe(), torch.Generator().manual_seed(0)
+    kinds = Mlp().kinds(model, shapes_of(built(model, {"inputs": [64], "outputs": 10})))
+    table, lanes = Table(Parametrization.UMUP), 8
+    drawn = [table.draw(kinds, draw) for _ in range(lanes)]
+    weights = {n: torch.stack([w[n].view(-1, k.shape[-1]) for w in drawn]).requires_grad_() for n, k in kinds.items()}
+    perceptron = Mlp().lanes(Plan(model, kinds, table, ONES * lanes, torch.zeros(()), probe=probe))
+
+    outputs = perceptron.outputs(weights, torch.randn(lanes, 128, 64, generator=draw))
+    loss = lanes * functional.cross_entropy(outputs.flatten(0, 1), torch.randint(10, (lanes * 128,), generator=draw))
+    tensors = {f"∂{name}": tensor for name, tensor in (*weights.items(), *probe.seen.items()) if "bias" not in name}
+
+    for name, gradient in zip(tensors, torch.autograd.grad(loss, list(tensors.values())), strict=True):
+        assert gradient.square().mean().sqrt().item() == pytest.approx(1, abs=0.1), name
 
 
 def test_attention_keeps_unit_scale_where_tokens_are_unlike():
