@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from worker.trainer.engine.scales import _lost
+from worker.trainer.engine.scales import Probe, _lost
 
 TEXT = {
     "task": "text-generation",
@@ -14,14 +15,50 @@ TEXT = {
 MLP = {"task": "image-classification", "model": {"kind": "mlp"}, "budget": {"steps": 20}}
 
 
-@pytest.mark.parametrize("spec", [TEXT, MLP, {**MLP, "model": {"kind": "convnet"}}], ids=["decoder", "mlp", "convnet"])
-def test_measuring_changes_nothing(train, spec):
-    measured = train({**spec, "diagnostics": {"scales_every": 5}})[0]
+@pytest.mark.parametrize(
+    ("spec", "layers"),
+    [
+        (TEXT, ["blocks.0.qkv", "blocks.1.down", "readout"]),
+        ({**TEXT, "task": "masked-language-modeling"}, ["blocks.0.gate_up", "blocks.1.out", "readout"]),
+        ({**TEXT, "model": {**TEXT["model"], "memory_length": 16}}, ["blocks.0.qkv", "readout"]),
+        (MLP, ["0", "2", "4"]),
+        ({**MLP, "model": {"kind": "convnet"}}, ["0", "3"]),
+        ({**MLP, "model": {"kind": "linear"}}, ["0"]),
+        ({"task": "regression", "dataset": "diabetes", "budget": {"steps": 20}}, ["0"]),
+    ],
+    ids=["decoder", "encoder", "memory", "mlp", "convnet", "linear", "line"],
+)
+def test_scales_of_every_layer_are_measured_and_change_nothing(train, scales_of, spec, layers):
+    """Encoder-decoders, speech and a team's own modules: in test_pairs, test_speech and test_own_modules."""
+    measured, plain = train({**spec, "diagnostics": {"scales_every": 5}})[0], train(spec)[0]
 
-    plain = train(spec)[0]
+    found = scales_of(measured, plain)
 
-    assert {key: plain.curves[key] for key in plain.curves} == {key: measured.curves[key] for key in plain.curves}
-    assert list(measured.points("rms.weight.readout" if spec is TEXT else "rms.weight.0")["step"]) == [1, 5, 10, 15, 20]
+    kinds = ("activation", "activation_gradient", "weight", "weight_gradient")
+    assert {f"rms.{kind}.{layer}" for kind in kinds for layer in layers} <= found.keys()
+    assert list(measured.points(f"rms.activation.{layers[0]}")["step"]) == [1, 5, 10, 15, 20]
+
+
+def test_padding_does_not_count(train):
+    """Of 16 × 16 numbers that a layer of 13 features takes, and 16 outputs, of which 10 are real."""
+    record = train({**MLP, "model": {"kind": "mlp", "width": 13}, "diagnostics": {"scales_every": 20}})[0]
+
+    for name, weight in record.weights().items():
+        measured = record.points(f"rms.weight.{name.removesuffix('.weight')}")["value"][-1]
+        assert measured == pytest.approx(weight.square().mean().sqrt().item(), rel=1e-5)
+
+
+def test_layers_asked_twice_are_seen_twice_and_what_is_written_into_before_it_is():
+    probe, twice = Probe(), nn.Linear(4, 4)
+    layers = nn.Sequential(twice, nn.ReLU(inplace=True), twice)
+
+    with probe.hooked(layers):
+        layers(torch.randn(8, 4))
+    seen = probe.told()
+
+    assert list(seen) == ["0", "1", "0.2"]
+    assert seen["0"].tensor.min() < 0 == seen["1"].tensor.min()
+    assert probe.told() == {}
 
 
 def test_unit_scaled_weights_and_activations_start_at_one(train):
