@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from worker.trainer.assembly.assemble import assemble
+from worker.trainer.engine.loop import train as train_steps
 from worker.trainer.engine.scales import Probe, _lost
 
 TEXT = {
@@ -79,6 +81,51 @@ def test_small_formats_lose_more_of_sps_gradients(train):
         lost[name] = record.points("lost.fp8.activation_gradient.blocks.0.out")["value"][0]
 
     assert lost["sp"] > 10 * lost["u-mup"]
+
+
+@pytest.fixture
+def assembled(a_lane, library):
+    """All that a spec's training needs, where a few steps have been taken, and its next batch."""
+
+    def run(spec, steps=3):
+        assembly = assemble([a_lane({**spec, "diagnostics": {"scales_every": 1}}).spec], "cpu", library)
+        batches = assembly.batches.start(1)
+        train_steps(assembly.learner, batches, 1, steps, lambda _step, _losses: None)
+        return assembly, next(assembly.batches.start(max(steps, 1)))
+
+    return run
+
+
+@pytest.mark.parametrize("parametrization", ["sp", "u-mup"])
+@pytest.mark.parametrize("spec", [TEXT, MLP], ids=["decoder", "mlp"])
+def test_of_a_batch_in_parts_one_part_is_measured_as_training_sees_it(assembled, spec, parametrization):
+    """Its activations' gradients are those of the whole batch; what it adds to weights is a share."""
+    units = {"batch_size": 32, "parametrization": parametrization}
+    assembly, batch = assembled({**spec, "units": {**units, "micro_batch_size": 8}})
+    other, _ = assembled({**spec, "units": units}, steps=0)
+    layer = "blocks.1.out" if spec is TEXT else "2"
+    for name, tensor in assembly.learner.weights.named.items():
+        other.learner.weights.named[name].detach().copy_(tensor.detach())
+
+    [part], [whole] = assembly.scales.measure(batch), other.scales.measure(batch)
+    [alone] = other.scales.measure((batch[0][:, :8], batch[1][:, :8]))
+
+    assert part[f"rms.activation.{layer}"] == pytest.approx(alone[f"rms.activation.{layer}"])
+    gradient = f"rms.activation_gradient.{layer}"
+    assert part[gradient] == pytest.approx(whole[gradient], rel=0.3)
+    assert part[f"rms.weight_gradient.{layer}"] < whole[f"rms.weight_gradient.{layer}"]
+
+
+def test_with_a_memory_scales_are_measured_of_what_is_remembered_which_stays(assembled):
+    assembly, batch = assembled({**TEXT, "model": {**TEXT["model"], "memory_length": 16}})
+    handed_on, key = assembly.memory.read(0), "rms.activation.blocks.0.out"
+
+    [found] = assembly.scales.measure(batch)
+
+    assert torch.equal(assembly.memory.read(0), handed_on)
+    assert found == assembly.scales.measure(batch)[0]
+    assembly.memory.turn(9, fresh=True)
+    assert assembly.scales.measure(batch)[0][key] != found[key]
 
 
 def test_each_lane_has_its_own_scales(train):
