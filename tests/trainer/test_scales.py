@@ -138,11 +138,25 @@ def test_each_lane_has_its_own_scales(train):
         assert record.points("rms.weight.readout")["value"] == pytest.approx(alone)
 
 
-def test_what_is_out_of_range_is_lost():
-    numbers = torch.tensor([[0.0, 2.0**-11, 2.0**-9, 1.0, 448.0, 500.0]])
+@pytest.mark.parametrize(
+    ("dtype", "smallest", "largest"),
+    [
+        (torch.float8_e4m3fn, 2.0**-9, 448.0),
+        (torch.float8_e5m2, 2.0**-16, 57_344.0),
+        (torch.bfloat16, 2.0**-133, (2 - 2.0**-7) * 2.0**127),
+        (torch.float16, 2.0**-24, 65_504.0),
+    ],
+    ids=["e4m3", "e5m2", "bf16", "fp16"],
+)
+def test_what_is_out_of_a_formats_range_is_lost(dtype, smallest, largest):
+    """Half the smallest number is rounded to zero, what is a little more to the smallest; zeros were never there."""
+    kept = torch.tensor([smallest, -smallest, smallest * 0.75, 1.0, largest, -largest])
+    lost = torch.tensor([smallest / 2, -smallest / 2, smallest / 4, largest * 1.0001, -largest * 1.0001])
+    numbers = torch.cat((kept, lost, torch.zeros(5)))
 
-    assert _lost(numbers, torch.float8_e4m3fn) == pytest.approx([2 / 5])
-    assert _lost(numbers, torch.bfloat16) == [0]
+    assert _lost(torch.stack((numbers, torch.cat((kept[:1], torch.zeros(15))))), dtype) == [pytest.approx(5 / 11), 0]
+    assert kept.to(dtype).double().count_nonzero() == 6
+    assert lost[:3].to(dtype).double().count_nonzero() == 0
 
 
 def test_the_first_step_tells_by_how_much_it_changed_what_the_readout_reads(train):
