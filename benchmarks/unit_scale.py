@@ -1,10 +1,12 @@
 """What unit scale is for, shown on a small decoder: features that move alike at every width, and FP8 that costs little.
 
-    python -m benchmarks.unit_scale [steps formats] [--seeds 4] [--dataset shakespeare]
+    python -m benchmarks.unit_scale [steps formats gradients] [--seeds 4] [--dataset shakespeare]
 
 steps: how far the optimizer's first step moves the last residual, at widths of 32 to 256.
 formats: what simulated FP8 (hidden layers rounded to E4M3, their gradients to E5M2, no scaling factors) costs at width
 64, and the share of the gradients that it loses.
+gradients: how large the first gradients of each kind of weight are under u-μP, on random tokens, at depths of 1 to 8:
+those of the package `unit-scaling` beside ours.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.decoder import STEPS, a_spec, trained
+from benchmarks.random_tokens import a_decoder, loss_and_gradients, loss_and_gradients_of_the_package
 from unitscale.models.specs import JobSpec
 from unitscale.wire.settings import Settings
 from worker.trainer.assembly.assemble import Assembly, assemble
@@ -28,17 +31,20 @@ from worker.trainer.units.plan import Plan
 
 WIDTHS = (32, 64, 128, 256)
 NARROW = 64
-FIRST_RATES = {"sp": 2.0**-7, "u-mup": 1.0}
+FIRST_RATES = {"sp": 2.0**-7, "mup": 2.0**-7, "u-mup": 1.0}
 FORMAT_RATES = {"sp": (-7.5, -7.0, -6.5, -6.0), "u-mup": (-1.0, -0.5, 0.0, 0.5)}
 """log2 of rates around the best."""
+DEPTHS = (1, 2, 4, 8)
 LOOKS = 10
 """Times in a run that its gradients are looked at."""
 
 
 def moves(name: str, width: int, seeds: int, library: Path, **more: Any) -> list[float]:
-    """RMS change of the last residual, on the batch of AdamW's first step, for each seed."""
-    rate = more.pop("rate", FIRST_RATES[name])
-    specs = [a_spec(name, width, rate, seed, schedule={"name": "constant"}, **more) for seed in range(seeds)]
+    """RMS change of the last residual, on the batch of the first step (AdamW's, unless told otherwise), for each seed.
+    The base width of μP is the narrowest."""
+    rate, units = more.pop("rate", FIRST_RATES[name]), {"base_width": WIDTHS[0]} if name == "mup" else {}
+    how = {"schedule": {"name": "constant"}, "units": units, **more}
+    specs = [a_spec(name, width, rate, seed, **how) for seed in range(seeds)]
     assembly = assemble(specs, "cpu", library)
     decoder, weights = _decoder(specs, assembly), assembly.learner.weights
     tokens, _ = next(assembly.batches.start(1))
@@ -118,15 +124,43 @@ def show_formats(asked: argparse.Namespace, library: Path) -> None:
             print(f"{name:6} {rate:+5.1f} {found.whole.mean():17.3f} {more:>20} {found.lost:16.2%}", flush=True)
 
 
+def show_gradients(asked: argparse.Namespace, _library: Path) -> None:
+    """A row for each kind of weight."""
+    print(f"\nstandard deviation of first gradients at width {NARROW}, ours | unit-scaling's; of the block where it is")
+    print(f"largest, mean of {asked.seeds} seeds")
+    print("            " + "".join(f"{f'depth {depth}':>17}" for depth in DEPTHS), flush=True)
+    found = [deviations(NARROW, depth, asked.seeds) for depth in DEPTHS]
+    for kind in found[0]:
+        print(f"{kind:12}" + "".join(f"{ours:9.2f} | {theirs:5.2f}" for ours, theirs in (each[kind] for each in found)))
+
+
+def deviations(width: int, depth: int, seeds: int) -> dict[str, tuple[float, float]]:
+    """Of the first gradients of each kind of weight under u-μP, ours and the package's: of the largest block."""
+    each: dict[str, list[tuple[float, float]]] = {}
+    for seed in range(seeds):
+        decoder, weights, _ = a_decoder(width, depth, seed=seed)
+        ours, theirs = loss_and_gradients(decoder, weights)[1], loss_and_gradients_of_the_package(weights, depth)[1]
+        for name in weights:
+            each.setdefault(name, []).append((ours[name].std().item(), theirs[name].std().item()))
+    kinds: dict[str, tuple[float, float]] = {}
+    for name, pairs in each.items():
+        kind, means = (
+            name.split(".")[-2],
+            (float(np.mean([a for a, _ in pairs])), float(np.mean([b for _, b in pairs]))),
+        )
+        kinds[kind] = max(kinds.get(kind, means), means)
+    return kinds
+
+
 def _error(found: Sequence[float] | np.ndarray) -> float:
     return float(np.std(found, ddof=1) / len(found) ** 0.5) if len(found) > 1 else float("nan")
 
 
-SUBJECTS = {"steps": show_steps, "formats": show_formats}
+SUBJECTS = {"steps": show_steps, "formats": show_formats, "gradients": show_gradients}
 
 
 def main(words: Sequence[str]) -> None:
-    """Measure and print the subjects named, or both."""
+    """Measure and print the subjects named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("subjects", nargs="*", choices=[*SUBJECTS, []], default=[])
     parser.add_argument("--seeds", type=int, default=4)

@@ -129,6 +129,19 @@ def train_once(library, tmp_path_factory) -> Callable[[dict], Record]:
     return run
 
 
+@pytest.fixture
+def scales_of() -> Callable[[Record, Record], dict[str, float]]:
+    """The first RMS of every curve of scales of a job, which in all else is the same as one that measured none."""
+
+    def read(measured: Record, plain: Record) -> dict[str, float]:
+        assert measured.ended.result is not None, measured.ended.reason
+        assert {key: measured.curves[key] for key in plain.curves} == plain.curves
+        assert all(torch.equal(tensor, plain.weights()[name]) for name, tensor in measured.weights().items())
+        return {key: measured.points(key)["value"][0] for key in measured.curves if key.startswith("rms.")}
+
+    return read
+
+
 class Process:
     """A real trainer at the end of real pipes."""
 

@@ -89,6 +89,21 @@ def test_two_devices_train_as_one_does(train, on_two, spec):
         assert torch.allclose(tensor, together.weights()[name], atol=1e-3)
 
 
+@pytest.mark.parametrize("micro", [None, 4], ids=["whole", "parts"])
+def test_two_devices_measure_the_scales_of_one(train, on_two, micro):
+    """Under u-μP, whose backward scales must know the whole batch."""
+    units = {"batch_size": 15, "learning_rate": 0.01, "parametrization": "u-mup", "micro_batch_size": micro}
+    spec = {**TEXT, "units": units, "budget": {"steps": 4}, "diagnostics": {"scales_every": 2}}
+
+    alone, together = train(spec)[0], on_two(spec)
+
+    keys = [key for key in alone.curves if key.startswith(("rms.", "change."))]
+    assert len(keys) > 30
+    for key in keys:
+        assert list(together.points(key)["step"]) == list(alone.points(key)["step"])
+        assert values(together, key) == pytest.approx(values(alone, key), rel=1e-3), key
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
 @pytest.mark.parametrize("spec", [LINE, TEXT], ids=["line", "decoder"])

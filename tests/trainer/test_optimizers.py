@@ -48,6 +48,24 @@ def test_sgd_is_torchs(rule, clip_norm):
     torch.testing.assert_close(ours, torch_updates(torch.optim.SGD, clip_norm, **rule), atol=1e-6, rtol=1e-6)
 
 
+def shrink(parametrization: str, rate: float) -> dict[str, float]:
+    """By what one step without a gradient multiplies weights whose rate is the job's, and a quarter of it."""
+    units = {"learning_rate": rate, "parametrization": parametrization}
+    words = {"model": {"kind": "mlp"}, "units": units, "optimizer": {"name": "adamw", "weight_decay": 0.01}}
+    spec = resolve(JobSpec.model_validate({"task": "regression", **words}), "cpu")
+    weights = Weights({"whole": (8, 8), "quarter": (8, 8)}, 1, side=8, device="cpu")
+    weights.values.fill_(1.0)
+    rates = Rates([rate], [Schedule()], STEPS, "cpu")
+    optimizer(weights, [spec], rates, {"whole": 1.0, "quarter": 0.25}).step(1)
+    return {name: weight.mean().item() for name, weight in weights.read(0).items()}
+
+
+def test_weight_decay_is_independent_of_the_learning_rate_under_u_mup_and_not_under_sp():
+    for rate in (0.5, 0.125):
+        assert shrink("u-mup", rate) == pytest.approx({"whole": 0.99, "quarter": 0.99}, rel=1e-6)
+        assert shrink("sp", rate) == pytest.approx({"whole": 1 - 0.01 * rate, "quarter": 1 - 0.0025 * rate}, rel=1e-6)
+
+
 @pytest.mark.parametrize("clip_norm", [None, 3.0])
 @pytest.mark.parametrize("rule", [{}, {"betas": (0.8, 0.95), "eps": 1e-6}, {"weight_decay": 0.2}])
 def test_adamw_is_torchs(rule, clip_norm):

@@ -158,12 +158,17 @@ def test_seeds_give_other_starts(train_own):
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_to_look_at_its_scales_changes_nothing(train_own):
-    [looked] = train_own({**SPEC, "diagnostics": {"scales_every": 5}})
-    [alone] = train_own(SPEC)
+@pytest.mark.parametrize("precision", ["fp32", "bf16-mixed"])
+def test_to_look_at_its_scales_changes_nothing(train_own, scales_of, precision):
+    spec = {**SPEC, "units": {"batch_size": 31, "precision": precision}}
+    [looked], [alone] = train_own({**spec, "diagnostics": {"scales_every": 5}}), train_own(spec)
 
+    found = scales_of(looked, alone)
+
+    layers = {"stem", "norm", "tied", "tied.2", "frozen", "head"}
+    assert {f"rms.{kind}.{layer}" for kind in ("activation", "activation_gradient") for layer in layers} <= found.keys()
+    assert {"rms.weight.stem", "rms.weight_gradient.stem", "rms.weight_gradient.gain"} <= found.keys()
     assert len(looked.points("rms.weight.stem")) == 13
-    assert looked.curves["train_loss"] == alone.curves["train_loss"]
 
 
 def test_it_is_trained_alone(train_own):

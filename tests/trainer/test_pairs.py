@@ -92,6 +92,18 @@ def ask(record, *inputs, **sampling):
     return answer(Ask(ask="a", folder=folder, inputs=inputs, sampling=Sampling(**sampling) if sampling else None))
 
 
+def test_scales_of_every_layer_are_measured_and_change_nothing(learnt, scales_of):
+    """The embedding is asked for sources and for targets, and has the readout's weight."""
+    brief = {"budget": {"steps": 6}}
+
+    found = scales_of(learnt(**brief, diagnostics={"scales_every": 2}), learnt(**brief))
+
+    blocks = ("encoder.0.attend.qkv", "decoder.0.ask.kv", "decoder.0.down")
+    layers, kinds = (*blocks, "embedding", "embedding.2", "unembedding"), ("activation", "activation_gradient")
+    assert {f"rms.{kind}.{layer}" for kind in kinds for layer in layers} <= found.keys()
+    assert {f"rms.{kind}.{layer}" for kind in ("weight", "weight_gradient") for layer in blocks} <= found.keys()
+
+
 @pytest.mark.parametrize("tokenizer", ["bpe", "characters"])
 def test_numbers_are_translated(learnt, tokenizer):
     record = learnt(data={"tokenizer": tokenizer}, model={**SMALL, "context": 16 if tokenizer == "bpe" else 32})

@@ -65,7 +65,7 @@ def test_default_rates_differ_by_parametrization():
     assert rates["u-mup"] > 50 * rates["sp"]
 
 
-def test_mup_agrees_with_sp_at_the_default_width_unless_told_otherwise():
+def test_the_base_width_of_mup_is_the_default_width_unless_told_otherwise():
     units = resolved({**TEXT, "model": {"width": 128}, "units": {"parametrization": "mup"}}).units
 
     assert units.base_width == 64

@@ -266,6 +266,18 @@ def test_other_units_train_too(train, record, spec):
     assert ended.result.train_loss < 10
 
 
+def test_scales_of_every_layer_are_measured_and_change_nothing(train, record, scales_of):
+    content, spec = recordings(texts(30)), {"budget": {"epochs": 2}}
+    looked, alone = record(content, **spec, diagnostics={"scales_every": 3}), record(content, **spec)
+    alone = type(alone)(alone.lane.model_copy(update={"folder": f"{alone.lane.folder}-alone"}))
+
+    found = scales_of(train(looked)[0], train(alone)[0])
+
+    layers, kinds = ("convolution", "recurrent", "readout"), ("activation", "activation_gradient")
+    assert {f"rms.{kind}.{layer}" for kind in kinds for layer in layers} <= found.keys()
+    assert {"rms.weight.readout", "rms.weight_gradient.recurrent.weight_hh_l0"} <= found.keys()
+
+
 def test_parts_of_a_batch_give_the_losses_of_the_whole(train, record):
     content, spec = recordings(texts(30)), {"budget": {"epochs": 2}, "optimizer": {"clip_norm": None}}
     whole, parts = (

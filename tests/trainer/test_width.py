@@ -1,9 +1,10 @@
-"""Width and fewer bits: what they do to a decoder under SP and u-μP, as it was measured elsewhere.
+"""Width and fewer bits: what they do to a decoder under SP, μP and u-μP, as it was measured elsewhere.
 
     what was measured                                            held by
     loss, gradients and rates of the package                     test_unit_scaling, …_are_those_of_the_package
     scale of linear layers, of what is read out, of logits       test_unit_scaling, …_keep_unit_scale, …_of_the_width
-    scale of a decoder's gradients                               test_unit_scaling, test_every_gradient_of_a_decoder_…
+    scale of gradients                                           test_unit_scaling, test_every_gradient_of_…
+    decay that does not depend on the rate                       test_optimizers, test_weight_decay_is_independent_…
     one noise scale under every parametrization                  test_noise, test_a_function_has_one_noise_scale_…
     how far a step moves features                                test_a_step_moves_…
     where the best learning rate is, and what another costs      test_the_best_rate_…
@@ -18,7 +19,7 @@ import torch
 
 from benchmarks.decoder import a_spec, trained
 from benchmarks.transfer import penalty, vertex
-from benchmarks.unit_scale import WIDTHS, in_bytes, moves
+from benchmarks.unit_scale import FIRST_RATES, WIDTHS, in_bytes, moves
 from unitscale.models.units import Parametrization
 from worker.trainer.units.tables import Kind, Table, Weight
 
@@ -41,7 +42,9 @@ def test_a_token_starts_at_unit_scale_whatever_the_width(name, width):
 @pytest.fixture(scope="module")
 def moved(library):
     """Mean RMS change of the last residual by the first step, of four seeds, at each width."""
-    return {name: [np.mean(moves(name, width, 4, library, dataset="grammar")) for width in WIDTHS] for name in MOVES}
+    return {
+        name: [np.mean(moves(name, width, 4, library, dataset="grammar")) for width in WIDTHS] for name in FIRST_RATES
+    }
 
 
 @pytest.mark.parametrize(("name", "within"), [("sp", 0.25), ("u-mup", 0.5)])
@@ -53,8 +56,18 @@ def test_a_step_moves_features_further_at_each_doubling_of_the_width_under_sp(mo
     assert np.divide(moved["sp"][1:], moved["sp"][:-1]).min() > 1.4
 
 
-def test_a_step_moves_features_alike_at_every_width_under_u_mup(moved):
-    assert moved["u-mup"] == pytest.approx([np.mean(moved["u-mup"])] * len(WIDTHS), rel=0.25)
+@pytest.mark.parametrize("name", ["mup", "u-mup"])
+def test_a_step_moves_features_alike_at_every_width_under_mup_and_u_mup(moved, name):
+    assert moved[name] == pytest.approx([np.mean(moved[name])] * len(WIDTHS), rel=0.25)
+
+
+def test_a_step_of_sgd_moves_features_further_at_each_width_under_sp_and_alike_under_mup(library):
+    """By its own rates: arXiv 2203.03466, table 8."""
+    how = {"rate": 0.2, "optimizer": {"name": "sgd"}, "dataset": "grammar"}
+    sp, mup = ([np.mean(moves(name, width, 4, library, **how)) for width in WIDTHS] for name in ("sp", "mup"))
+
+    assert sp[-1] > 2 * sp[0]
+    assert mup == pytest.approx([np.mean(mup)] * len(WIDTHS), rel=0.25)
 
 
 @pytest.fixture(scope="module")

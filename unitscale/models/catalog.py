@@ -330,7 +330,7 @@ LEARNING_RATES: dict[tuple[str, str, str], float] = {
     ("adamw", "sp", "encoder-decoder"): 2e-3,
     ("adamw", "mup", "mlp"): 1e-3,
     ("adamw", "mup", "transformer"): 3e-3,
-    ("adamw", "u-mup", "mlp"): 0.5,
+    ("adamw", "u-mup", "mlp"): 0.125,
     ("adamw", "u-mup", "transformer"): 0.5,
     ("adamw", "sp", "encoder"): 3e-3,
     ("adamw", "mup", "encoder"): 3e-3,

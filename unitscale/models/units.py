@@ -65,7 +65,7 @@ class Units(Document):
     precision: Precision = Precision.FP32
     parametrization: Parametrization = Parametrization.SP
     base_width: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """μP only: the width at which μP and SP agree."""
+    """μP only: the width at which μP is SP, but for the logits of attention, which it divides by the head size."""
     alphas: Alphas | None = None
     """u-μP only."""
 

@@ -127,7 +127,7 @@ def assemble(
         length=_length(blueprint.spec, following, steps, source.volume),
         config=_config(blueprint),
         folds=blueprint.folds,
-        scales=_scales(blueprint),
+        scales=_scales(blueprint, memory),
         memory=memory,
         module=blueprint.module,
         following=following,
@@ -205,10 +205,17 @@ def _evaluator(blueprint: Blueprint, number: int, together: tuple[Ranks | None, 
     return Evaluator(*how, (ranks, word) if ranks else None, asked)
 
 
-def _scales(blueprint: Blueprint) -> Scales | None:
+def _scales(blueprint: Blueprint, memory: Memory | None) -> Scales | None:
+    """Of the first part of a batch that comes in parts: all of it may not fit."""
     if blueprint.spec.diagnostics.scales_every is None:
         return None
-    return Scales(blueprint.weights, blueprint.losses(blueprint.forward(probe=(probe := Probe()))), probe)
+    probe = Probe()
+
+    def losses(batch: Batch, parts: float) -> Tensor:
+        return blueprint.losses(blueprint.forward(probe, memory and memory.glance()))(batch, parts)
+
+    parts = Accumulation(losses, blueprint.spec.units.micro_batch_size, terms=_terms(blueprint))
+    return Scales(blueprint.weights, parts.first, probe)
 
 
 def _rates(specs: Sequence[JobSpec], sizes: Sizes | None, steps: int, device: str) -> Rates:

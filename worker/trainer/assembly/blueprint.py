@@ -102,7 +102,7 @@ class Blueprint:
 
     def _outputs_of_module(self, probe: Probe | None) -> Forward:
         assert self.module is not None  # noqa: S101  a model without lanes has one
-        return self.module.looked_at if probe else self.module.outputs
+        return partial(self.module.looked_at, probe) if probe else self.module.outputs
 
     def _function(self, probe: Probe | None = None) -> Function | None:
         """None for a model that is a lane of one."""

@@ -50,15 +50,22 @@ class Accumulation:
     ) -> tuple[Tensor, Gradients]:
         whole, total, sums = batch[0].shape[1], torch.zeros_like(ones), None
         for part in self._parts(batch, whole):
-            share = part[0].shape[1] / whole
-            held = weight(self._terms, part[1], batch[1])
-            losses = self._losses(part, 1 / share) * held
+            losses, held = self._weighed(part, batch)
             gradients = torch.autograd.grad(losses, leaves, ones)
             total += losses.detach()
             if hear is not None:
                 hear(held, gradients)
             sums = gradients if sums is None else tuple(map(torch.add, sums, gradients))
         return total, sums or tuple(map(torch.zeros_like, leaves))
+
+    def first(self, batch: Batch) -> Tensor:
+        """What the first part alone adds to the losses."""
+        return self._weighed(next(self._parts(batch, batch[0].shape[1])), batch)[0]
+
+    def _weighed(self, part: Batch, batch: Batch) -> tuple[Tensor, Share]:
+        """What a part adds to the losses, and its share of them."""
+        held = weight(self._terms, part[1], batch[1])
+        return self._losses(part, batch[0].shape[1] / part[0].shape[1]) * held, held
 
     def _parts(self, batch: Batch, whole: int) -> Iterator[Batch]:
         mine = self._ranks.part(whole) if self._ranks else slice(whole)

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from worker.trainer.engine.scales import Probe
+
 HELD = "held."
 
 
@@ -61,10 +63,13 @@ class PlainModule:
             if there is not None:
                 tensor.copy_(there)
 
-    def looked_at(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
-        """The same without a trace: nothing it holds changes, nothing is drawn, though gradients are wanted."""
-        self._layers.eval()
-        return self._computed(weights, inputs)
+    def looked_at(self, probe: Probe, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
+        """The same seen by a probe, and without a trace: nothing a team's own module holds changes, nothing is drawn,
+        though gradients are wanted. Models of the catalog hold and draw nothing; a GPU's GRU has gradients only in
+        training."""
+        self._layers.train(self._own is not None)
+        with probe.hooked(self._layers):
+            return self._computed(weights, inputs)
 
     def _computed(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if weights is self._own:

@@ -1,9 +1,13 @@
 """Scales: how large activations, weights and gradients are, and what of them a smaller format would lose.  K lanes."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from worker.trainer.engine.accumulation import Batch
 from worker.trainer.engine.weights import Weights
@@ -16,15 +20,57 @@ FORMATS: dict[str, tuple[torch.dtype, torch.dtype]] = {
 """Format → what activations and weights take in it, and what gradients take."""
 
 
+class Seen(NamedTuple):
+    """A tensor, and how much of it is no padding, which is zero."""
+
+    tensor: Tensor
+    real: float = 1.0
+
+
+Named = tuple[str, str]
+"""Whether activation or weight, and of which layer."""
+
+
 class Probe:
-    """Remembers what each layer puts out in one pass."""
+    """Remembers what each layer puts out in one pass; of one that is asked more than once, each time."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, Tensor] = {}
+        self._seen: dict[str, Seen] = {}
+        self._times = Counter[str]()
 
-    def __call__(self, name: str, output: Tensor) -> Tensor:
-        self.seen[name] = output
+    def __call__(self, name: str, output: Tensor, features: int | None = None) -> Tensor:
+        """The output, the first `features` of which are real, or all."""
+        self._times[name] += 1
+        numbered = name if self._times[name] == 1 else f"{name}.{self._times[name]}"
+        self._seen[numbered] = Seen(output, (features or output.shape[-1]) / output.shape[-1])
         return output
+
+    def told(self) -> dict[str, Seen]:
+        """What was put out, by layer; it is remembered no longer."""
+        seen, self._seen = self._seen, {}
+        self._times.clear()
+        return seen
+
+    @contextmanager
+    def hooked(self, layers: nn.Module) -> Iterator[None]:
+        """See what each innermost layer of plain modules puts out: of several things the first."""
+        inner = [(name, each) for name, each in layers.named_modules() if not any(each.children())]
+        hooks = [each.register_forward_hook(partial(self._hear, name)) for name, each in inner]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _hear(self, name: str, _layer: nn.Module, _inputs: Any, output: Any) -> Any:
+        """What goes on is a copy, for the layer that comes next may write into it."""
+        first = output
+        while isinstance(first, tuple) and first:
+            first = first[0]
+        if not isinstance(first, Tensor) or not first.is_floating_point() or not first.dim():
+            return output
+        self(name, first)
+        return first.clone() if first is output else output
 
 
 class Scales:
@@ -36,39 +82,49 @@ class Scales:
 
     def remember(self, batch: Batch) -> None:
         """See what layers put out before the first step, so that what is measured next tells by how much it changed."""
-        self._losses(batch)
-        self._before = {name: output.detach() for name, output in self._probe.seen.items()}
-        self._probe.seen.clear()
+        with torch.no_grad():
+            self._losses(batch)
+        self._before = {name: seen.tensor for name, seen in self._probe.told().items()}
 
     def measure(self, batch: Batch) -> list[dict[str, float]]:
         """Curve → value, for each lane: `rms.KIND.LAYER`, and `lost.FORMAT.KIND.LAYER`, the share out of its range;
         after the first step `change.LAYER`, the RMS change of what it puts out on the same batch."""
         losses = self._losses(batch)
-        outputs, named = dict(self._probe.seen), self._weights.named
-        found = torch.autograd.grad(losses.sum(), [*named.values(), *outputs.values()])
-        of_weights, of_outputs = found[: len(named)], found[len(named) :]
-        kinds: dict[str, tuple[int, Mapping[str, Tensor]]] = {
-            "activation": (0, outputs),
-            "activation_gradient": (1, dict(zip(outputs, of_outputs, strict=True))),
-            "weight": (0, named),
-            "weight_gradient": (1, dict(zip(named, of_weights, strict=True))),
-        }
+        outputs, named = self._probe.told(), self._weights.named
+        found = {("activation", name): seen for name, seen in outputs.items()}
+        found |= {("weight", name): Seen(tensor, self._weights.real[name]) for name, tensor in named.items()}
         curves: dict[str, list[float]] = {}
-        for kind, (direction, tensors) in kinds.items():
-            for name, tensor in tensors.items():
-                rows = tensor.detach().float().reshape(len(losses), -1)
-                curves |= _curves(f"{kind}.{name.removesuffix('.weight')}", rows, direction)
+        for direction, tensors in enumerate((found, _gradients(losses, found))):
+            for (kind, name), (tensor, real) in tensors.items():
+                rows, layer = _rows(tensor, len(losses)), name.removesuffix(".weight")
+                curves |= _curves(f"{kind}{'_gradient' * direction}.{layer}", rows, real, direction)
         for name, before in self._before.items():
-            rows = (outputs[name].detach().float() - before.float()).reshape(len(losses), -1)
-            curves[f"change.{name.removesuffix('.weight')}"] = rows.square().mean(1).sqrt().tolist()
+            rows = _rows(outputs[name].tensor, len(losses)) - _rows(before, len(losses))
+            curves[f"change.{name}"] = _rms(rows, outputs[name].real)
         self._before = {}
-        self._probe.seen.clear()
         return [{key: values[lane] for key, values in curves.items()} for lane in range(len(losses))]
 
 
-def _curves(name: str, rows: Tensor, direction: int) -> dict[str, list[float]]:
+def _gradients(losses: Tensor, found: Mapping[Named, Seen]) -> dict[Named, Seen]:
+    """Of those that the losses depend on: frozen layers, and what nobody reads, have none."""
+    asked = {name: seen for name, seen in found.items() if seen.tensor.requires_grad}
+    slopes = torch.autograd.grad(losses.sum(), [seen.tensor for seen in asked.values()], allow_unused=True)
+    pairs = zip(asked.items(), slopes, strict=True)
+    return {name: Seen(slope, seen.real) for (name, seen), slope in pairs if slope is not None}
+
+
+def _rows(tensor: Tensor, lanes: int) -> Tensor:
+    return tensor.detach().float().reshape(lanes, -1)
+
+
+def _curves(name: str, rows: Tensor, real: float, direction: int) -> dict[str, list[float]]:
     lost = {f"lost.{word}.{name}": _lost(rows, formats[direction]) for word, formats in FORMATS.items()}
-    return {f"rms.{name}": rows.square().mean(1).sqrt().tolist()} | lost
+    return {f"rms.{name}": _rms(rows, real)} | lost
+
+
+def _rms(rows: Tensor, real: float) -> list[float]:
+    """Root of the mean square of what is no padding."""
+    return (rows.square().mean(1) / real).sqrt().tolist()
 
 
 def _lost(rows: Tensor, dtype: torch.dtype) -> list[float]:

@@ -27,6 +27,8 @@ class Weights:
     ) -> None:
         self._shapes = shapes
         stored = {name: _padded(shape, side) if side else shape for name, shape in shapes.items()}
+        self.real = {name: math.prod(shape) / math.prod(stored[name]) for name, shape in shapes.items()}
+        """Name → how much of it is no padding."""
         self.parts = _parts(stored)
         """Name → its place in a row, with the padding that follows it."""
         self.values = torch.zeros(lanes, _row(stored), device=device, dtype=dtype)

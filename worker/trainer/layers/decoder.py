@@ -123,7 +123,7 @@ class Decoder:
         casts = self._plan.casts if kind.kind is Kind.HIDDEN else None
         weight = run.weights[f"{name}.weight"] if weight is None else weight
         y = linear(x, weight, self._plan.table.scales(kind, round(run.tokens * share)), casts)
-        return y if self._plan.probe is None else self._plan.probe(name, y)
+        return y if self._plan.probe is None else self._plan.probe(name, y, kind.fan_out)
 
     def _attend(self, run: Pass, number: int, x: Tensor) -> Tensor:
         """x (K, B·T, D) → (K, B·T, D)"""

@@ -42,7 +42,7 @@ class EncoderDecoder(nn.Module):
     def __init__(self, vocabulary: int, width: int, depth: int, head_size: int, longest: int) -> None:
         super().__init__()
         self.longest, self._head_size = longest, head_size
-        self.embedding = nn.Embedding(vocabulary, width)
+        self.embedding, self.unembedding = nn.Embedding(vocabulary, width), Product()
         self.encoder = nn.ModuleList(_block(width, "attend") for _ in range(depth))
         self.decoder = nn.ModuleList(_block(width, "attend", "ask") for _ in range(depth))
 
@@ -57,9 +57,8 @@ class EncoderDecoder(nn.Module):
 
     def encode(self, source: Tensor) -> Memory:
         """(B, S) → what each block of the decoder asks of it."""
-        hidden = self._embedded(source).new_zeros(source.shape).masked_fill_(source == PAD, float("-inf"))
-        hidden, turned = hidden[:, None, None], self._angles(0, source)
-        x = self._embedded(source)
+        x, turned = self._embedded(source), self._angles(0, source)
+        hidden = x.new_zeros(source.shape).masked_fill_(source == PAD, float("-inf"))[:, None, None]
         for block in self.encoder:
             query, key, value = self._heads(block["attend"]["qkv"](_normed(x)), 3)
             mixed = _attention(rotated(query, turned), rotated(key, turned), value, hidden)
@@ -87,7 +86,7 @@ class EncoderDecoder(nn.Module):
 
     def readout(self, states: Tensor) -> Tensor:
         """(…, D) → logits (…, V)"""
-        return functional.linear(states, self.embedding.weight)
+        return self.unembedding(states, self.embedding.weight)
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         return self.embedding(tokens) * self.embedding.embedding_dim**0.5
@@ -103,6 +102,13 @@ class EncoderDecoder(nn.Module):
     def _angles(self, first: int, tokens: Tensor) -> Tensor:
         like = self.embedding.weight
         return angles(first, tokens.shape[1], self._head_size, like.device).to(like.dtype)
+
+
+class Product(nn.Module):
+    """With a weight of another layer: a layer of its own for those who look at what layers put out."""
+
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        return functional.linear(x, weight)
 
 
 def _block(width: int, *attentions: str) -> nn.ModuleDict:

@@ -10,15 +10,19 @@ from torch import Tensor
 class Memory:
     """What each block was given for the M tokens before. No gradient flows into it, and it is never computed again."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, kept: dict[int, Tensor] | None = None) -> None:
         self._length = length
         self._step = 0
-        self._kept: dict[int, Tensor] = {}
+        self._kept = kept or {}
         self._next: dict[int, Tensor] = {}
 
     def empty(self) -> "Memory":
         """Another one as long, which remembers nothing yet."""
         return Memory(self._length)
+
+    def glance(self) -> "Memory":
+        """Another one that remembers the same: what is handed on by it, this one never hears of."""
+        return Memory(self._length, self._kept)
 
     @property
     def tokens(self) -> int:

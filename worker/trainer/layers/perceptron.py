@@ -41,11 +41,11 @@ class Perceptron:
         moved = weights[bias]
         if plan.table.unit_scaled:
             moved = scaled(moved, backward=1 / math.sqrt(total))
-        if plan.probe is not None and kind.kind is Kind.READOUT and x.requires_grad:  # a linear model has none
-            x = plan.probe("features", x)
+        if plan.probe is not None and kind.kind is Kind.READOUT:
+            x = plan.probe("features", x, kind.fan_in)
         y = linear(x, weights[weight], plan.table.scales(kind, total), casts) + moved
         if plan.probe is not None:
-            y = plan.probe(weight.removesuffix(".weight"), y)
+            y = plan.probe(weight.removesuffix(".weight"), y, kind.fan_out)
         if kind.kind is Kind.READOUT:
             return y
         return y.relu() * GAIN if plan.table.unit_scaled else y.relu()

@@ -19,6 +19,9 @@ FEW = 64
 class Linear:
     """One layer. It starts at zero: its loss is convex, and no start is better than another."""
 
+    def __init__(self, plan: Plan | None = None) -> None:
+        self._plan = plan
+
     def layers(self, _model: Model, inputs: tuple[int, ...], outputs: int) -> nn.Sequential:
         return nn.Sequential(nn.Linear(math.prod(inputs), outputs))
 
@@ -33,14 +36,19 @@ class Linear:
         return 1 if _adds(kinds) else SIDE
 
     def lanes(self, plan: Plan) -> "Linear":
-        return Sum() if _adds(plan.kinds) else self
+        return (Sum if _adds(plan.kinds) else Linear)(plan)
 
     def folds(self) -> dict[str, float]:
         return {}
 
     def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
         """x (K, B, I)   →   (K, B, O)"""
-        weight, bias = weights.values()
+        outputs, name = self._computed(inputs, *weights.values()), next(iter(weights))
+        if self._plan is None or self._plan.probe is None:
+            return outputs
+        return self._plan.probe(name.removesuffix(".weight"), outputs, self._plan.kinds[name].fan_out)
+
+    def _computed(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.baddbmm(bias, inputs, weight.mT)
 
 
@@ -48,9 +56,8 @@ class Sum(Linear):
     """The same for one output, without a product of matrices: no padding, whose sums do not hang on the company. All
     B · I products of a lane are written out, which is why features must be few."""
 
-    def outputs(self, weights: Mapping[str, Tensor], inputs: Tensor, _parts: float = 1) -> Tensor:
+    def _computed(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """x (K, B, I)   →   (K, B, 1)"""
-        weight, bias = weights.values()
         return (inputs * weight).sum(-1, keepdim=True) + bias
 
 

@@ -58,4 +58,4 @@ class Mlp:
 def _kind(name: str, shape: tuple[int, ...], last: str) -> Weight:
     if len(shape) == 1:
         return Weight(Kind.LAST_BIAS if name == last.replace("weight", "bias") else Kind.BIAS, shape)
-    return Weight(Kind.READOUT if name == last else Kind.HIDDEN, shape)
+    return Weight(Kind.READOUT, shape, 1, shape[0]) if name == last else Weight(Kind.HIDDEN, shape)

@@ -1,7 +1,7 @@
 """The plan of a group: all that its model's function depends on, besides the weights.  K lanes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
@@ -10,7 +10,11 @@ from unitscale.models.units import Alphas
 from worker.trainer.units.operations import Casts
 from worker.trainer.units.tables import Kinds, Table
 
-Probe = Callable[[str, Tensor], Tensor]
+
+class Probe(Protocol):
+    """Sees the output of a layer, the first `features` of which are real, or all, and hands it on."""
+
+    def __call__(self, name: str, output: Tensor, features: int | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -25,4 +29,4 @@ class Plan:
     """Of the device and the numbers that the lanes compute with."""
     casts: Casts | None = None
     probe: Probe | None = None
-    """Sees the output of each layer; only where scales are measured."""
+    """Only where scales are measured."""

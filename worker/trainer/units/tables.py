@@ -2,7 +2,7 @@
 
     W_t = A · w_t,   w_0 ~ N(0, B²),   C is the learning rate of w over η.
     I fan-in, O fan-out (of an embedding: the vocabulary and the width), L depth of the residual stack.
-    m = width / base width, so that μP is SP at the base width.
+    m = width / base width, so that μP is SP at the base width (but for the logits of attention).
     A token takes one row of its embedding, which sums over nothing: its first deviation is 1 at every width.
 
 Sources: μP arXiv:2203.03466, table 8 for AdamW and SGD; u-μP arXiv:2407.17465, table 2, for AdamW.
