@@ -352,7 +352,7 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
         (
-            own and set(spec.evaluation.formats) != {Format.FP32},
+            own and not set(spec.evaluation.formats) <= {Format.FP32},
             "/evaluation/formats",
             "A plug-in's model is served in fp32.",
         ),
