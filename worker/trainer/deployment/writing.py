@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.trainer.data.vocabulary import PAD, START
-from worker.trainer.deployment.decoder import Cache, Decoder
+from worker.trainer.deployment.text_models import TextModel
 from worker.trainer.layers.encoder_decoder import EncoderDecoder, Memory, Past
 
 
@@ -26,19 +26,19 @@ def writing(model: nn.Module, examples: Tensor) -> Writing | None:
     """What a model makes of examples (N, …); None for one that does not write."""
     if isinstance(model, EncoderDecoder):
         return Reply(model, examples)
-    return Continuation(model, examples) if isinstance(model, Decoder) and model.causal else None
+    return Continuation(model, examples) if isinstance(model, TextModel) and model.causal else None
 
 
 class Continuation:
-    """A decoder goes on with the first example."""
+    """A model goes on with the first example."""
 
-    def __init__(self, model: Decoder, examples: Tensor) -> None:
+    def __init__(self, model: TextModel, examples: Tensor) -> None:
         self._model, self._prompt = model, examples[:1, : max(1, model.context // 2)]
 
-    def first(self) -> tuple[Tensor, Cache]:
-        return self.further(self._prompt, Cache())
+    def first(self) -> tuple[Tensor, Any]:
+        return self.further(self._prompt, self._model.empty_cache())
 
-    def further(self, token: Tensor, kept: Cache) -> tuple[Tensor, Cache]:
+    def further(self, token: Tensor, kept: Any) -> tuple[Tensor, Any]:
         return self._model.next(token, kept).argmax(1, keepdim=True), kept
 
 
