@@ -210,6 +210,15 @@ def test_a_module_that_reads_texts_continues_them(read_own):
     assert {len(each.outputs[0]) for each in answers} == {20}
 
 
+def test_a_module_that_reads_texts_leaves_samples(read_own):
+    record, *_ = read_own(TEXT)
+    folder = Path(record.lane.folder) / "artifacts"
+
+    for sample in json.loads((folder / "samples.json").read_text()):
+        asked = {"inputs": (sample["prompt"],), "sampling": Sampling(**sample["sampling"])}
+        assert answer(Ask(ask="a", folder=str(folder), **asked)).outputs == (sample["continuation"],)
+
+
 def test_a_module_that_reads_texts_says_how_fast_it_writes(read_own):
     for form in read_own(TEXT)[0].ended.result.deployment:
         assert form.first_token_ms > 0

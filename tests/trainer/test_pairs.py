@@ -120,9 +120,25 @@ def test_a_trained_model_leaves_its_vocabulary_as_json(learnt):
         "config.json",
         "model.safetensors",
         "tokenizer.json",
+        "translations.json",
     }
     assert "vocabulary" not in json.loads((folder / "config.json").read_text())
     assert json.loads((folder / "tokenizer.json").read_text())["model"]["type"] == "BPE"
+
+
+def test_what_was_translated_at_the_end_is_left_beside_what_was_to_be(learnt):
+    record = learnt()
+    folder = Path(record.lane.folder) / "artifacts"
+
+    rows = json.loads((folder / "translations.json").read_text())
+
+    assert set(rows[0]) == {"source", "reference", "hypothesis"}
+    assert all(row["reference"] == " ".join(WORDS[word] for word in row["source"].split()) for row in rows)
+    graded = Translation().text_metrics(
+        [row["hypothesis"] for row in rows], [(row["source"], [row["reference"]]) for row in rows]
+    )
+    assert graded == {name: record.ended.result.test_metrics[name] for name in graded}
+    assert ask(record, *(row["source"] for row in rows)).outputs == tuple(row["hypothesis"] for row in rows)
 
 
 def test_a_run_in_small_parts_is_the_run_in_whole_batches(learnt):
@@ -324,6 +340,10 @@ def test_questions_are_learnt_by_heart_and_graded_by_any_answer(train, record_of
     assert record.ended.result.metrics["exact_match"] > 0.7
     assert record.ended.result.test_metrics["f1"] > 0.7
     assert ask(record, "two five?").outputs == ("dos 五",)
+    rows = json.loads((Path(record.lane.folder) / "artifacts" / "answers.json").read_text())
+    assert set(rows[0]) == {"question", "answers", "prediction"}
+    worth = graded([row["prediction"] for row in rows], [row["answers"] for row in rows])
+    assert worth == {name: record.ended.result.test_metrics[name] for name in worth}
 
 
 def test_a_model_that_writes_is_worth_nearly_as_much_in_few_bits(train, record_of, lane_on, numbers):

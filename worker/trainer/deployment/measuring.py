@@ -109,7 +109,7 @@ class _Bench:
         evaluator = self._evaluator.by(answer)
         with torch.inference_mode():
             metrics = evaluator.metrics(evaluator.outputs(), 0)
-            self.found[form]["metrics"] = metrics | evaluator.written(self.models[form])
+            self.found[form]["metrics"] = metrics | evaluator.written(self.models[form]).metrics
 
     def _note(self, samples: Samples, name: str, amount: int) -> None:
         """A rate, and what a million of it costs."""

@@ -19,7 +19,7 @@ class Writer:
     """A trained model that continues texts."""
 
     def __init__(self, model: TextModel) -> None:
-        self._model = model
+        self.model, self._device = model, next((each.device for each in model.parameters()), "cpu")
 
     def continued(self, prompts: Sequence[Tensor], sampling: Sampling) -> list[list[int]]:
         """What follows each prompt. The same seed says the same, wherever other prompts stand."""
@@ -30,10 +30,11 @@ class Writer:
 
     def _tokens(self, prompt: Tensor, sampling: Sampling, seed: int) -> Iterator[int]:
         """One token after the other; of the prompt the model sees as much as it can look back at."""
-        cache, generator = self._model.empty_cache(), torch.Generator().manual_seed(seed)
-        seen = prompt[-self._model.reach :]
+        cache, generator = self.model.empty_cache(), torch.Generator().manual_seed(seed)
+        seen = prompt[-self.model.reach :]
         while True:
-            token = chosen(self._model.next(seen.view(1, -1), cache)[0], sampling, generator)
+            logits = self.model.next(seen.view(1, -1).to(self._device), cache)[0]
+            token = chosen(logits.cpu(), sampling, generator)
             yield token
             seen = torch.tensor([token])
 
