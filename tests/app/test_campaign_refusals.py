@@ -78,6 +78,7 @@ def test_a_width_that_cannot_be_cut_into_default_heads_is_itself_blamed(api):
         ({"maximize": "test_metrics.r2"}, "Nothing is chosen by the test split"),
         ({"maximize": "metrics.accuracy"}, "The task is graded by metrics."),
         ({"minimize": "deployment.int8.bytes"}, "base.evaluation.formats"),
+        ({"minimize": "deployment.latency_ms"}, "base.evaluation.formats"),
     ],
 )
 @pytest.mark.parametrize("noun", ["sweeps", "studies"])
@@ -91,10 +92,17 @@ def test_what_no_job_has_is_no_objective(refused, noun, objective, words):
 
 
 def test_an_objective_that_some_of_a_sweeps_jobs_have_is_one(api):
-    axes = {"evaluation.formats": [["fp32"], ["fp32", "bf16"]]}
+    axes = {"evaluation.formats": [[], ["bf16"]]}
     body = {"base": LINE, "axes": axes, "objective": {"minimize": "deployment.bf16.bytes"}}
 
     assert api.post("/v1/sweeps", json=body).status_code == 201
+
+
+def test_what_is_measured_of_the_formats_that_were_asked_for_is_an_objective(api):
+    base, units = LINE | {"evaluation": {"formats": ["fp32"]}}, {"batch_size": {"choices": [8, 16]}}
+    body = {"base": base, "units": units, "objective": {"minimize": "deployment.latency_ms"}}
+
+    assert api.post("/v1/studies", json=body).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from benchmarks.chaos import jobs
 from benchmarks.chaos.stack import KEY, Stack, until
 from unitscale.errors import Unsupported, WrongInput
+from unitscale.models.formats import Format, weights_file
 from unitscale.models.jobs import State
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin"
@@ -89,6 +92,21 @@ def test_an_own_module_is_trained_and_asked(caller):
     assert job.spec.model.model_dump(exclude_none=True) == {"kind": "highway", "width": 32, "depth": 2}
     assert job.result.test_metrics["r2"] > 0.7
     assert caller.predict(job.id, [[0.0, 0.0]]).outputs[0] == pytest.approx(0, abs=0.25)
+
+
+def test_an_own_module_is_served_in_every_format(caller, tmp_path):
+    formats = list(Format)
+    job = caller.wait(caller.submit(SPIRALS | {"evaluation": {"formats": formats}, "budget": {"epochs": 40}}).id)
+
+    exact, *others = (caller.predict(job.id, [[0.5, 0.1], [-0.2, 0.4]], format=form).outputs for form in formats)
+
+    assert [each.format for each in job.result.deployment] == formats
+    assert all(each.latency_ms and each.metrics["r2"] > 0.7 for each in job.result.deployment)
+    for form, outputs in zip(formats[1:], others, strict=True):
+        assert outputs == pytest.approx(exact, abs=0.1)
+        file = load_file(caller.download(job.id, weights_file(form), tmp_path))
+        assert file["norm.num_batches_tracked"].dtype == torch.int64
+        assert file["last.weight"].dtype == (torch.bfloat16 if form is Format.BF16 else torch.int8)
 
 
 def test_an_own_module_that_was_paused_goes_on_bit_for_bit(caller):

@@ -113,13 +113,23 @@ def test_only_text_models_write(train_once):
         assert form.decode_tokens_per_second is None
 
 
-def test_fp32_alone_is_left_and_not_measured(train):
+def test_where_no_format_is_asked_for_fp32_is_left_and_not_measured(train):
     record = train({"dataset": "linear"})[0]
 
     (form,) = record.ended.result.deployment
     assert (form.format, form.bytes) == ("fp32", (folder_of(record) / "model.safetensors").stat().st_size)
     assert form.latency_ms is None
     assert record.ended.result.price is None
+
+
+def test_fp32_alone_is_measured_where_it_is_asked_for(train):
+    record = train({"dataset": "linear", "evaluation": {"formats": ["fp32"]}})[0]
+
+    (form,) = record.ended.result.deployment
+    assert form.latency_ms.p50 > 0
+    assert form.examples_per_second > 0
+    assert form.peak_memory_bytes > 0
+    assert form.metrics == pytest.approx(record.ended.result.metrics, rel=1e-4)
 
 
 def test_every_file_is_an_artifact(measured):
@@ -295,7 +305,7 @@ def test_training_has_its_price(a_lane, record_of, library, ear, formats):
     said = [message for message in record.said if isinstance(message, Points)]
     result = record.ended.result
     assert said[-1].training_seconds * 2 <= result.price
-    for form in result.deployment if len(formats) > 1 else ():
+    for form in result.deployment:
         assert form.price_per_million == pytest.approx(1e6 / form.examples_per_second * 2)
 
 

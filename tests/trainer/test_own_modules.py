@@ -1,16 +1,21 @@
 """A team's own modules: whatever parts they have, they train, resume and answer like the catalog's models."""
 
+import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from unitscale.errors import BadDataset
 from unitscale.models.catalog import CatalogModel, Plugins
 from unitscale.models.datasets import Volume
 from unitscale.models.document import moment
+from unitscale.models.formats import Format, weights_file
 from unitscale.models.offers import Offer
+from unitscale.models.predictions import Sampling
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 from unitscale.models.workers import Abilities, Slot, Worker
@@ -21,6 +26,7 @@ from worker.trainer.data.dataset import Dataset
 from worker.trainer.inference.predict import answer
 from worker.trainer.plugins import OwnModel
 
+ALL = list(Format)
 SPEC = {
     "task": "regression",
     "dataset": "diabetes",
@@ -58,11 +64,41 @@ class Idle(Odd):
         self.idle = nn.Linear(2, 2)
 
 
+class Reading(nn.Module):
+    """Torch's own encoder layer, and one weight for what is read and what is said."""
+
+    def __init__(self, causal, width, words):
+        super().__init__()
+        self.words, self.causal = nn.Embedding(words, width), causal
+        self.layer = nn.TransformerEncoderLayer(width, 2, 2 * width, dropout=0.0, batch_first=True)
+        self.readout = nn.Linear(width, words)
+        self.readout.weight = self.words.weight
+
+    def forward(self, tokens):
+        count = tokens.shape[1]
+        later = torch.full((count, count), float("-inf")).triu(1) if self.causal else None
+        return self.readout(self.layer(self.words(tokens.long()), later))
+
+
 def own(kind, make):
     entry = CatalogModel(
         kind=kind, tasks=("regression",), sizes={"width": 24}, content="", learning_rates={"adamw": 0.01, "sgd": 0.05}
     )
     return OwnModel(entry, lambda model, inputs, outputs: make(*inputs, model.width, outputs))
+
+
+def reading(task):
+    entry = CatalogModel(
+        kind=f"reads-for-{task[:4]}",
+        tasks=(task,),
+        sizes={"width": 16, "context": 12},
+        content="",
+        learning_rates={"adamw": 0.01},
+    )
+    return OwnModel(entry, lambda model, _, outputs: Reading(task == TEXT, model.width, outputs))
+
+
+TEXT, MASKED = "text-generation", "masked-language-modeling"
 
 
 @pytest.fixture
@@ -79,9 +115,11 @@ def tables():
 
 @pytest.fixture
 def train_own(tables, train, tmp_path, record_of):
-    MODELS.update({"odd": own("odd", Odd), "idle": own("idle", Idle)})
-    entries = tuple(MODELS[kind].entry.model_copy(update={"package": "p 1"}) for kind in ("odd", "idle"))
-    abilities = Abilities(precisions=("fp16-mixed",), models=("odd", "idle"), plugins=Plugins(models=entries))
+    ours = [own("odd", Odd), own("idle", Idle), reading(TEXT), reading(MASKED)]
+    MODELS.update({model.entry.kind: model for model in ours})
+    entries = tuple(model.entry.model_copy(update={"package": "p 1"}) for model in ours)
+    kinds = tuple(entry.kind for entry in entries)
+    abilities = Abilities(precisions=("fp16-mixed",), models=kinds, plugins=Plugins(models=entries))
     slot = Slot(devices=("cpu:0",), queue="cpu-1")
     seen = {"started_at": moment(0), "seen_at": moment(0)}
     worker = Worker(id="w", hardware="", device="cpu", slots=(slot,), version="0", abilities=abilities, **seen)
@@ -113,6 +151,92 @@ def test_it_learns_and_answers_as_its_exam_says(train_own):
     assert file["seen"].item() == 310 * 40
     assert {"norm.running_var", "frozen.weight", "gain"} <= file.keys()
     assert not {"shift", "again.weight"} & file.keys()
+
+
+def test_it_is_served_in_every_format(train_own):
+    [record] = train_own({**SPEC, "evaluation": {"formats": ALL}, "budget": {"epochs": 40}})
+    patients, folder = ([50.0, 1, 25, 90, 180, 100, 50, 4, 5, 90],), f"{record.lane.folder}/artifacts"
+
+    fp32, *small = record.ended.result.deployment
+    exact, *others = (answer(Ask(ask="a", folder=folder, inputs=patients, format=form)).outputs for form in ALL)
+
+    assert [fp32.format, *(form.format for form in small)] == ALL
+    assert fp32.metrics == pytest.approx(record.ended.result.metrics, rel=1e-4)
+    for form, outputs in zip(small, others, strict=True):
+        assert form.latency_ms.p50 > 0
+        assert form.metrics == pytest.approx(fp32.metrics, rel=0.1)
+        assert outputs == pytest.approx(exact, rel=0.1)
+        assert outputs != exact
+
+
+def test_its_files_hold_its_linear_layers_in_few_bits(train_own):
+    [record] = train_own({**SPEC, "evaluation": {"formats": ALL}})
+    files = [load_file(f"{record.lane.folder}/artifacts/{weights_file(form)}") for form in ALL]
+
+    assert {file["seen"].item() for file in files} == {31 * 60}
+    assert files[1]["norm.running_var"].dtype == torch.bfloat16
+    for file in files[2:]:
+        int8 = {name.removesuffix(".weight") for name, tensor in file.items() if tensor.dtype is torch.int8}
+        assert int8 == {"stem", "tied", "frozen", "head"}
+
+
+@pytest.fixture
+def read_own(train_own):
+    """A module that has read texts, its folder, and itself."""
+
+    def run(task):
+        spec = {"task": task, "dataset": "grammar", "model": {"kind": f"reads-for-{task[:4]}"}, "budget": {"steps": 30}}
+        [record] = train_own({**spec, "evaluation": {"formats": ALL}})
+        folder = Path(record.lane.folder) / "artifacts"
+        config = json.loads((folder / "config.json").read_text())
+        module = Reading(task == TEXT, 16, config["outputs"]).eval()
+        module.load_state_dict({**record.weights(), "readout.weight": record.weights()["words.weight"]})
+        return record, config["alphabet"], module
+
+    return run
+
+
+def test_a_module_that_reads_texts_continues_them(read_own):
+    record, alphabet, module = read_own(TEXT)
+    asked = {"inputs": ("the dog sees ",), "sampling": Sampling(temperature=0, max_tokens=20)}
+
+    answers = [answer(Ask(ask="a", folder=f"{record.lane.folder}/artifacts", format=form, **asked)) for form in ALL]
+
+    text = "the dog sees "
+    for _ in range(20):  # it looks at as much as it was trained to
+        seen = torch.tensor([[alphabet.index(character) for character in text[-12:]]])
+        text += alphabet[module(seen)[0, -1].argmax()]
+    assert answers[0].outputs == (text.removeprefix("the dog sees "),)
+    assert {len(each.outputs[0]) for each in answers} == {20}
+
+
+def test_a_module_that_reads_texts_leaves_samples(read_own):
+    record, *_ = read_own(TEXT)
+    folder = Path(record.lane.folder) / "artifacts"
+
+    for sample in json.loads((folder / "samples.json").read_text()):
+        asked = {"inputs": (sample["prompt"],), "sampling": Sampling(**sample["sampling"])}
+        assert answer(Ask(ask="a", folder=str(folder), **asked)).outputs == (sample["continuation"],)
+
+
+def test_a_module_that_reads_texts_says_how_fast_it_writes(read_own):
+    for form in read_own(TEXT)[0].ended.result.deployment:
+        assert form.first_token_ms > 0
+        assert form.decode_tokens_per_second > 0
+        assert form.metrics["perplexity"] > 1
+
+
+def test_a_module_that_reads_masked_texts_fills_the_masks(read_own):
+    record, alphabet, module = read_own(MASKED)
+    asked = {"folder": f"{record.lane.folder}/artifacts", "inputs": ("the [MASK]og",)}
+
+    answers = [answer(Ask(ask="a", format=form, **asked)) for form in ALL]
+
+    seen = torch.tensor([[*(alphabet.index(each) for each in "the "), len(alphabet), *map(alphabet.index, "og")]])
+    filled = alphabet[module(seen)[0, 4, :-1].argmax()]
+    assert answers[0].outputs[0] == f"the {filled}og"
+    assert all(len(each.outputs[0]) == 7 for each in answers)
+    assert record.ended.result.deployment[1].first_token_ms is None
 
 
 def test_what_is_frozen_stays_and_does_not_count(train_own):

@@ -17,6 +17,7 @@ from worker.pipe import Ask, Check, Lane
 from worker.trainer.checks.check import check
 from worker.trainer.data import pairs, rows, uploaded, vocabulary
 from worker.trainer.data.vocabulary import END, PAD, START
+from worker.trainer.deployment.writing import writing
 from worker.trainer.engine.accumulation import Accumulation
 from worker.trainer.evaluation.squad import graded
 from worker.trainer.inference.beam_search import Responder
@@ -131,9 +132,25 @@ def test_a_trained_model_leaves_its_vocabulary_as_json(learnt):
         "config.json",
         "model.safetensors",
         "tokenizer.json",
+        "translations.json",
     }
     assert "vocabulary" not in json.loads((folder / "config.json").read_text())
     assert json.loads((folder / "tokenizer.json").read_text())["model"]["type"] == "BPE"
+
+
+def test_what_was_translated_at_the_end_is_left_beside_what_was_to_be(learnt):
+    record = learnt()
+    folder = Path(record.lane.folder) / "artifacts"
+
+    rows = json.loads((folder / "translations.json").read_text())
+
+    assert set(rows[0]) == {"source", "reference", "hypothesis"}
+    assert all(row["reference"] == " ".join(WORDS[word] for word in row["source"].split()) for row in rows)
+    graded = Translation().text_metrics(
+        [row["hypothesis"] for row in rows], [(row["source"], [row["reference"]]) for row in rows]
+    )
+    assert graded == {name: record.ended.result.test_metrics[name] for name in graded}
+    assert ask(record, *(row["source"] for row in rows)).outputs == tuple(row["hypothesis"] for row in rows)
 
 
 def test_a_run_in_small_parts_is_the_run_in_whole_batches(learnt):
@@ -335,6 +352,10 @@ def test_questions_are_learnt_by_heart_and_graded_by_any_answer(train, record_of
     assert record.ended.result.metrics["exact_match"] > 0.7
     assert record.ended.result.test_metrics["f1"] > 0.7
     assert ask(record, "two five?").outputs == ("dos 五",)
+    rows = json.loads((Path(record.lane.folder) / "artifacts" / "answers.json").read_text())
+    assert set(rows[0]) == {"question", "answers", "prediction"}
+    worth = graded([row["prediction"] for row in rows], [row["answers"] for row in rows])
+    assert worth == {name: record.ended.result.test_metrics[name] for name in worth}
 
 
 def test_a_model_that_writes_is_worth_nearly_as_much_in_few_bits(train, record_of, lane_on, numbers):
@@ -346,10 +367,33 @@ def test_a_model_that_writes_is_worth_nearly_as_much_in_few_bits(train, record_o
 
     assert fp32.metrics == pytest.approx(record.ended.result.metrics, rel=1e-3)
     for form in small:
-        assert form.examples_per_second > 0
         assert form.metrics == pytest.approx(fp32.metrics, rel=0.1)
         answered = answer(Ask(ask="a", folder=folder, inputs=("two five",), format=form.format))
         assert answered.outputs == ("dos 五",)
+
+
+def test_a_model_that_writes_says_how_fast_it_does(train, record_of, lane_on, numbers):
+    brief = {"evaluation": {"formats": list(Format)}, "budget": {"steps": 2}}
+    record = train(record_of(lane_on(TRANSLATION | brief, numbers[0])))[0]
+
+    for form in record.ended.result.deployment:
+        assert form.examples_per_second > 0
+        assert form.first_token_ms > 0
+        assert form.decode_tokens_per_second > 0
+
+
+def test_what_is_timed_is_what_is_written(layers):
+    source = a_batch([(9, 1)])[:, :10]
+    timed = writing(layers, source)
+
+    said = timed.first()
+    tokens = [said[0].item()]
+    for _ in range(6):
+        said = timed.further(*said)
+        tokens.append(said[0].item())
+
+    read = torch.cat((timed.source, torch.full((1, 10 - 5), PAD), torch.tensor([[START, *tokens[:6], *[PAD] * 3]])), 1)
+    assert layers(read).argmax(1).tolist() == tokens
 
 
 @pytest.mark.parametrize(

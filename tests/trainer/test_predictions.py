@@ -154,7 +154,7 @@ def test_what_is_kept_changes_nothing(train, name):
     (kept,) = writer.continued([prompt], Sampling(temperature=0, max_tokens=17))
 
     for _ in range(17):
-        logits = writer.decoder(prompt.view(1, -1))[0, -1]
+        logits = writer.model(prompt.view(1, -1))[0, -1]
         prompt = torch.cat((prompt, logits.argmax().view(1)))
     assert kept == prompt[-17:].tolist()
 
@@ -179,4 +179,4 @@ def test_the_documented_snippet_reads_a_text_the_same(train):
 
     printed = torch.tensor(run_snippet(folder, text, number=1, function="logits"))
 
-    torch.testing.assert_close(printed, writer.decoder(tokens)[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(printed, writer.model(tokens)[0], rtol=1e-4, atol=1e-4)

@@ -19,6 +19,7 @@ from worker.trainer.checks.check import check
 from worker.trainer.data import passages, uploaded, vocabulary
 from worker.trainer.data.passages import NOWHERE
 from worker.trainer.data.vocabulary import PAD
+from worker.trainer.evaluation.squad import graded
 from worker.trainer.inference.predict import answer
 from worker.trainer.models.encoder import Encoder
 from worker.trainer.units.plan import Plan
@@ -141,6 +142,18 @@ def test_answers_are_graded_at_every_evaluation(train, record_on, lives):
 
     assert record.points("val_exact_match")["step"].tolist() == [4, 8, 12]
     assert set(record.ended.result.test_metrics) == {"exact_match", "f1"}
+
+
+def test_what_was_answered_at_the_end_is_left_beside_what_may_be(train, record_on, told):
+    [record] = train(record_on(BRIEF, told(stories(1000))[0]))
+
+    rows = json.loads((Path(record.lane.folder) / "artifacts" / "answers.json").read_text())
+
+    assert set(rows[0]) == {"question", "answers", "prediction"}
+    assert len(rows) == 150
+    worth = graded([row["prediction"] for row in rows], [row["answers"] for row in rows])
+    assert worth == pytest.approx({name: record.ended.result.test_metrics[name] for name in worth})
+    assert all("?" in row["question"] and row["prediction"] for row in rows)
 
 
 def test_every_answer_stands_in_its_context(train, record_on, lives):

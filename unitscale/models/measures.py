@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import StringConstraints, model_validator
 
 from unitscale.models.document import Document
+from unitscale.models.formats import Format
 from unitscale.models.jobs import Deployment, Job, Result, Timings
 from unitscale.models.specs import JobSpec
 
@@ -72,13 +73,14 @@ def unknown(base: JobSpec, name: str, metrics: Sequence[str]) -> Iterator[str]:
 
 
 def _unknown_cost(base: JobSpec, rest: str) -> Iterator[str]:
-    formats = [form.value for form in base.evaluation.formats]
+    asked = [form.value for form in base.evaluation.formats]
+    formats = asked or [Format.FP32.value]
     form, _, below = rest.partition(".")
     field = below if form in formats else rest
     if field.partition(".")[0] not in Deployment.model_fields:
         yield f"Of each of {', '.join(formats)} (base.evaluation.formats) there are bytes, latency_ms, metrics.…"
-    elif field != "bytes" and formats == ["fp32"]:
-        yield "This is measured where base.evaluation.formats names another format beside fp32, such as bf16."
+    elif field != "bytes" and not asked:
+        yield "This is measured where base.evaluation.formats names what is to be measured, such as fp32 or bf16."
 
 
 def _of_deployment(measured: tuple[Deployment, ...], rest: str) -> float | None:

@@ -9,7 +9,6 @@ from unitscale.models import contexts, tokens, tuning
 from unitscale.models.catalog import DATASETS, OF_TEXT, TRANSFORMERS, CatalogDataset, CatalogModel
 from unitscale.models.datasets import Dataset, DatasetState, Volume
 from unitscale.models.document import Document
-from unitscale.models.formats import Format
 from unitscale.models.growth import FEWEST_HALVED, growth, growth_checks
 from unitscale.models.offers import BUILT_IN, Offer
 from unitscale.models.specs import MOST_STEPS, Budget, JobSpec, Model
@@ -352,11 +351,6 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
     pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
-        (
-            own and set(spec.evaluation.formats) != {Format.FP32},
-            "/evaluation/formats",
-            "A plug-in's model is served in fp32.",
-        ),
         (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
         (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
     ]

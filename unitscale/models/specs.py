@@ -110,11 +110,9 @@ class Evaluation(Document):
 
     every_steps: Steps | None = None
     """Steps between evaluations on the validation split; null: about ten times a run. The end is always evaluated."""
-    formats: Annotated[tuple[Format, ...], Field(min_length=1, max_length=4), AfterValidator(_each_once)] = (
-        Format.FP32,
-    )
-    """Formats to serve the model in, each of which is measured and can be asked. The default is there without being
-    measured: fp32 alone has nothing to be compared with."""
+    formats: Annotated[tuple[Format, ...], Field(max_length=4), AfterValidator(_each_once)] = ()
+    """Formats to serve the model in, each of which is measured when training is over, and can be asked. None named:
+    the model is left in fp32, and nothing is measured."""
 
 
 class Diagnostics(Document):

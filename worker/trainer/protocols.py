@@ -115,6 +115,27 @@ class GeneratesText(Protocol):
         """Measures of written texts against what was to be written."""
         ...
 
+    def text_documents(self, written: list[str], asked: Asked) -> dict[str, Any]:
+        """Further files of a finished job: what was written of the test split, name → what stands in it as JSON."""
+        ...
+
+
+@runtime_checkable
+class ContinuesText(Protocol):
+    """A task whose model goes on with texts, of which a finished job leaves samples."""
+
+    def beginnings(self, windows: Tensor, count: int, config: dict[str, Any]) -> list[str]:
+        """So many texts of a split (N, T), to be continued."""
+        ...
+
+    def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
+        """The tokens of texts."""
+        ...
+
+    def format_outputs(self, outputs: list[list[int]], config: dict[str, Any]) -> list[str]:
+        """The texts that tokens stand for."""
+        ...
+
 
 @runtime_checkable
 class PredictsSpans(Protocol):
@@ -122,6 +143,10 @@ class PredictsSpans(Protocol):
 
     def span_metrics(self, outputs: Tensor, asked: passages.Asked) -> dict[str, float]:
         """Measures of the texts pointed at, from reduced outputs (N, …)."""
+        ...
+
+    def span_documents(self, outputs: Tensor, asked: passages.Asked) -> dict[str, Any]:
+        """Further files of a finished job: the texts pointed at in the test split."""
         ...
 
 

@@ -29,6 +29,7 @@ BEFORE = " "
 class Passage:
     """A question and its context as a model reads them."""
 
+    question: str
     tokens: list[int]
     first: int
     """The first token of the context."""
@@ -83,10 +84,10 @@ def passages(texts: Iterable[tuple[str, str]], words: str, longest: int) -> Iter
     both = iter(texts)
     while some := list(islice(both, vocabulary.AT_ONCE)):
         sides = vocabulary.placed(words, (BEFORE + text for row in some for text in row))
-        for (_, context), (question, _), (tokens, places) in zip(some, sides, sides, strict=True):
-            head = [*question[: longest // 2 - 1], END]
+        for (question, context), (asked, _), (tokens, places) in zip(some, sides, sides, strict=True):
+            head = [*asked[: longest // 2 - 1], END]
             room = longest - len(head) - 1
-            yield Passage([*head, *tokens[:room], END], len(head), context, _moved(places[:room]))
+            yield Passage(question, [*head, *tokens[:room], END], len(head), context, _moved(places[:room]))
 
 
 def _asked(tensors: Mapping[str, Tensor], words: str, longest: int, first: int, end: int) -> Iterator[tuple]:

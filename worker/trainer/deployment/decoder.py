@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unitscale.models.specs import Model
+from worker.trainer.deployment.text_models import TextModel
 from worker.trainer.layers.attention import BASE, mask
 from worker.trainer.layers.memory import Memory
 from worker.trainer.layers.norm import EPS
@@ -43,7 +44,7 @@ def side_by_side(tensors: Mapping[str, Tensor], model: Model) -> dict[str, Tenso
     return {name: tensor[order] if ".qkv." in name else tensor for name, tensor in tensors.items()}
 
 
-class Decoder(nn.Module):
+class Decoder(TextModel):
     """A transformer that reads texts and, where it is causal, continues them."""
 
     def __init__(self, layers: nn.Module, model: Model, attends_in: torch.dtype, padding: int | None = None) -> None:
@@ -52,7 +53,6 @@ class Decoder(nn.Module):
         self._padding = padding
         self._layers, self.context = layers, int(model.context or 0)
         self.reach = self.context + int(model.memory_length or 0)
-        """Tokens that the last one of a window looks at."""
         self._heads, self._head_size = int(model.width or 0) // int(model.head_size or 1), int(model.head_size or 0)
         self._attends_in, self.causal = attends_in, model.kind == "transformer"
         self._turns = torch.empty(0, self._head_size // 2, dtype=torch.complex64)
@@ -63,6 +63,9 @@ class Decoder(nn.Module):
         if memory is None and not tokens.is_cuda and len(tokens) > at_once:
             return torch.cat([self(part) for part in tokens.split(at_once)])
         return self._layers.readout(_normed(self._read(tokens, memory=memory)))
+
+    def empty_cache(self) -> Cache:
+        return Cache()
 
     def next(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Logits of what follows the last token, after what is in the cache: a whole text first, then single tokens.

@@ -1,5 +1,6 @@
 """Formats: what the file of each holds, and the layers that it is read into."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import torch
@@ -27,31 +28,60 @@ def stored(layers: nn.Module, weights: Tensors, form: Format) -> dict[str, Tenso
     if form is Format.FP32:
         return dict(weights)
     if form is Format.BF16:
-        return {name: weight.to(torch.bfloat16) for name, weight in weights.items()}
+        return {name: _in_bf16(weight) for name, weight in weights.items()}
     tensors = dict(weights)
     for name in linear_layers(layers):
         tensors[f"{name}.weight"], tensors[f"{name}.scale"] = quantized(weights[f"{name}.weight"])
     return tensors
 
 
-def served(layers: nn.Module, tensors: Tensors, form: Format) -> nn.Module:
+def assigned(layers: nn.Module, tensors: Tensors) -> None:
+    """Fill layers that have no numbers yet."""
+    layers.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+
+
+def served(
+    layers: nn.Module, tensors: Tensors, form: Format, fill: Callable[[nn.Module, Tensors], None] = assigned
+) -> nn.Module:
     """The layers, with the numbers of a format's file in them and computing as the format does."""
     names = linear_layers(layers) if form is not Format.FP32 else []
-    for name in names:
-        layers.set_submodule(name, LINEAR[form](tensors, name))
+    _replace(layers, {name: LINEAR[form](tensors, name) for name in names})
     inside = tuple(f"{name}." for name in names)
-    rest = {name: tensor.float() for name, tensor in tensors.items() if not name.startswith(inside)}
-    layers.load_state_dict(rest, assign=True)
+    fill(layers, {name: tensor for name, tensor in tensors.items() if not name.startswith(inside)})
     if form is Format.BF16:
-        for name, layer in list(layers.named_modules()):
-            if isinstance(layer, IN_BF16):
-                layers.set_submodule(name, InBf16(layer.to(torch.bfloat16)))
+        _replace(layers, {name: InBf16(layer.to(torch.bfloat16)) for name, layer in _apart(layers, IN_BF16)})
     return layers.requires_grad_(False).eval()
 
 
 def linear_layers(layers: nn.Module) -> list[str]:
     """Names of the plain linear layers; what is derived from one may be used in other ways than by calling it."""
-    return [name for name, layer in layers.named_modules() if type(layer) is nn.Linear]
+    return [name for name, layer in _apart(layers, nn.Linear) if type(layer) is nn.Linear]
+
+
+def _apart(layers: nn.Module, kind: type[nn.Module]) -> list[tuple[str, nn.Module]]:
+    """The layers of a kind, by name, whose weights are no other layer's as well, as those of an embedding may be."""
+    users = Counter(id(each) for layer in layers.modules() for each in layer.parameters(recurse=False))
+    return [
+        (name, layer)
+        for name, layer in layers.named_modules()
+        if name and isinstance(layer, kind) and users[id(layer.weight)] == 1
+    ]
+
+
+def _replace(layers: nn.Module, new: Mapping[str, nn.Module]) -> None:
+    """Put layers in the place of others, in all places where these stand."""
+    by_old = {id(layers.get_submodule(name)): layer for name, layer in new.items()}
+    for path, layer in list(layers.named_modules(remove_duplicate=False)):
+        if id(layer) in by_old:
+            layers.set_submodule(path, by_old[id(layer)])
+    for layer in layers.modules() if new else ():
+        if isinstance(layer, nn.TransformerEncoderLayer):  # which else reads the weights of its layers, and calls none
+            layer.register_forward_pre_hook(lambda *_: None)
+
+
+def _in_bf16(weight: Tensor) -> Tensor:
+    """What counts something stays a whole number."""
+    return weight.to(torch.bfloat16) if weight.is_floating_point() else weight
 
 
 def _bf16(tensors: Tensors, name: str) -> nn.Module:

@@ -18,8 +18,6 @@ from worker.trainer.engine import kernels
 from worker.trainer.evaluation.evaluator import Evaluator
 
 MILLISECONDS, MILLION, HOUR_SECONDS = 1e3, 1e6, 3600.0
-DEFAULT = (Format.FP32,)
-"""Left as it is: alone it has nothing to be compared with, and a small job ends before it could be timed."""
 
 
 class Abandoned(Exception):
@@ -34,11 +32,12 @@ def deployments(
     price_per_hour: float | None,
     wanted_back: Callable[[], bool],
 ) -> list[Deployment]:
-    """What each format costs; `sizes` are of its files. What could not be measured is null, and the log says why."""
-    found = {} if tuple(files) == DEFAULT else _found(_Bench(evaluator, config, price_per_hour, wanted_back), files)
+    """What each format that was asked for costs; `sizes` are of all files. What could not be measured is null, and the
+    log says why. Where none was asked for the model is left in fp32: a small job ends before it could be timed."""
+    found = _found(_Bench(evaluator, config, price_per_hour, wanted_back), files) if files else {}
     return [
         Deployment.model_validate({"format": form.value, "bytes": sizes[weights_file(form)], **found.get(form, {})})
-        for form in files
+        for form in files or (Format.FP32,)
     ]
 
 
@@ -110,7 +109,7 @@ class _Bench:
         evaluator = self._evaluator.by(answer)
         with torch.inference_mode():
             metrics = evaluator.metrics(evaluator.outputs(), 0)
-            self.found[form]["metrics"] = metrics | evaluator.written(self.models[form])
+            self.found[form]["metrics"] = metrics | evaluator.written(self.models[form]).metrics
 
     def _note(self, samples: Samples, name: str, amount: int) -> None:
         """A rate, and what a million of it costs."""

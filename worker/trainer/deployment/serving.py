@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models import specs
-from unitscale.models.catalog import TRANSFORMERS
+from unitscale.models.catalog import OF_TEXT, TRANSFORMERS
 from unitscale.models.formats import Format
+from unitscale.models.specs import TaskName
 from unitscale.models.units import Units
 from worker.trainer.assembly.blueprint import built, shapes_of, table_of
 from worker.trainer.catalog import MODELS
@@ -16,6 +17,7 @@ from worker.trainer.data.vocabulary import PAD
 from worker.trainer.deployment.decoder import Decoder, side_by_side
 from worker.trainer.deployment.formats import served, stored
 from worker.trainer.deployment.plain import plain
+from worker.trainer.deployment.text_models import OwnTextModel
 from worker.trainer.engine import modules
 from worker.trainer.plugins import OwnModel
 from worker.trainer.protocols import Laned
@@ -38,14 +40,22 @@ def model_of(tensors: Tensors, config: dict[str, Any], form: Format) -> nn.Modul
         tensors = _plain(model, tensors, config)
     layers = built(model, config)
     if isinstance(MODELS[str(model.kind)], OwnModel):
-        modules.load(layers, tensors)
-        return layers.eval()
+        return _own(layers, tensors, config, form)
     if model.kind in TRANSFORMERS:
         attends_in = torch.float32 if form is Format.FP32 else torch.bfloat16
         padding = PAD if len(config["inputs"]) > 1 else None
         return Decoder(served(layers, side_by_side(tensors, model), form), model, attends_in, padding)
     layers = served(layers, tensors, form)
     return nn.Sequential(nn.Flatten(), layers) if isinstance(MODELS[str(model.kind)], Laned) else layers
+
+
+def _own(layers: nn.Module, tensors: Tensors, config: dict[str, Any], form: Format) -> nn.Module:
+    """A plug-in's module, which was made on the CPU."""
+    on = next((tensor.device for tensor in tensors.values()), "cpu")
+    layers = served(layers.to(on), tensors, form, modules.load)
+    if config["task"] not in OF_TEXT:
+        return layers
+    return OwnTextModel(layers, config["inputs"][0], config["task"] == TaskName.TEXT_GENERATION)
 
 
 def _plain(model: specs.Model, weights: Tensors, config: dict[str, Any]) -> dict[str, Tensor]:

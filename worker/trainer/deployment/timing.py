@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unitscale.models.formats import Format
-from worker.trainer.deployment.decoder import Cache, Decoder
+from worker.trainer.deployment.writing import Writing, writing
 
 SECONDS = 0.1
 """Of one measurement of one format, unless its fewest runs take longer. One more comes before, unmeasured."""
@@ -52,33 +52,18 @@ class Timing:
         return lambda: model(examples)
 
     def first_token(self) -> Samples:
-        """Seconds from half a context to the first token. Decoders only."""
-        return self._timed({form: lambda m=model: self._read(m) for form, model in self._decoders().items()})
+        """Seconds from half a context to the first token. Of models that write."""
+        return self._timed({form: text.first for form, text in self._writings().items()})
 
+    @torch.inference_mode()
     def decoding(self) -> Samples:
-        """Seconds of each further token. Decoders only."""
-        written = self._timed({form: self._writing(model) for form, model in self._decoders().items()})
+        """Seconds of each further token. Of models that write."""
+        written = self._timed({form: _further(text) for form, text in self._writings().items()})
         return {form: [seconds / WRITTEN for seconds in samples] for form, samples in written.items()}
 
-    def _decoders(self) -> dict[Format, Decoder]:
-        return {form: model for form, model in self._models.items() if isinstance(model, Decoder) and model.causal}
-
-    def _read(self, model: Decoder) -> tuple[Tensor, Cache]:
-        cache = Cache()
-        prompt = self.examples[:1, : max(1, model.context // 2)]
-        return model.next(prompt, cache).argmax(1, keepdim=True), cache
-
-    def _writing(self, model: Decoder) -> Callable[[], object]:
-        state = self._read(model)
-
-        def write() -> None:
-            nonlocal state
-            token, cache = state
-            for _ in range(WRITTEN):
-                token = model.next(token, cache).argmax(1, keepdim=True)
-            state = token, cache
-
-        return write
+    def _writings(self) -> dict[Format, Writing]:
+        found = {form: writing(model, self.examples) for form, model in self._models.items()}
+        return {form: text for form, text in found.items() if text}
 
     @torch.inference_mode()
     def _timed(self, runs: Runs) -> Samples:
@@ -101,3 +86,14 @@ class Timing:
         if self.examples.is_cuda:
             torch.cuda.synchronize(self.examples.device)
         return time.perf_counter() - began
+
+
+def _further(text: Writing) -> Callable[[], object]:
+    begun = text.first()
+
+    def write() -> None:
+        said = begun
+        for _ in range(WRITTEN):
+            said = text.further(*said)
+
+    return write

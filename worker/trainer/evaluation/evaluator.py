@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from unitscale.models.predictions import Sampling
 from worker.trainer.data.examples import Examples
 from worker.trainer.data.pairs import Asked
+from worker.trainer.deployment.text_models import TextModel
 from worker.trainer.engine.loop import Batch
 from worker.trainer.engine.ranks import Ranks, Word
 from worker.trainer.engine.streams import StreamBatches, Streams
+from worker.trainer.evaluation.samples import samples
 from worker.trainer.inference.beam_search import Responder
+from worker.trainer.inference.generation import Writer
 from worker.trainer.layers.memory import Memory
-from worker.trainer.protocols import GeneratesText, PredictsSpans, Task
+from worker.trainer.protocols import ContinuesText, GeneratesText, PredictsSpans, Task
 
 PART = 4096  # examples, or tokens, in one forward pass: bounds the memory of an evaluation
 NUMBERS = 2**22  # of inputs in one forward pass, where examples are large
@@ -24,6 +27,14 @@ TURNS = 64  # of an evaluator with memory, at least: the first one has nothing t
 
 Forward = Callable[..., Tensor]
 """(K, B, …), in how many parts a batch comes → (K, B, …, O)"""
+
+
+class Written(NamedTuple):
+    """What a model that writes has written."""
+
+    metrics: dict[str, float]
+    """What it is worth."""
+    documents: dict[str, Any]
 
 
 class Evaluator:
@@ -81,20 +92,35 @@ class Evaluator:
         return metrics
 
     def artifacts(self, outputs: Tensor, lane: int) -> dict[str, Any]:
-        return self._task.artifacts(self._real(outputs, lane), self._truth, self._config)
+        real = self._real(outputs, lane)
+        documents = self._task.artifacts(real, self._truth, self._config)
+        if isinstance(self._task, PredictsSpans) and self._asked is not None:
+            documents |= self._task.span_documents(real, self._asked)
+        return documents
+
+    @property
+    def continues(self) -> bool:
+        """Whether texts are to be continued."""
+        return isinstance(self._task, ContinuesText)
+
+    def samples(self, model: nn.Module) -> dict[str, Any]:
+        """How a model that continues texts goes on with some of the split."""
+        if not isinstance(self._task, ContinuesText) or not isinstance(model, TextModel):
+            return {}
+        return samples(Writer(model), self._task, self._examples.inputs, self._config)
 
     @property
     def writes(self) -> bool:
         """Whether there is something to be written."""
         return isinstance(self._task, GeneratesText) and self._asked is not None
 
-    def written(self, layers: nn.Module) -> dict[str, float]:
-        """What it is worth what a model writes, by its likeliest tokens. It takes a while: once, at the end."""
+    def written(self, layers: nn.Module) -> Written:
+        """What a model writes, by its likeliest tokens. It takes a while: once, at the end."""
         if not isinstance(self._task, GeneratesText) or self._asked is None:
-            return {}
+            return Written({}, {})
         sources = self._task.parse_inputs(tuple(source for source, _ in self._asked), self._config)
-        outputs = Responder(layers).continued(sources, Sampling())
-        return self._task.text_metrics(self._task.format_outputs(outputs, self._config), self._asked)
+        texts = self._task.format_outputs(Responder(layers).continued(sources, Sampling()), self._config)
+        return Written(self._task.text_metrics(texts, self._asked), self._task.text_documents(texts, self._asked))
 
     def _real(self, outputs: Tensor, lane: int) -> Tensor:
         return outputs[lane, :, : self._config["outputs"]].cpu()

@@ -4,6 +4,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation + "。，、！？；：「」“”‘’")
@@ -19,6 +20,16 @@ def graded(written: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, 
     return {
         "exact_match": sum(text in answers for text, answers in pairs) / len(pairs),
         "f1": sum(max(_f1(text, answer) for answer in answers) for text, answers in pairs) / len(pairs),
+    }
+
+
+def document(written: Sequence[str], asked: Sequence[tuple[str, list[str]]]) -> dict[str, Any]:
+    """What was answered to questions, beside what may be: the file that a finished job leaves."""
+    rows = zip(asked, written, strict=True)
+    return {
+        "answers.json": [
+            {"question": question, "answers": answers, "prediction": text} for (question, answers), text in rows
+        ]
     }
 
 

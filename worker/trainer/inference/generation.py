@@ -8,7 +8,7 @@ from torch import Tensor
 
 from unitscale.models.predictions import Sampling
 from worker.trainer.data.passages import Passage
-from worker.trainer.deployment.decoder import Cache, Decoder
+from worker.trainer.deployment.text_models import TextModel
 from worker.trainer.engine.batches import mix
 
 TEMPERATURE = 0.8
@@ -16,10 +16,10 @@ TEMPERATURE = 0.8
 
 
 class Writer:
-    """A trained decoder that continues texts. Keys and values are kept, so that a token costs one pass over itself."""
+    """A trained model that continues texts."""
 
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder = decoder
+    def __init__(self, model: TextModel) -> None:
+        self.model, self._device = model, next((each.device for each in model.parameters()), "cpu")
 
     def continued(self, prompts: Sequence[Tensor], sampling: Sampling) -> list[list[int]]:
         """What follows each prompt. The same seed says the same, wherever other prompts stand."""
@@ -30,10 +30,11 @@ class Writer:
 
     def _tokens(self, prompt: Tensor, sampling: Sampling, seed: int) -> Iterator[int]:
         """One token after the other; of the prompt the model sees as much as it can look back at."""
-        cache, generator = Cache(), torch.Generator().manual_seed(seed)
-        seen = prompt[-self.decoder.reach :]
+        cache, generator = self.model.empty_cache(), torch.Generator().manual_seed(seed)
+        seen = prompt[-self.model.reach :]
         while True:
-            token = chosen(self.decoder.next(seen.view(1, -1), cache)[0], sampling, generator)
+            logits = self.model.next(seen.view(1, -1).to(self._device), cache)[0]
+            token = chosen(logits.cpu(), sampling, generator)
             yield token
             seen = torch.tensor([token])
 
@@ -41,7 +42,7 @@ class Writer:
 class Reader:
     """A trained encoder that says what stands in each place of a text."""
 
-    def __init__(self, encoder: Decoder) -> None:
+    def __init__(self, encoder: TextModel) -> None:
         self._encoder = encoder
 
     def __call__(self, texts: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -52,7 +53,7 @@ class Reader:
 class Finder:
     """A trained encoder that says where in a context an answer starts and ends."""
 
-    def __init__(self, encoder: Decoder) -> None:
+    def __init__(self, encoder: TextModel) -> None:
         self._read = Reader(encoder)
 
     def __call__(self, passages: Sequence[Passage]) -> list[tuple[Passage, Tensor]]:

@@ -7,19 +7,18 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from unitscale.errors import ServiceError, WrongInput
 from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from worker.pipe import Answered, Ask
-from worker.trainer.catalog import MODELS, check_known, task_of
-from worker.trainer.deployment.decoder import Decoder
+from worker.trainer.catalog import check_known, task_of
 from worker.trainer.deployment.serving import model_of
+from worker.trainer.deployment.text_models import TextModel
 from worker.trainer.inference.beam_search import Responder
 from worker.trainer.inference.generation import Finder, Reader, Writer
 from worker.trainer.layers.encoder_decoder import EncoderDecoder
-from worker.trainer.plugins import OwnModel
 from worker.trainer.protocols import PredictsSpans
 from worker.trainer.runs import results
 
@@ -55,10 +54,7 @@ def _outputs(ask: Ask) -> list[Any]:
         return task.format_outputs(model.continued(task.parse_inputs(ask.inputs, config), sampling), config)
     if ask.sampling is not None:
         raise WrongInput("This model does not write text.", (("/sampling", "belongs to models that write text"),))
-    read = task.parse_inputs(ask.inputs, config)
-    if not isinstance(read, Tensor) and isinstance(MODELS[config["model"]["kind"]], OwnModel):
-        raise WrongInput("A plug-in's model of texts cannot be asked; its curves and metrics say what it learnt.")
-    return task.format_outputs(model(read), config)
+    return task.format_outputs(model(task.parse_inputs(ask.inputs, config)), config)
 
 
 @lru_cache(KEPT)
@@ -66,7 +62,7 @@ def _load(folder: str, form: Format = Format.FP32) -> Trained:
     config = results.config_of(Path(folder))
     check_known(config["task"], str(config["model"]["kind"]))
     model = model_of(load_file(Path(folder) / weights_file(form)), config, form)
-    if isinstance(model, Decoder):
+    if isinstance(model, TextModel):
         points = isinstance(task_of(config["task"], config["model"]["kind"]), PredictsSpans)
         return Trained(Writer(model) if model.causal else Finder(model) if points else Reader(model), config)
     return Trained(Responder(model) if isinstance(model, EncoderDecoder) else model, config)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +14,10 @@ from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Started, Stop, Stopped
 from worker.trainer.assembly.assemble import Assembly
 from worker.trainer.deployment.measuring import deployments
-from worker.trainer.deployment.serving import file_of
+from worker.trainer.deployment.serving import file_of, model_of
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.timing import Clock
+from worker.trainer.evaluation.evaluator import Written
 from worker.trainer.process.channel import Channel
 from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs import results, snapshots
@@ -179,11 +181,17 @@ class Monitor:
 
     def _succeed(self, run: Run, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
         evaluator, config, weights = self._assembly.test, self._assembly.config, self._assembly.finished(run.place)
-        documents = {**results.described(config), **evaluator.artifacts(outputs, run.place)}
         asked = run.lane.spec.evaluation.formats
         files = {form: file_of(weights, config, form) for form in dict.fromkeys((Format.FP32, *asked))}
-        artifacts = results.leave(run.folder / "artifacts", files, documents)
         price = self._price(run)
+        written, written_last = self._written(weights)
+        documents = {
+            **results.described(config),
+            **evaluator.artifacts(outputs, run.place),
+            **written_last.documents,
+            **self._samples(files[Format.FP32]),
+        }
+        artifacts = results.leave(run.folder / "artifacts", files, documents)
         with self._clock.evaluating():
             deployment = deployments(
                 {form: files[form] for form in asked},
@@ -195,11 +203,10 @@ class Monitor:
             )
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
-        written, written_last = self._written(weights)
         result = results.result(
             stopped_by,
             (run.train_loss, val_loss),
-            (metrics | written, evaluator.metrics(outputs, run.place) | written_last),
+            (metrics | written.metrics, evaluator.metrics(outputs, run.place) | written_last.metrics),
             self._assembly.learner.weights.parameters,
             price,
             deployment,
@@ -215,14 +222,22 @@ class Monitor:
         hours = (run.training_before + self._clock.training()) / HOUR_SECONDS
         return run.price_per_hour * hours * run.lane.spec.resources.devices / len(self._runs)
 
-    def _written(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
-        """What a model that writes is worth on both held_out."""
+    def _written(self, weights: Mapping[str, Tensor]) -> tuple[Written, Written]:
+        """What a model that writes has written of validation and test."""
         validation, test = self._assembly.validation, self._assembly.test
         if not validation.writes:
-            return {}, {}
+            return Written({}, {}), Written({}, {})
         with self._clock.evaluating():
             layers = self._assembly.restored(weights)
             return validation.written(layers), test.written(layers)
+
+    def _samples(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+        """How a model that continues texts does so."""
+        validation, config = self._assembly.validation, self._assembly.config
+        if not validation.continues:
+            return {}
+        with self._clock.evaluating():
+            return validation.samples(model_of(weights, config, Format.FP32))
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
         """Stop what is to be stopped. A worker that leaves does so for all: they go on together, from one step."""

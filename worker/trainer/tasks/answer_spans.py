@@ -12,6 +12,7 @@ from unitscale.errors import WrongInput
 from worker.trainer.assembly.prepared_data import PreparedData
 from worker.trainer.data import passages, vocabulary
 from worker.trainer.data.examples import Splits
+from worker.trainer.data.pairs import ASKED
 from worker.trainer.data.passages import NOWHERE, Asked, Passage
 from worker.trainer.evaluation import squad
 from worker.trainer.inference.sequences import TOKENIZER, VOCABULARY, fault_of
@@ -51,9 +52,12 @@ class AnswerSpans:
 
     def span_metrics(self, outputs: Tensor, asked: Asked) -> dict[str, float]:
         """What the texts are worth that one lane points at.  (N, 1, 3)"""
-        spans = outputs[:, 0, 1:].long().tolist()
-        texts = [passage.text((start, end)) for (passage, _), (start, end) in zip(asked, spans, strict=True)]
-        return squad.graded(texts, [answers for _, answers in asked])
+        return squad.graded(_texts(outputs, asked), [answers for _, answers in asked])
+
+    def span_documents(self, outputs: Tensor, asked: Asked) -> dict[str, Any]:
+        asked = asked[:ASKED]
+        questions = [(passage.question, answers) for passage, answers in asked]
+        return squad.document(_texts(outputs[: len(asked)], asked), questions)
 
     def artifacts(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         return {TOKENIZER: vocabulary.document(config[VOCABULARY])}
@@ -71,6 +75,12 @@ class AnswerSpans:
     def format_outputs(self, outputs: list[tuple[Passage, Tensor]], _config: dict[str, Any]) -> list[str]:
         """The text of each passage that is the likeliest, by its logits (T, 2)."""
         return [passage.text(_span(passage, logits)) for passage, logits in outputs]
+
+
+def _texts(outputs: Tensor, asked: Asked) -> list[str]:
+    """What one lane points at.  (N, 1, 3)"""
+    spans = outputs[:, 0, 1:].long().tolist()
+    return [passage.text((start, end)) for (passage, _), (start, end) in zip(asked, spans, strict=True)]
 
 
 def _logits(outputs: Tensor, targets: Tensor, width: int) -> Tensor:

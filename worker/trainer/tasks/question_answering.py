@@ -1,5 +1,7 @@
 """Question answering: a short text from a question, learnt by heart."""
 
+from typing import Any
+
 from worker.trainer.data.pairs import Asked
 from worker.trainer.evaluation import squad
 from worker.trainer.inference.sequences import Sequences
@@ -10,3 +12,6 @@ class QuestionAnswering(Sequences):
 
     def text_metrics(self, written: list[str], asked: Asked) -> dict[str, float]:
         return squad.graded(written, [answers for _, answers in asked])
+
+    def text_documents(self, written: list[str], asked: Asked) -> dict[str, Any]:
+        return squad.document(written, asked)

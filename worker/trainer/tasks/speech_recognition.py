@@ -65,7 +65,7 @@ class SpeechRecognition:
     def artifacts(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         """What was said in the test split, and what was heard."""
         texts = zip(_texts(targets, config), _texts(outputs[:, 0, 1:], config), strict=True)
-        return {"transcripts.json": [{"said": said, "heard": heard} for said, heard in texts][:MOST_SHOWN]}
+        return {"transcripts.json": [{"reference": said, "hypothesis": heard} for said, heard in texts][:MOST_SHOWN]}
 
     def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> Tensor:
         """Features (N, F, M + 1), standardized, as long as the longest recording.

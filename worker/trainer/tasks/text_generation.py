@@ -15,6 +15,8 @@ from worker.trainer.assembly.prepared_data import PreparedData
 from worker.trainer.data import tokenizers
 from worker.trainer.data.examples import Splits
 
+BEGINNING = 32
+"""Tokens of a text that is continued as a sample, at the most."""
 EXAMS_KEPT = 4
 """Splits whose characters were counted: an evaluator is read many times."""
 
@@ -52,6 +54,12 @@ class TextGeneration:
     def artifacts(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
         """The tokenizer that the model's tokens are those of, where one came with the text."""
         return {"tokenizer.json": json.loads(config["tokenizer"])} if "tokenizer" in config else {}
+
+    def beginnings(self, windows: Tensor, count: int, config: dict[str, Any]) -> list[str]:
+        """Of windows from all over a split, (N, T): half of each, or less."""
+        rows = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
+        tokens = windows[rows.to(windows.device), : min(BEGINNING, max(1, windows.shape[1] // 2))]
+        return self.format_outputs(tokens.tolist(), config)
 
     def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
         """The tokens of each text; of an empty one, a line's end or the first character there is.

@@ -1,5 +1,7 @@
 """Translation: a text in another language.  N texts."""
 
+from typing import Any
+
 from worker.trainer.data.pairs import Asked
 from worker.trainer.inference.sequences import Sequences
 
@@ -18,6 +20,14 @@ class Translation(Sequences):
         return {
             "bleu": bleu.corpus_score(written, references).score,
             "chrf": CHRF().corpus_score(written, references).score,
+        }
+
+    def text_documents(self, written: list[str], asked: Asked) -> dict[str, Any]:
+        rows = zip(asked, written, strict=True)
+        return {
+            "translations.json": [
+                {"source": source, "reference": answers[0], "hypothesis": text} for (source, answers), text in rows
+            ]
         }
 
 
