@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.chaos.stack import until
 from unitscale.errors import Unsupported
 from unitscale.models.jobs import State
 
@@ -68,3 +69,87 @@ def test_a_text_goes_on_in_the_tokens_of_its_origin(client):
 
     assert (job.spec.data.tokenizer, job.spec.data.vocabulary) == ("bpe", 320)
     assert client.wait(job.id).state is State.SUCCEEDED
+
+
+KEEPING = TRUNK | {
+    "schedule": {"name": "wsd"},
+    "units": {"learning_rate": 0.005, "batch_size": 32},
+    "checkpoint": {"every_steps": 50, "keep": 4},
+    "budget": {"steps": 250},
+}
+
+
+@pytest.fixture(scope="module")
+def kept(stack):
+    """A trunk that keeps several steps to start from."""
+    with stack.client() as client:
+        yield client.wait(client.submit(KEEPING).id)
+
+
+def going_on(kept, step, **changes):
+    return {"task": "regression", "init_from": {"job": kept.id, "step": step, "optimizer": "keep"}, **changes}
+
+
+def test_decays_from_several_steps_of_a_trunk_are_unbroken_runs(client, kept):
+    for step, end in ((100, 130), (150, 190)):
+        whole = client.wait(client.submit(KEEPING | {"budget": {"steps": end}}).id)
+        decay = client.wait(client.submit(going_on(kept, step, budget={"steps": end})).id)
+        losses = [client.curves(job.id, keys=["train_loss"]).curves["train_loss"] for job in (whole, decay)]
+
+        assert decay.state is State.SUCCEEDED, decay.reason
+        assert (losses[1].step[0], losses[1].value) == (step + 1, losses[0].value[step:])
+        assert decay.result.val_loss == whole.result.val_loss
+        assert decay.timings.steps_per_second == pytest.approx((end - step) / decay.timings.training_seconds)
+
+
+def test_a_trunk_that_saved_its_last_step_goes_on_from_there(client, kept):
+    longer = client.wait(client.submit(going_on(kept, None, budget={"steps": 260})).id)
+
+    assert (longer.spec.init_from.step, longer.spec.schedule.name) == (250, "wsd")
+    assert client.curves(longer.id, keys=["train_loss"]).curves["train_loss"].step[0] == 251
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"optimizer": {"name": "sgd"}}, "/optimizer"),
+        ({"units": {"batch_size": 16}}, "/units/batch_size"),
+        ({"data": {"fraction": 0.5}}, "/data/fraction"),
+        ({"budget": {"steps": 100}}, "/budget"),
+        ({"units": {"learning_rate": "auto"}}, "/units"),
+        ({"units": {"parametrization": "u-mup"}}, "/units/parametrization"),
+        ({"model": {"width": 32}}, "/model/width"),
+    ],
+)
+def test_what_an_optimizer_that_is_kept_does_not_fit_is_refused(client, kept, changes, field):
+    with pytest.raises(Unsupported) as error:
+        client.submit(going_on(kept, 100, **changes))
+
+    assert field in [pointer for pointer, _ in error.value.fields]
+
+
+def test_a_job_that_saved_no_last_step_says_so(client, trunk):
+    with pytest.raises(Unsupported) as error:
+        client.submit(going_on(trunk, None, budget={"steps": 500}))
+
+    [(field, detail)] = error.value.fields
+    assert field == "/init_from/step"
+    assert "checkpoint.every_steps has the last step saved" in detail
+
+
+def test_as_many_checkpoints_stay_as_are_to_be_kept_over_all_attempts(stack, client):
+    spec = KEEPING | {"budget": {"steps": 60_000}, "checkpoint": {"every_steps": 5_000, "keep": 5}}
+    job = client.submit(spec)
+    until(lambda: len(client.checkpoints(job.id)) > 1)
+    client.pause(job.id)
+    until(lambda: client.job(job.id).state is State.PAUSED)
+    client.resume(job.id)
+    after = client.wait(job.id)
+
+    listed = [checkpoint.step for checkpoint in client.checkpoints(job.id)]
+    folders = (stack.folder / "jobs" / job.id).glob("attempt-*/checkpoints/step-*")
+
+    assert after.attempt == 2
+    assert sorted(int(folder.name.removeprefix("step-")) for folder in folders) == listed
+    assert listed[-1] == 60_000
+    assert len(listed) == 5

@@ -56,9 +56,11 @@ def shape(spec: JobSpec, volume: Volume | None) -> dict[str, Any]:
         "model": spec.model.model_dump(mode="json"),
         "optimizer": spec.optimizer.name,
         "steps": total_steps(spec, volume),
+        "after": spec.after,
         "units": spec.units.model_dump(mode="json", exclude={"learning_rate", "alphas"}),
         "batch_schedule": spec.batch_schedule.model_dump(mode="json"),
         "every_steps": spec.evaluation.every_steps,
+        "saved_every_steps": spec.checkpoint.every_steps,
         "diagnostics": spec.diagnostics.model_dump(mode="json"),
     }
 

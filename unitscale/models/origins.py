@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unitscale.errors import Unsupported
+from unitscale.models.branches import branched
 from unitscale.models.jobs import Job, State
 from unitscale.models.specs import Data, InitFrom, JobSpec
 from unitscale.models.units import Units
@@ -17,6 +18,9 @@ def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:
     `steps` are those of the origin's checkpoints. Raises Unsupported, naming every field that does not fit the origin.
     """
     wanted: InitFrom = spec.init_from or InitFrom(job=origin.id)
+    if wanted.optimizer == "keep":
+        wanted = wanted.model_copy(update={"step": wanted.step or _last(origin)})
+        spec = branched(spec.model_copy(update={"init_from": wanted}), origin.spec)
     filled = spec.model_copy(
         update={
             "dataset": spec.dataset or origin.spec.dataset,
@@ -52,13 +56,20 @@ def _units(units: Units, origin: Units) -> Units:
     return units.model_copy(update=taken)
 
 
+def _last(origin: Job) -> int | None:
+    """The step that a job which has ended well stands at."""
+    return origin.progress.step if origin.state is State.SUCCEEDED else None
+
+
 def _unavailable(wanted: InitFrom, origin: Job, steps: Sequence[int]) -> list[tuple[str, str]]:
     if wanted.step is None and origin.state is not State.SUCCEEDED:
         stands = f"{origin.id} is {origin.state.value} and has no final weights"
         return [("/init_from/job", f"{stands}; name the step of one of its checkpoints, or wait until it succeeds.")]
     if wanted.step is not None and wanted.step not in steps:
         known = ", ".join(map(str, steps)) or "none"
-        return [("/init_from/step", f"{origin.id} keeps no checkpoint of step {wanted.step}; it keeps: {known}.")]
+        how = " The state of an optimizer is in checkpoints alone; checkpoint.every_steps has the last step saved, too."
+        keeps = f"{origin.id} keeps no checkpoint of step {wanted.step}; it keeps: {known}."
+        return [("/init_from/step", keeps + how * (wanted.optimizer == "keep"))]
     return []
 
 

@@ -69,7 +69,7 @@ class Model(Document):
 
 
 class InitFrom(Document):
-    """Another job's weights to start from: fine-tuning, or one trunk of many decays. Its optimizer starts anew.
+    """Another job's weights to start from: fine-tuning, or one trunk of many decays.
 
     Data set, model, parametrization and learning rate are the origin's where the spec names none. Text on
     other characters starts with the rows of those that both texts have.
@@ -78,6 +78,10 @@ class InitFrom(Document):
     job: JobId
     step: Steps | None = None
     """Step of the checkpoint; null: the final weights."""
+    optimizer: Literal["reset", "keep"] = "reset"
+    """`reset`: a new run from these weights. `keep`: the origin's run goes on, with the state of its optimizer and the
+    data after `step`; steps, budget and schedule count from the origin's first step, and units, optimizer, schedule,
+    budget and seed are the origin's where the spec names none."""
 
 
 class Budget(Document):
@@ -129,9 +133,13 @@ class Diagnostics(Document):
 
 
 class Checkpointing(Document):
-    """How much training a kill may cost."""
+    """How much training a kill may cost, and from where other jobs may start."""
 
     every_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0
+    every_steps: Steps | None = None
+    """In place of seconds: a checkpoint each so many steps, and one of the last step of the budget."""
+    keep: Annotated[int, Field(ge=1, le=100)] = 2
+    """Of the newest checkpoints; each holds the weights and the state of the optimizer."""
 
 
 class Resources(Document):
@@ -191,3 +199,9 @@ class JobSpec(Document):
     """Seeds the weights and the order of the data; the split belongs to the data set."""
     resources: Resources = Resources()
     priority: Priority = "normal"
+
+    @property
+    def after(self) -> int:
+        """Steps that its origin has taken of this run; 0 for a run of its own."""
+        origin = self.init_from
+        return int(origin.step or 0) if origin is not None and origin.optimizer == "keep" else 0

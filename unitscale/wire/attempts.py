@@ -17,7 +17,6 @@ from unitscale.wire import doorbell
 from unitscale.wire.keys import name
 from unitscale.wire.store import Store
 
-CHECKPOINTS_KEPT = 2
 OTHERS_SECONDS = 0.25
 MOST_LANES = 256
 """Jobs that one claim takes at most: the record answers nobody else meanwhile, for some milliseconds."""
@@ -136,8 +135,13 @@ class Attempts:
     async def publish(self, job: Claimed, checkpoint: dict[str, Any]) -> Wish | None:
         """Point to a checkpoint that is whole on disk; returns the job's wish."""
         pointer = json.dumps(checkpoint, sort_keys=True)
-        answer = await self._store.run("checkpoint", job.id, job.attempt, pointer, CHECKPOINTS_KEPT)
+        answer = await self._store.run("checkpoint", job.id, job.attempt, pointer, job.spec.checkpoint.keep)
         return self._held(job, answer) or None  # type: ignore[return-value]  # the script answers with a wish
+
+    async def kept(self, job: Claimed) -> set[tuple[int, str]]:
+        """Attempt and folder of every checkpoint that is pointed to."""
+        [known] = await self._store.read(("HGET", name("job", job.id), "checkpoints"))
+        return {(entry["attempt"], entry["folder"]) for entry in json.loads(known or "[]")}
 
     async def succeed(self, job: Claimed, result: Result, artifacts: Sequence[Artifact]) -> None:
         """End a job well."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from unitscale.errors import NotFound, Unsupported
+from unitscale.models import branches
 from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
@@ -82,12 +83,15 @@ class Intake:
 
     async def _resolved(self, spec: JobSpec, project: str) -> tuple[JobSpec, Volume | None, tuple[Need, ...]]:
         """The spec as it will run, how much it has to train on (None: what the catalog says), and what it needs."""
-        if spec.init_from is not None:
-            spec = await self._inherited(spec, spec.init_from.job, project)
+        origin = await self._origin(spec.init_from.job, project) if spec.init_from is not None else None
+        if origin is not None:
+            spec = inherited(spec, *origin)
         uploaded, offer = await self._uploaded(spec, project), await self.offer()
         spec = await self._with_rule(spec, project, offer)
         resolved = resolve(spec, offer.device(spec), uploaded, offer)
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
+        if origin is not None:
+            branches.check(resolved, origin[0], total_steps(resolved, volume))
         return resolved, volume, offer.needs(resolved)
 
     def _company(self, resolved: JobSpec, volume: Volume | None) -> Company:
@@ -103,13 +107,14 @@ class Intake:
         rule = measured.get(spec.units.parametrization)
         return spec.model_copy(update={"units": spec.units.model_copy(update={"rule": rule})}) if rule else spec
 
-    async def _inherited(self, spec: JobSpec, origin: str, project: str) -> JobSpec:
+    async def _origin(self, origin: str, project: str) -> tuple[Job, list[int]]:
+        """The job to start from, and the steps of its checkpoints. Raises Unsupported."""
         try:
             job = await self._jobs.get(project, origin)
             checkpoints = await self._jobs.checkpoints(project, origin)
         except NotFound as error:
             raise Unsupported(error.message, (("/init_from/job", error.message),)) from error
-        return inherited(spec, job, [checkpoint.step for checkpoint in checkpoints])
+        return job, [checkpoint.step for checkpoint in checkpoints]
 
     async def _uploaded(self, spec: JobSpec, project: str) -> Dataset | None:
         """The data set of the project that the spec names; None for the catalog's, and for one that is not there."""

@@ -35,7 +35,7 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         started_at=_moment(record.get(b"started_at")),
         ended_at=_moment(record.get(b"ended_at")),
         queue=queue,
-        progress=_progress(record),
+        progress=_progress(record, _spec(record[b"spec"])),
         timings=_timings(record, _spec(record[b"spec"])),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
         fused=Fused.model_validate_json(record[b"fused"]) if record.get(b"fused") else None,
@@ -72,15 +72,15 @@ def _moment(value: bytes | None) -> Any:
     return moment(int(value)) if value else None
 
 
-def _progress(record: Record) -> Progress:
+def _progress(record: Record, spec: JobSpec) -> Progress:
     step, steps = int(record.get(b"step", 0)), int(record.get(b"steps", 0))
     seconds = float(record.get(b"training_seconds", 0))
-    running = record[b"state"] == b"running"
+    running, own = record[b"state"] == b"running", step - spec.after
     return Progress(
         step=step,
         steps=steps or None,
         fraction=min(1.0, step / steps) if steps else 0.0,
-        eta_seconds=seconds / step * (steps - step) if running and step else None,
+        eta_seconds=seconds / own * (steps - step) if running and own > 0 else None,
     )
 
 
@@ -92,7 +92,7 @@ def _timings(record: Record, spec: JobSpec) -> Timings:
         startup_seconds=int(record[b"startup_ms"]) / 1000 if record.get(b"startup_ms") else None,
         training_seconds=seconds if step else None,
         evaluation_seconds=float(record.get(b"evaluation_seconds", 0)) if step else None,
-        steps_per_second=step / seconds if seconds else None,
+        steps_per_second=(step - spec.after) / seconds if seconds else None,
         examples_per_second=examples / seconds if seconds else None,
         tokens_per_second=examples * spec.model.context / seconds if seconds and spec.model.context else None,
     )

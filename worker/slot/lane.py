@@ -13,7 +13,7 @@ import structlog
 from unitscale.errors import StoreAway
 from unitscale.models.datasets import is_uploaded
 from unitscale.models.jobs import Fused, Reason, Result, Wish
-from unitscale.wire.attempts import CHECKPOINTS_KEPT, Advance, Attempts, Claimed, Stretch
+from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
 from worker.pipe import PREPARED, Ended, Grouped, Lane, Points, Resume, Saved, Settled, Started, Stop, Stopped
 from worker.slot.outbox import RETRY_SECONDS, Outbox
@@ -35,7 +35,7 @@ class JobLane:
         self._attempts = attempts
         self._blobs = blobs
         self._steps = 0
-        self._published: list[str] = []
+        self._published: set[str] = set()
         self.stop: Stop | None = None
         """What the trainer was, or is to be, told; asked for at `stop_asked_at`."""
         self.stop_asked_at = 0.0
@@ -185,25 +185,23 @@ class JobLane:
 
     async def _publish(self, pointer: dict[str, Any]) -> Wish | None:
         wish = await self._attempts.publish(self.job, pointer)
-        if pointer["folder"] not in self._published:  # a write may be repeated
-            self._published.append(pointer["folder"])
-        if len(self._published) > CHECKPOINTS_KEPT:
-            old = self._published.pop(0)
-            await to_thread(self._blobs.drop_checkpoint, self.job.id, self.job.attempt, old)
-        await self._drop_old_attempts()
+        self._published.add(pointer["folder"])
+        await self._drop_unkept()
         return wish
 
     async def _succeed(self, ended: Ended, result: Result) -> None:
         await self._attempts.succeed(self.job, result, ended.artifacts)
-        await self._drop_old_attempts()
+        await self._drop_unkept()
 
-    async def _drop_old_attempts(self) -> None:
-        """Attempts that no published checkpoint lies in have nothing left to give."""
-        needed = {self.job.attempt}
-        if self.job.checkpoint is not None and len(self._published) < CHECKPOINTS_KEPT:
-            needed.add(self.job.checkpoint["attempt"])
+    async def _drop_unkept(self) -> None:
+        """Checkpoints that nothing points to have nothing left to give, nor have attempts without one."""
         with contextlib.suppress(StoreAway):  # they go with the next checkpoint; points do not wait for that
-            await to_thread(self._blobs.keep_only, self.job.id, needed)
+            kept = await self._attempts.kept(self.job)
+            own = {folder for attempt, folder in kept if attempt == self.job.attempt}
+            for folder in self._published - own:
+                await to_thread(self._blobs.drop_checkpoint, self.job.id, self.job.attempt, folder)
+            self._published &= own
+            await to_thread(self._blobs.keep_only, self.job.id, {self.job.attempt, *(attempt for attempt, _ in kept)})
 
     def _end(self, write: Any) -> None:
         """What ends the job without its files does not wait for them."""
@@ -229,7 +227,7 @@ class JobLane:
         """Where this attempt starts: the record learns of the first step at once, and of its points soon after."""
         before = self.job.checkpoint or {}
         seconds = before.get("training_seconds", 0.0), before.get("evaluation_seconds", 0.0)
-        return Advance(before.get("step", 0), self._steps, *seconds, before.get("examples", 0))
+        return Advance(before.get("step", self.job.spec.after), self._steps, *seconds, before.get("examples", 0))
 
     def _advance(self, points: Points) -> Advance:
         return Advance(points.step, points.steps, points.training_seconds, points.evaluation_seconds, points.examples)

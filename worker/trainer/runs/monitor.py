@@ -48,11 +48,15 @@ class Monitor:
         self._alarm = 0.0
         self._noise = assembly.learner.noise
         self._scales_every = runs[0].lane.spec.diagnostics.scales_every
+        self._saves_every = runs[0].lane.spec.checkpoint.every_steps
         self._every = int(runs[0].lane.spec.evaluation.every_steps or assembly.steps)
 
     def train(self, done: int) -> None:
         """Take all steps after `done`."""
         batches = self._assembly.batches.start(done + 1)
+        if done == self._assembly.steps:
+            self._end_at_once(done)
+            return
         if done == 0 and self._assembly.scales is not None:
             self._assembly.scales.remember(next(self._assembly.batches.start(1)))
         with self._reporter:
@@ -61,6 +65,11 @@ class Monitor:
                 raise Impossible(f"The run has {self._assembly.steps} steps and stands at step {done}.")
             except AllOver:
                 self._saver.wait()
+
+    def _end_at_once(self, step: int) -> None:
+        """All steps are done: an attempt before this one saved the last of them, and could not tell of its end."""
+        self._tell_of_start()
+        self._end({run.place: "budget" for run in self._runs}, self._measure(step, self._runs))
 
     def _observe(self, step: int, losses: Tensor) -> None:
         if step < self._look_at and not self._interrupt.pending and time.perf_counter() < self._alarm:
@@ -94,11 +103,18 @@ class Monitor:
     def _start(self, losses: Tensor) -> None:
         if losses.is_cuda:
             torch.cuda.synchronize()
+        self._tell_of_start()
+        self._reporter.begin()
+
+    def _tell_of_start(self) -> None:
         now = time.perf_counter()
         for run in self._runs:
             self._channel.send(Started(job=run.lane.job, steps=self._assembly.steps))
-            run.next_save = now + run.lane.spec.checkpoint.every_seconds
-        self._reporter.begin()
+            run.next_save = now + self._save_seconds(run)
+
+    def _save_seconds(self, run: Run) -> float:
+        """Until its next checkpoint is due, where steps do not say it."""
+        return float("inf") if self._saves_every else run.lane.spec.checkpoint.every_seconds
 
     def _is_due(self, step: int) -> bool:
         return step % self._every == 0 or step == self._assembly.steps
@@ -174,6 +190,8 @@ class Monitor:
         self._reporter.flush()
         with self._clock.evaluating():
             outputs = self._assembly.test.outputs()
+        if self._saves_every:  # the last step is one to start from
+            self._save(self._assembly.steps, [self._runs[place] for place, why in ending.items() if why == "budget"])
         self._saver.wait()
         for place, stopped_by in ending.items():
             if self._runs[place].failure is None:
@@ -256,11 +274,14 @@ class Monitor:
     def _save_due(self, step: int) -> None:
         """When one is due all are saved: lost together, they go on together, from one step."""
         now = time.perf_counter()
-        if self._saver.busy or all(now < run.next_save for run in self._open()):
-            return
-        self._save(step, self._open())
-        for run in self._open():
-            run.next_save = now + run.lane.spec.checkpoint.every_seconds
+        if self._saves_every:
+            due = step % self._saves_every == 0
+        else:
+            due = not self._saver.busy and any(now >= run.next_save for run in self._open())
+        if due:
+            self._save(step, self._open())
+        for run in self._open() if due else ():
+            run.next_save = now + self._save_seconds(run)
 
     def _save(self, step: int, runs: Sequence[Run]) -> None:
         """Have checkpoints of this step written, after all its points."""
@@ -286,6 +307,7 @@ class Monitor:
         everies = (
             self._every,
             self._scales_every or self._every,
+            self._saves_every or self._every,
             self._noise.every if self._noise else self._every,
         )
         self._look_at = min(self._assembly.steps, *((step // every + 1) * every for every in everies))

@@ -22,13 +22,15 @@ readout of a model that points at tokens has fewer."""
 
 
 def start(runs: Sequence[Run], assembly: Assembly) -> None:
-    """Put the weights of their origins into the lanes that have one and no checkpoint yet. Raises Impossible."""
+    """Put the weights of their origins into the lanes that have one and no checkpoint yet; a run that goes on has them
+    with its other state. Raises Impossible."""
     for run in runs:
         wanted = run.lane.spec.init_from
         if wanted is not None and run.lane.resume is None:
             if run.lane.origin is None or not Path(run.lane.origin).is_dir():
                 raise Impossible(f"The weights of {wanted.job} that this job starts from are gone.")
-            _inherit(run, Path(run.lane.origin), assembly)
+            if wanted.optimizer == "reset":
+                _inherit(run, Path(run.lane.origin), assembly)
 
 
 def _inherit(run: Run, folder: Path, assembly: Assembly) -> None:

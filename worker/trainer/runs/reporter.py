@@ -97,7 +97,7 @@ class Reporter:
                 curves={key: _stretch(run, key, *points) for key, points in curves.items()},
                 training_seconds=run.training_before + self._clock.training(),
                 evaluation_seconds=run.evaluation_before + self._clock.evaluation(),
-                examples=self._assembly.batches.examples(last),
+                examples=self._assembly.batches.examples(last) - run.examples_before,
             )
         )
         run.train_loss = float(losses[-1])

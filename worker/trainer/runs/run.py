@@ -16,6 +16,8 @@ class Run:
     """Its row in everything that has a lane axis."""
     price_per_hour: float | None = None
     """Of one device."""
+    examples_before: int = 0
+    """That its origin has seen, where it goes on with that one's run."""
     points: dict[str, int] = field(default_factory=dict)
     """Points of each curve that were sent, over all attempts."""
     training_before: float = 0.0

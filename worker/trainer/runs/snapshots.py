@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,7 +23,7 @@ def take(step: int, run: Run, assembly: Assembly, clock: Clock) -> Callable[[], 
         "train_loss": run.train_loss,
         "training_seconds": run.training_before + clock.training(),
         "evaluation_seconds": run.evaluation_before + clock.evaluation(),
-        "examples": assembly.batches.examples(step),
+        "examples": assembly.batches.examples(step) - run.examples_before,
         "plateau": assembly.rates.plateaus[run.place].state,
         "noise": assembly.learner.noise.tracks[run.place].state if assembly.learner.noise else None,
         "batch_sizes": list(assembly.following.changes) if assembly.following else None,
@@ -49,16 +50,37 @@ def go_back(runs: Sequence[Run], assembly: Assembly) -> int:
 
     Raises Impossible when they do not stand at the same step.
     """
-    steps = {run.lane.resume.step if run.lane.resume else 0 for run in runs}
+    steps = {run.lane.resume.step if run.lane.resume else run.lane.spec.after for run in runs}
     if len(steps) > 1:
         raise Impossible(f"Jobs that stand at different steps ({sorted(steps)}) cannot be trained together.")
     for run in runs:
-        if run.lane.resume:
-            snapshot = checkpoints.read(Path(run.lane.resume.folder))
-            _restore(run, assembly, snapshot)
-            if assembly.memory is not None:
-                assembly.memory.write(run.place, len(runs), snapshot.facts["step"], snapshot.facts["memory"])
+        facts = _facts(run, assembly, len(runs))
+        run.examples_before = assembly.batches.examples(run.lane.spec.after) if run.lane.spec.after else 0
+        if run.lane.resume and facts is not None:
+            run.points = dict(facts["points"])
+            run.training_before, run.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
     return steps.pop()
+
+
+def _facts(run: Run, assembly: Assembly, lanes: int) -> dict[str, Any] | None:
+    """What is known of the run as its checkpoint has it, or its origin's, once a lane stands there; None: it starts."""
+    resume, goes_on = run.lane.resume, run.lane.spec.after and run.lane.origin
+    folder = resume.folder if resume else goes_on
+    if not folder:
+        return None
+    snapshot = checkpoints.read(Path(folder))
+    facts = snapshot.facts if resume else _of_origin(snapshot.facts, run)
+    _restore(run, assembly, snapshot._replace(facts=facts))
+    if assembly.memory is not None:
+        assembly.memory.write(run.place, lanes, facts["step"], facts["memory"])
+    return facts
+
+
+def _of_origin(facts: dict[str, Any], run: Run) -> dict[str, Any]:
+    """What a job takes over of its origin: of measurements not their seconds, and no plateau it does not follow."""
+    noise = (facts["noise"][0], 0.0) if facts.get("noise") else None
+    dropped = () if run.lane.spec.schedule.name == "plateau" else ("plateau",)
+    return {name: fact for name, fact in {**facts, "noise": noise}.items() if name not in dropped}
 
 
 def _restore(run: Run, assembly: Assembly, snapshot: Snapshot) -> None:
@@ -74,8 +96,7 @@ def _restore(run: Run, assembly: Assembly, snapshot: Snapshot) -> None:
         learner.noise.tracks[run.place].state = facts["noise"]
     if assembly.following is not None and facts.get("batch_sizes") is not None:
         assembly.following.changes = facts["batch_sizes"]
-    run.points, run.train_loss = dict(facts["points"]), facts["train_loss"]
-    run.training_before, run.evaluation_before = facts["training_seconds"], facts["evaluation_seconds"]
+    run.train_loss = facts["train_loss"]
     if "drawn" in facts:
         draw_on(facts["drawn"], str(learner.weights.values.device))
     kernels.settle(kernels.again(facts["kernels"].get("products", kernels.DEFAULT)))
