@@ -1,6 +1,7 @@
 """A study's decisions: pure, bounded, repeated without effect, and right about who wins."""
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -168,6 +169,33 @@ def test_a_lucky_run_does_not_win():
     assert progress.trials[2].values["val_loss"] == 0.0
     assert progress.winner.units == {"learning_rate": 0.01}
     assert progress.winner.runs == 3
+
+
+def by_batch_and_decay(job):
+    return succeeded(float(job.spec.units.batch_size) / 100 + job.spec.optimizer.weight_decay)
+
+
+def confirmed(progress):
+    """The units that were run again, each as often as it was."""
+    return Counter(str(trial.units) for trial in progress.trials if trial.again is not None)
+
+
+def test_the_best_three_are_three_different_ones():
+    units = {"batch_size": {"choices": [8, 16]}, "optimizer.weight_decay": {"choices": [0.0, 0.5]}}
+    progress = Run(by_batch_and_decay, units=units, budget={"trials": 16}).to_end()
+
+    assert sorted(confirmed(progress).values()) == [3, 3, 3]
+    assert len({trial.values["val_loss"] for trial in progress.trials if trial.again is not None}) == 3
+
+
+def test_units_written_otherwise_are_not_run_again_as_others():
+    def ends(job):
+        return succeeded(min(float(job.spec.units.batch_size), 310))
+
+    units = {"batch_size": {"choices": [310, 400, 8, 16]}}  # of 310 examples
+    progress = Run(ends, units=units, sampler="grid", objective={"maximize": "val_loss"}).to_end()
+
+    assert list(confirmed(progress)) == [str({"batch_size": size}) for size in (310, 16, 8)]
 
 
 def test_units_under_which_a_fresh_seed_fails_are_not_recommended():
