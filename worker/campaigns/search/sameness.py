@@ -5,6 +5,8 @@ Trials share the base's seed, so two of the same run would end with the same fig
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 from unitscale.errors import Malformed, Unsupported
@@ -15,24 +17,40 @@ from unitscale.models.studies import StudySpec
 from unitscale.models.trials import spec_of
 
 
+class Tried:
+    """The runs that units made which were tried, or are about to be."""
+
+    def __init__(self, study: StudySpec, units: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._study = study
+        self._runs = {run_of(study, each) for each in units}
+
+    def add(self, units: Mapping[str, Any]) -> None:
+        """These are tried, too."""
+        self._runs.add(run_of(self._study, units))
+
+    def new(self, proposed: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+        """The first of these, at most so many, that make a run which was not tried, each run once."""
+        found = dict[str, dict[str, Any]]()
+        for units in proposed if most > 0 else ():
+            if (run := run_of(self._study, units)) not in self._runs:
+                found.setdefault(run, units)
+            if len(found) == most:
+                break
+        return list(found.values())
+
+
 def run_of(study: StudySpec, units: Mapping[str, Any]) -> str:
     """The same for units that make the same run."""
     try:
-        spec = spec_of(study, units, study.base.seed)
+        return _run_of(spec_of(study, units, study.base.seed).model_dump_json())
     except Malformed:
         return json.dumps(units, sort_keys=True)
-    return filled(spec).model_dump_json()
 
 
-def new(
-    study: StudySpec, proposed: Iterable[dict[str, Any]], tried: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Those of these that make a run that neither those tried nor one before it makes."""
-    seen = {run_of(study, units) for units in tried}
-    runs = dict[str, dict[str, Any]]()
-    for units in proposed:
-        runs.setdefault(run_of(study, units), units)
-    return [units for run, units in runs.items() if run not in seen]
+@lru_cache(maxsize=4096)
+def _run_of(spec: str) -> str:
+    """Kept, since a study asks for that of each of its trials whenever it is advanced."""
+    return blake2b(filled(JobSpec.model_validate_json(spec)).model_dump_json().encode(), digest_size=16).hexdigest()
 
 
 def filled(spec: JobSpec) -> JobSpec:
