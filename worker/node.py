@@ -15,7 +15,7 @@ from itertools import groupby
 
 from unitscale import __version__
 from unitscale.errors import StoreAway
-from unitscale.models.workers import Slot, Worker
+from unitscale.models.workers import Abilities, Slot, Worker
 from unitscale.wire.children import Child, Children
 from unitscale.wire.doorbell import SIDE
 from unitscale.wire.logging import configure
@@ -24,7 +24,7 @@ from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
-from worker.machine.hardware import processor
+from worker.machine.hardware import of_queue, processor
 from worker.machine.library import stock
 from worker.machine.survey import Survey
 
@@ -85,11 +85,16 @@ async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], surve
             device="cuda" if slots[0].devices[0].startswith("cuda") else "cpu",
             slots=tuple(slots),
             version=__version__,
-            abilities=survey.abilities,
+            abilities=_abilities(survey, slots),
         )
         with contextlib.suppress(StoreAway):
             await workers.describe(worker)
         await asyncio.sleep(DESCRIBE_SECONDS)
+
+
+def _abilities(survey: Survey, slots: Sequence[Slot]) -> Abilities | None:
+    hardware = tuple(dict.fromkeys(of_queue(slot.queue) for slot in slots))
+    return survey.abilities and survey.abilities.model_copy(update={"hardware": hardware})
 
 
 def main() -> None:

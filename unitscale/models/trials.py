@@ -8,6 +8,7 @@ from unitscale.errors import Malformed, Unsupported
 from unitscale.models.axes import held_twice, pointer_to, repeats, varied
 from unitscale.models.jobs import Timings
 from unitscale.models.measures import unknown
+from unitscale.models.offers import Need
 from unitscale.models.spaces import Choices, Range, Space, is_field, path_of
 from unitscale.models.specs import JobSpec
 from unitscale.models.studies import Progress, StudySpec
@@ -24,9 +25,23 @@ Fields = list[tuple[str, str]]
 
 def planned(requested: Mapping[str, Any], document: Mapping[str, Any]) -> list[JobSpec | None]:
     """The specs of all trials so far, in the order of their places; None where a trial was refused."""
-    study = StudySpec.model_validate(requested)
-    trials = Progress.model_validate(document).trials
-    return [spec_of(study, trial.units, trial.seed) if trial.state != "refused" else None for trial in trials]
+    study, progress = StudySpec.model_validate(requested), Progress.model_validate(document)
+    specs = [spec_of(study, t.units, t.seed) if t.state != "refused" else None for t in progress.trials]
+    return [spec and _placed(spec, progress.hardware) for spec in specs] if timed(study) else specs
+
+
+def needed(requested: Mapping[str, Any], document: Mapping[str, Any]) -> list[Need]:
+    """What the next trials need of their workers: times are compared on one class of hardware, the first trial's."""
+    hardware = Progress.model_validate(document).hardware
+    return [("hardware", hardware)] if hardware and timed(StudySpec.model_validate(requested)) else []
+
+
+def _placed(spec: JobSpec, hardware: str | None) -> JobSpec:
+    """On the kind of device that this hardware begins with, where the spec leaves that open."""
+    device = (hardware or "").partition("-")[0]
+    if spec.resources.device != "auto" or device not in ("cpu", "cuda"):
+        return spec
+    return spec.model_copy(update={"resources": spec.resources.model_copy(update={"device": device})})
 
 
 def spec_of(study: StudySpec, units: Mapping[str, Any], seed: int) -> JobSpec:
