@@ -372,6 +372,8 @@ def test_what_matters_most_has_the_largest_share():
     [
         ({"objective": {"minimize": "training_seconds"}}, True),
         ({"subject_to": [{"measure": "deployment.bf16.latency_ms.p95", "at_most": 5}]}, True),
+        ({"objective": {"minimize": "peak_memory_bytes"}}, True),
+        ({"objective": {"minimize": "deployment.bf16.peak_memory_bytes"}}, False),
         ({"objective": {"minimize": "val_loss"}}, False),
     ],
 )

@@ -38,7 +38,7 @@ class Service:
     async def begin(self, study):
         for node, hardware in HARDWARE.items():
             slots, seen = (Slot(devices=("cpu:0",), queue="cpu-1"),), {"started_at": moment(0), "seen_at": moment(0)}
-            abilities = Abilities(hardware=(hardware,))
+            abilities = Abilities(hardware=(hardware,), measures=("price",) if node == "old" else ())
             await self.workers.describe(
                 Worker(id=node, hardware="", device="cpu", slots=slots, version="0", abilities=abilities, **seen)
             )
@@ -83,6 +83,14 @@ async def test_all_trials_go_to_workers_of_the_first_ones_hardware(service):
     assert trained == 3 + 9
     assert held.document["winner"]["confirmed"]
     assert {job.hardware for job in (await service.campaigns.jobs(held)).values()} == {HARDWARE["new"]}
+
+
+async def test_what_is_judged_by_price_goes_to_workers_that_know_one(service):
+    await service.begin(STUDY | {"objective": {"minimize": "price"}})
+    await service.advance()
+
+    assert await service.claim("new") == []
+    assert len(await service.claim("old")) == 1
 
 
 async def test_they_wait_for_such_a_worker_and_say_so(service):

@@ -193,3 +193,7 @@ class JobSpec(Document):
     """Seeds the weights and the order of the data; the split belongs to the data set."""
     resources: Resources = Resources()
     priority: Priority = "normal"
+
+    def by_itself(self) -> Self:
+        """The same in a process of its own."""
+        return self.model_copy(update={"resources": self.resources.model_copy(update={"alone": True})})

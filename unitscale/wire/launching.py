@@ -19,7 +19,10 @@ PLANS: dict[str, Planned] = {
     "transfer": transfers.planned_again,
     "study": trials.planned,
 }
-NEEDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Sequence[Need]]] = {"study": trials.needed}
+NEEDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Sequence[Need]]] = {
+    "sweep": sweeps.needed,
+    "study": trials.needed,
+}
 """Kinds whose jobs need more of their worker than their specs say."""
 
 
