@@ -15,7 +15,7 @@ from itertools import groupby
 
 from unitscale import __version__
 from unitscale.errors import StoreAway
-from unitscale.models.workers import Slot, Worker
+from unitscale.models.workers import Abilities, Slot, Worker
 from unitscale.wire.children import Child, Children
 from unitscale.wire.doorbell import SIDE
 from unitscale.wire.logging import configure
@@ -24,7 +24,7 @@ from unitscale.wire.settings import Settings
 from unitscale.wire.slots import cut
 from unitscale.wire.store import Store, connect
 from unitscale.wire.workers import Workers
-from worker.machine.hardware import processor
+from worker.machine.hardware import of_queue, processor
 from worker.machine.library import stock
 from worker.machine.survey import Survey
 
@@ -45,9 +45,10 @@ async def run(settings: Settings) -> None:
     store = Store(connect(settings.store_url, settings.lease_seconds / 3))
     await asyncio.to_thread(stock, settings.library_dir, settings.data_folder / "cache")
     survey = Survey(settings.data_folder / "cache", [device for slot in slots for device in slot.devices])
+    priced = settings.price_per_device_hour is not None
     duties = [
         asyncio.create_task(survey.run()),
-        asyncio.create_task(_describe(Workers(store), node_id, slots, survey)),
+        asyncio.create_task(_describe(Workers(store), node_id, slots, survey, priced=priced)),
         asyncio.create_task(Reaper(store, settings.lease_seconds, settings.max_losses).run()),
     ]
     for child in _celery_workers(node_id, slots):
@@ -74,7 +75,7 @@ def _celery_worker(node_id: str, queue: str, slots: Sequence[Slot]) -> Child:
     return Child(queue, command + options, {"UNITSCALE_NODE": node_id, "UNITSCALE_SLOTS": devices} | QUIET)
 
 
-async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], survey: Survey) -> None:
+async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], survey: Survey, *, priced: bool) -> None:
     started = datetime.now(UTC)
     while True:
         worker = Worker(
@@ -85,11 +86,18 @@ async def _describe(workers: Workers, node_id: str, slots: Sequence[Slot], surve
             device="cuda" if slots[0].devices[0].startswith("cuda") else "cpu",
             slots=tuple(slots),
             version=__version__,
-            abilities=survey.abilities,
+            abilities=_abilities(survey, slots, priced=priced),
         )
         with contextlib.suppress(StoreAway):
             await workers.describe(worker)
         await asyncio.sleep(DESCRIBE_SECONDS)
+
+
+def _abilities(survey: Survey, slots: Sequence[Slot], *, priced: bool) -> Abilities | None:
+    """What its trainers say, and what is known without them."""
+    hardware, measures = dict.fromkeys(of_queue(slot.queue) for slot in slots), ("price",) if priced else ()
+    also = {"hardware": tuple(hardware), "measures": measures}
+    return survey.abilities and survey.abilities.model_copy(update=also)
 
 
 def main() -> None:

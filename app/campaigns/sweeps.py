@@ -25,14 +25,9 @@ async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[J
 
 async def _refuse_measure(services: Services, sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:
     """Where none of the jobs will have it."""
-    tasks = (await services.intake.offer()).tasks
-    said = {
-        (str(job.task), job.evaluation.formats): list(
-            unknown(job, sweep.objective.measure, tasks[job.task].metrics if job.task in tasks else ())
-        )
-        for job in jobs
-    }
-    if all(said.values()):
-        [detail, *_] = next(iter(said.values()))
+    offer = await services.intake.offer()
+    said = [list(unknown(job, sweep.objective.measure, offer)) for job in jobs]
+    if all(said):
+        detail = said[0][0]
         pointer = f"/objective/{'minimize' if sweep.objective.minimize else 'maximize'}"
         raise Malformed(f"{pointer}: {detail}", ((pointer, detail),))

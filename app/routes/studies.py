@@ -81,9 +81,7 @@ async def get_study_report(study_id: StudyId, services: ServicesDep, caller: May
 
 async def _checked(services: Services, study: StudySpec, project: str) -> int:
     """The quota of unfinished jobs. Raises Malformed, Unsupported, which name fields of the study."""
-    offer = await services.intake.offer()
-    task = offer.tasks.get(study.base.task)
-    extremes = check(study, task.metrics if task else ())
+    extremes = check(study, await services.intake.offer())
     try:
         return await services.intake.check([study.base, *extremes], project)
     except Unsupported as error:

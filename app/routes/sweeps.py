@@ -12,7 +12,7 @@ from app.http.waiting import until_over
 from app.services import Services
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
 from unitscale.models.campaigns import member_id
-from unitscale.models.measures import measured
+from unitscale.models.measures import measured, of_process
 from unitscale.models.pages import Page
 from unitscale.models.sweeps import Best, Sweep, SweepSpec
 from unitscale.wire.campaigns import Glance, Held
@@ -69,7 +69,8 @@ def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> Best | None:
         for glance in glances
         if glance.result and (value := measured(glance.result, glance.timings, spec.objective.measure)) is not None
     }
-    if not values:
+    machines = {glance.hardware for glance in glances if glance.id in values}
+    if not values or (of_process(spec.objective.measure) and len(machines) > 1):
         return None
     job = min(values, key=lambda job: spec.objective.cost(values[job]))
     settings = {member_id(held.id, place): setting for place, setting in enumerate(spec.points())}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import struct
 import subprocess
 import threading
@@ -25,6 +26,8 @@ from unitscale.wire.workers import Workers
 
 ADMIN = "us_admin"
 SPEC = {"task": "regression", "dataset": "linear", "model": {"kind": "linear"}, "budget": {"steps": 100}}
+
+TICKETS = itertools.count()
 
 
 class Server:
@@ -80,14 +83,13 @@ class Valkey:
 class Supervisor:
     """Does to the record what a worker does, one verb at a time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, hardware: str = "") -> None:
         self._runner = asyncio.Runner()
         self._store = Store(connect(url, 5))
-        self.attempts = Attempts(self._store, lease_seconds=60, max_losses=5)
+        self.attempts = Attempts(self._store, lease_seconds=60, max_losses=5, hardware=hardware)
         self.questions = Questions(self._store)
         self.keyring = Keyring(self._store)
         self.workers = Workers(self._store)
-        self._tickets = 0
         self._points: dict[tuple[str, str], int] = {}
 
     def run(self, coroutine):
@@ -102,8 +104,7 @@ class Supervisor:
         self._runner.close()
 
     def claim(self, queue: str = "cpu-1") -> Claimed:
-        self._tickets += 1
-        [job] = self.run(self.attempts.claim(queue, f"ticket-{self._tickets}", "w1", "cpu"))
+        [job] = self.run(self.attempts.claim(queue, f"ticket-{next(TICKETS)}", "w1", "cpu"))
         self._points = {key: count for key, count in self._points.items() if key[0] != job.id}
         return job
 

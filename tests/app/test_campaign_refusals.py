@@ -1,8 +1,13 @@
 """What a sweep, a study or a transfer cannot ask for: refused at once, by the field as it was sent."""
 
 import pytest
+from doubles import Supervisor
+
+from unitscale.models.document import moment
+from unitscale.models.workers import Abilities, Slot, Worker
 
 LINE = {"task": "regression", "dataset": "linear", "optimizer": {"name": "sgd"}, "budget": {"steps": 100}}
+SEARCHED = {"sweeps": {"axes": {"seed": [0, 1]}}, "studies": {"units": {"batch_size": {"choices": [8, 16]}}}}
 TEXT = {"task": "text-generation", "dataset": "grammar"}
 
 
@@ -79,16 +84,64 @@ def test_a_width_that_cannot_be_cut_into_default_heads_is_itself_blamed(api):
         ({"maximize": "metrics.accuracy"}, "The task is graded by metrics."),
         ({"minimize": "deployment.int8.bytes"}, "base.evaluation.formats"),
         ({"minimize": "deployment.latency_ms"}, "base.evaluation.formats"),
+        ({"minimize": "noise_scale"}, "base.diagnostics.noise_scale"),
     ],
 )
 @pytest.mark.parametrize("noun", ["sweeps", "studies"])
 def test_what_no_job_has_is_no_objective(refused, noun, objective, words):
-    searched = {"axes": {"seed": [0, 1]}} if noun == "sweeps" else {"units": {"batch_size": {"choices": [8, 16]}}}
-
-    [(pointer, detail)] = refused(noun, {"base": LINE, "objective": objective} | searched).items()
+    [(pointer, detail)] = refused(noun, {"base": LINE, "objective": objective} | SEARCHED[noun]).items()
 
     assert pointer == f"/objective/{next(iter(objective))}"
     assert words in detail
+
+
+@pytest.mark.parametrize("noun", ["sweeps", "studies"])
+@pytest.mark.parametrize("measures", [(), ("price",)])
+def test_a_price_is_an_objective_where_a_worker_knows_one(worker, serve, settings, noun, measures):
+    seen = {"started_at": moment(0), "seen_at": moment(0)}
+    slots, abilities = (Slot(devices=("cpu:0",), queue="cpu-1"),), Abilities(measures=measures)
+    node = Worker(id="w", hardware="", device="cpu", slots=slots, version="0", abilities=abilities, **seen)
+    worker.run(worker.workers.describe(node))
+    with serve(settings) as server:
+        server.wait()
+        with server.client() as api:
+            response = api.post(f"/v1/{noun}", json={"base": LINE, "objective": {"minimize": "price"}} | SEARCHED[noun])
+
+    assert response.status_code == (201 if measures else 422)
+    if not measures:
+        assert response.json()["errors"][0]["pointer"] == "/objective/minimize"
+        assert "UNITSCALE_PRICE_PER_DEVICE_HOUR" in response.json()["errors"][0]["detail"]
+
+
+def test_a_measure_that_some_trials_have_is_an_objective(api):
+    units = {"diagnostics.noise_scale": {"choices": [True, False]}, "learning_rate": {"low": 0.1, "high": 0.2}}
+
+    response = api.post("/v1/studies", json={"base": LINE, "objective": {"minimize": "noise_scale"}, "units": units})
+
+    assert response.status_code == 201
+
+
+def test_a_sweep_that_is_judged_by_time_trains_each_job_alone(api):
+    sweep = api.post(
+        "/v1/sweeps", json={"base": LINE, "objective": {"minimize": "training_seconds"}} | SEARCHED["sweeps"]
+    )
+
+    jobs = api.get("/v1/jobs", params={"sweep": sweep.raise_for_status().json()["id"]}).json()["data"]
+    assert [job["spec"]["resources"]["alone"] for job in jobs] == [True, True]
+
+
+@pytest.mark.parametrize(("other", "best"), [("cpu", True), ("another cpu", False)])
+def test_a_sweep_has_no_best_time_on_different_hardware(api, worker, valkey, other, best):
+    body = {"base": LINE, "objective": {"minimize": "training_seconds"}} | SEARCHED["sweeps"]
+    sweep = api.post("/v1/sweeps", json=body).raise_for_status().json()["id"]
+    for hardware in ("cpu", other):
+        on_it = Supervisor(valkey.url, hardware)
+        job = on_it.claim()
+        on_it.advance(job, 100)
+        on_it.succeed(job)
+        on_it.close()
+
+    assert (api.get(f"/v1/sweeps/{sweep}").json()["best"] is not None) is best
 
 
 def test_an_objective_that_some_of_a_sweeps_jobs_have_is_one(api):

@@ -19,6 +19,7 @@ LINE = {
     "budget": {"steps": 100},
 }
 RATES = {"learning_rate": {"low": 0.001, "high": 0.3, "scale": "log"}}
+TWO = [{"minimize": "val_loss"}, {"minimize": "parameters"}]
 STUDY = {"base": LINE, "units": RATES, "budget": {"trials": 6}, "parallel": 3, "seed": 1}
 
 
@@ -122,6 +123,7 @@ def test_cancelled_it_takes_all_of_its_jobs_along(client):
         ({"subject_to": [{"measure": "metrics.f1", "at_least": 1}]}, Malformed, "/subject_to/0/measure"),
         ({"subject_to": [{"measure": "metrics.r2"}]}, Malformed, "/subject_to/0"),
         ({"target": {"at_least": 1}}, Malformed, "/target"),
+        ({"objective": TWO, "target": {"at_most": 1}}, Malformed, "/target"),
         ({"pruner": "asha", "objective": {"minimize": "training_seconds"}}, Malformed, "/pruner"),
         ({"budget": {"trials": 1001}}, Malformed, "/budget/trials"),
         ({"parallel": 0}, Malformed, "/parallel"),
@@ -155,6 +157,32 @@ def test_its_report_is_one_page_that_may_load_nothing(stack, client, studied):
     assert page == answer.text
     assert "Train with" in page
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_of_two_objectives_under_a_constraint_the_front_and_a_balanced_choice_are_found(client):
+    digits = {"task": "image-classification", "dataset": "digits", "model": {"kind": "mlp"}, "budget": {"epochs": 4}}
+    study = {
+        "base": digits,
+        "objective": [{"minimize": "val_loss"}, {"minimize": "deployment.bytes"}],
+        "subject_to": [{"measure": "metrics.accuracy", "at_least": 0.8}],
+        "units": {"model.width": {"choices": [2, 16, 64]}, "learning_rate": {"choices": [0.01, 0.03]}},
+        "sampler": "grid",
+        "parallel": 6,
+        "confirmation": {"best": 2, "seeds": 2},
+    }
+    ended = client.studies.wait(client.studies.begin(study).id)
+
+    trials = [trial for each in ended.iterations for trial in each.trials]
+    assert ended.state is CampaignState.SUCCEEDED
+    assert all((trial.values["metrics.accuracy"] >= 0.8) is trial.feasible for trial in trials)
+    assert {trial.feasible for trial in trials if trial.units["model.width"] == 2} == {False}
+    sizes, losses = ([each.values[name] for each in ended.front] for name in ("deployment.bytes", "val_loss"))
+    assert sizes == sorted(sizes, reverse=True)
+    assert losses == sorted(losses)
+    assert {each.place: each.runs for each in ended.front}[ended.winner.place] == 2
+    assert ended.winner.runs == 2
+    assert ended.winner.test_metrics.keys() == {"accuracy"}
+    assert {trial.again for trial in trials if trial.again is not None} >= {ended.winner.place}
 
 
 def test_a_pruned_trial_is_cancelled_and_says_why(client):

@@ -1,6 +1,7 @@
 """A study's decisions: pure, bounded, repeated without effect, and right about who wins."""
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -170,6 +171,69 @@ def test_a_lucky_run_does_not_win():
     assert progress.winner.runs == 3
 
 
+def by_batch_and_decay(job):
+    return succeeded(float(job.spec.units.batch_size) / 100 + job.spec.optimizer.weight_decay)
+
+
+def confirmed(progress):
+    """The units that were run again, each as often as it was."""
+    return Counter(str(trial.units) for trial in progress.trials if trial.again is not None)
+
+
+def test_the_best_three_are_three_different_ones():
+    units = {"batch_size": {"choices": [8, 16]}, "optimizer.weight_decay": {"choices": [0.0, 0.5]}}
+    progress = Run(by_batch_and_decay, units=units, budget={"trials": 16}).to_end()
+
+    assert sorted(confirmed(progress).values()) == [3, 3, 3]
+    assert len({trial.values["val_loss"] for trial in progress.trials if trial.again is not None}) == 3
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "quasi-random", "grid"])
+def test_no_run_is_made_twice_and_a_search_that_has_tried_everything_ends_and_says_so(sampler):
+    units = {"batch_size": {"choices": [8, 16]}, "optimizer.weight_decay": {"low": 0, "high": 0.5, "step": 0.5}}
+    progress = Run(by_batch_and_decay, units=units, sampler=sampler, budget={"trials": 16}, parallel=3).to_end()
+
+    searched = [str(trial.units) for trial in progress.trials if trial.again is None]
+    assert len(set(searched)) == len(searched) == 4
+    assert "every combination is tried" in progress.iterations[1].why
+    assert progress.winner.units == {"batch_size": 8, "optimizer.weight_decay": 0}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "quasi-random"])
+def test_a_sampler_that_knows_nothing_new_ends_the_search_at_last(sampler):
+    def ends(_):
+        return succeeded(1.0)
+
+    units = {"batch_size": {"low": 310, "high": 9000}}  # of 310 examples: all of it is the same run
+    progress = Run(ends, units=units, sampler=sampler, confirmation={"best": 0}).to_end()
+
+    assert len(progress.trials) == 1
+
+
+def test_the_independent_search_leaves_out_what_the_base_has_anyway():
+    def ends(job):
+        alphas = job.spec.units.alphas
+        return succeeded(float(job.spec.units.learning_rate) + abs((alphas.res if alphas else 1) - 1))
+
+    base = {"task": "text-generation", "dataset": "ds_" + "0" * 20, "units": {"parametrization": "u-mup"}}
+    units = {"learning_rate": {"choices": [0.1, 0.2]}, "alphas.res": {"choices": [0.5, 1, 2]}}
+    progress = Run(ends, base=base, units=units, sampler="independent").to_end()
+
+    searched = [trial.units for trial in progress.trials if trial.again is None]
+    assert [units.get("alphas.res") for units in searched] == [None, None, 0.5, 2]
+    assert sorted(confirmed(progress).values()) == [3, 3, 3]
+
+
+def test_units_written_otherwise_are_not_run_again_as_others():
+    def ends(job):
+        return succeeded(min(float(job.spec.units.batch_size), 310))
+
+    units = {"batch_size": {"choices": [310, 400, 8, 16]}}  # of 310 examples
+    progress = Run(ends, units=units, sampler="grid", objective={"maximize": "val_loss"}).to_end()
+
+    assert list(confirmed(progress)) == [str({"batch_size": size}) for size in (310, 16, 8)]
+
+
 def test_units_under_which_a_fresh_seed_fails_are_not_recommended():
     def ends(job):
         fragile = job.spec.seed != 0 and job.spec.units.learning_rate == 0.1
@@ -275,7 +339,9 @@ def test_two_objectives_are_searched_by_every_sampler_that_learns_or_draws(sampl
 
 @pytest.mark.parametrize("pruner", ["median", "asha"])
 def test_a_pruner_calls_off_what_falls_behind_and_says_why(pruner):
-    run = Run(by_rate, units={"learning_rate": {"choices": [0.1] * 3 + [0.2] * 3}}, sampler="grid", pruner=pruner)
+    run = Run(
+        by_rate, units={"learning_rate": {"choices": [0.1, 0.11, 0.12, 0.2, 0.21, 0.22]}}, sampler="grid", pruner=pruner
+    )
     run.turn()
     losses = {0: 1.0, 1: 1.1, 2: 1.2, 3: 9.0}
     run.show({place: [(step, loss - step / 1000) for step in (10, 20, 30)] for place, loss in losses.items()})
@@ -321,6 +387,8 @@ def test_what_matters_most_has_the_largest_share():
     [
         ({"objective": {"minimize": "training_seconds"}}, True),
         ({"subject_to": [{"measure": "deployment.bf16.latency_ms.p95", "at_most": 5}]}, True),
+        ({"objective": {"minimize": "peak_memory_bytes"}}, True),
+        ({"objective": {"minimize": "deployment.bf16.peak_memory_bytes"}}, False),
         ({"objective": {"minimize": "val_loss"}}, False),
     ],
 )

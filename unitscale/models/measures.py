@@ -1,6 +1,6 @@
 """Measures of a job by name: what objectives, constraints and the best of a sweep are told in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
@@ -8,6 +8,7 @@ from pydantic import StringConstraints, model_validator
 from unitscale.models.document import Document
 from unitscale.models.formats import Format
 from unitscale.models.jobs import Deployment, Job, Result, Timings
+from unitscale.models.offers import Need, Offer
 from unitscale.models.specs import JobSpec
 
 MeasureName = Annotated[
@@ -15,6 +16,11 @@ MeasureName = Annotated[
 ]
 """`val_loss`, `training_seconds`, `price`, `metrics.accuracy`, `deployment.int8.latency_ms.p50`, …"""
 
+OF_PROCESS = {
+    *Timings.model_fields,
+    *("price", "price_per_million", "latency_ms", "first_token_ms", "decode_tokens_per_second"),
+}
+"""What a measure's name holds where other work on the same slot would disturb it."""
 COSTS = ("train_loss", "val_loss", "noise_scale", "parameters", "peak_memory_bytes", "price")
 
 
@@ -57,9 +63,22 @@ def measured(result: Result, timings: Mapping[str, float | None], name: str) -> 
     return _number(timings if first in timings else result.model_dump(), name.split("."))
 
 
-def unknown(base: JobSpec, name: str, metrics: Sequence[str]) -> Iterator[str]:
-    """Why nothing can be chosen by this measure of such a job, whose task is graded by these metrics."""
+def of_process(name: str) -> bool:
+    """Whether it is measured of the process that trains, or of its machine: jobs by themselves alone compare in it."""
+    return name == "peak_memory_bytes" or not OF_PROCESS.isdisjoint(name.split("."))
+
+
+def needed(names: Iterable[str]) -> list[Need]:
+    """What a worker must have for its jobs to have these measures."""
+    priced = any(name == "price" or name.endswith(".price_per_million") for name in names)
+    return [("measures", "price")] if priced else []
+
+
+def unknown(base: JobSpec, name: str, offer: Offer) -> Iterator[str]:
+    """Why nothing can be chosen by this measure of such a job here."""
     first, _, rest = name.partition(".")
+    task = offer.tasks.get(base.task)
+    metrics = task.metrics if task else ()
     if first == "test_metrics":
         yield "Nothing is chosen by the test split; `metrics` are those of the validation split."
     elif first == "metrics":
@@ -70,6 +89,10 @@ def unknown(base: JobSpec, name: str, metrics: Sequence[str]) -> Iterator[str]:
     elif name not in (*COSTS, *Timings.model_fields) or first not in Result.model_fields | Timings.model_fields:
         words = ", ".join((*COSTS, *Timings.model_fields))
         yield f"There is no such measure; there are {words}, metrics.…, deployment.…"
+    elif name == "noise_scale" and not (base.diagnostics.noise_scale or base.batch_schedule.name == "noise-scale"):
+        yield "This is measured where base.diagnostics.noise_scale is true."
+    if needed([name]) and not offer.priced:
+        yield "No connected worker knows a price: its operator sets UNITSCALE_PRICE_PER_DEVICE_HOUR."
 
 
 def _unknown_cost(base: JobSpec, rest: str) -> Iterator[str]:

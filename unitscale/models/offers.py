@@ -68,6 +68,11 @@ class Offer:
         )
 
     @property
+    def priced(self) -> bool:
+        """Whether any worker knows a price, as far as that is known."""
+        return not self._said or len(self._said) < len(self.workers) or any("price" in a.measures for a in self._said)
+
+    @property
     def hint(self) -> str:
         """What to add to the word that something is not there, while there may be more than is known."""
         if all(worker.abilities is not None for worker in self.workers):

@@ -77,6 +77,13 @@ class Range(Document):
             return [self.at(0.5)]
         return list(dict.fromkeys(self.at(number / (points - 1)) for number in range(points)))
 
+    def every(self, most: int) -> list[int | float] | None:
+        """All that it holds; None where that is more than so many."""
+        if self.count is not None:
+            return self.spread(self.count) if self.count <= most else None
+        values = range(int(self.low), int(self.high) + 1) if self.whole else ()
+        return list(values) if 0 < len(values) <= most else None
+
     def _units(self, value: float) -> float:
         return math.log(value) if self.scale == "log" else float(value)
 
@@ -96,6 +103,10 @@ class Choices(Document):
     def spread(self, points: int) -> list[Any]:  # noqa: ARG002  # a range takes it
         """All of them."""
         return list(self.choices)
+
+    def every(self, most: int) -> list[Any] | None:
+        """The same, unless they are more than so many."""
+        return list(self.choices) if len(self.choices) <= most else None
 
 
 def _way(value: Any) -> str | None:

@@ -205,3 +205,7 @@ class JobSpec(Document):
         """Steps that its origin has taken of this run; 0 for a run of its own."""
         origin = self.init_from
         return int(origin.step or 0) if origin is not None and origin.optimizer == "keep" else 0
+
+    def by_itself(self) -> Self:
+        """The same in a process of its own."""
+        return self.model_copy(update={"resources": self.resources.model_copy(update={"alone": True})})

@@ -235,6 +235,11 @@ class Progress(Document):
         """All of them, in the order of their places."""
         return [trial for iteration in self.iterations for trial in iteration.trials]
 
+    @property
+    def hardware(self) -> str | None:
+        """What the first trial that was trained ran on."""
+        return next((trial.hardware for trial in self.trials if trial.hardware), None)
+
 
 class Study(Campaign):
     """A study as it stands."""

@@ -1,16 +1,18 @@
 """A sweep: one spec over a grid, or a list, of values for any of its fields."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from unitscale.errors import Malformed, Unsupported
+from unitscale.models import measures
 from unitscale.models.axes import MOST_NAMED, Path, Setting, Values, grid, held_twice, pointer_to, repeats, varied
 from unitscale.models.campaigns import Campaign, SweepId
 from unitscale.models.document import Answer, Document, JobId, Measure
-from unitscale.models.measures import Objective
+from unitscale.models.measures import Objective, of_process
+from unitscale.models.offers import Need
 from unitscale.models.specs import JobSpec, Name
 
 MOST_JOBS = 1024
@@ -77,7 +79,7 @@ class Sweep(Campaign):
     objective: Objective
     axes: dict[str, tuple[Any, ...]] = {}
     best: Best | None = None
-    """Of the jobs that have succeeded."""
+    """Of the jobs that have succeeded; of times on different hardware none is the best."""
 
 
 def check(sweep: SweepSpec) -> None:
@@ -115,11 +117,20 @@ def check_apart(sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:
 
 
 def planned(sweep: SweepSpec) -> list[JobSpec]:
-    """Its jobs' specs, in the order of their places. Raises Malformed, naming the axis, or the setting, to blame."""
-    return [
+    """Its jobs' specs, in the order of their places. Raises Malformed, naming the axis, or the setting, to blame.
+
+    Where the best is told by what is measured of the process, each has one of its own.
+    """
+    specs = (
         varied(sweep.base, point, {path: _pointer(sweep, number, path) for path in point})
         for number, point in enumerate(sweep.points())
-    ]
+    )
+    return [spec.by_itself() if of_process(sweep.objective.measure) else spec for spec in specs]
+
+
+def needed(requested: Mapping[str, Any], _: Mapping[str, Any]) -> list[Need]:
+    """What its jobs need of their workers beside what their specs say."""
+    return measures.needed([SweepSpec.model_validate(requested).objective.measure])
 
 
 def _pointer(sweep: SweepSpec, number: int, path: str) -> str:

@@ -2,44 +2,56 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from unitscale.errors import Malformed, Unsupported
+from unitscale.models import measures
 from unitscale.models.axes import held_twice, pointer_to, repeats, varied
-from unitscale.models.jobs import Timings
-from unitscale.models.measures import unknown
+from unitscale.models.measures import of_process, unknown
+from unitscale.models.offers import Need, Offer
 from unitscale.models.spaces import Choices, Range, Space, is_field, path_of
 from unitscale.models.specs import JobSpec
 from unitscale.models.studies import Progress, StudySpec
 
 FIXED = ("seed", "name", "labels", "priority", "task", "init_from")
-TIMED = {
-    *Timings.model_fields,
-    *("price", "price_per_million", "latency_ms", "first_token_ms", "decode_tokens_per_second"),
-}
-"""What a measure's name holds where it tells of time: other work on the same slot would disturb it."""
 LEARNING_RATE = "units.learning_rate"
 Fields = list[tuple[str, str]]
 
 
 def planned(requested: Mapping[str, Any], document: Mapping[str, Any]) -> list[JobSpec | None]:
     """The specs of all trials so far, in the order of their places; None where a trial was refused."""
-    study = StudySpec.model_validate(requested)
-    trials = Progress.model_validate(document).trials
-    return [spec_of(study, trial.units, trial.seed) if trial.state != "refused" else None for trial in trials]
+    study, progress = StudySpec.model_validate(requested), Progress.model_validate(document)
+    specs = [spec_of(study, t.units, t.seed) if t.state != "refused" else None for t in progress.trials]
+    return [spec and _placed(spec, progress.hardware) for spec in specs] if timed(study) else specs
+
+
+def needed(requested: Mapping[str, Any], document: Mapping[str, Any]) -> list[Need]:
+    """What the next trials need of their workers: what they are judged by, on one class of hardware where that counts,
+    the first trial's."""
+    study, hardware = StudySpec.model_validate(requested), Progress.model_validate(document).hardware
+    same = [("hardware", hardware)] if hardware and timed(study) else []
+    return [*measures.needed(study.measures), *same]
+
+
+def _placed(spec: JobSpec, hardware: str | None) -> JobSpec:
+    """On the kind of device that this hardware begins with, where the spec leaves that open."""
+    device = (hardware or "").partition("-")[0]
+    if spec.resources.device != "auto" or device not in ("cpu", "cuda"):
+        return spec
+    return spec.model_copy(update={"resources": spec.resources.model_copy(update={"device": device})})
 
 
 def spec_of(study: StudySpec, units: Mapping[str, Any], seed: int) -> JobSpec:
     """The base with these units. Raises Malformed, which names the unit."""
     setting = {path_of(unit): value for unit, value in units.items()}
     spec = varied(study.base, setting, {path_of(unit): _pointer(unit) for unit in units})
-    resources = spec.resources.model_copy(update={"alone": True}) if timed(study) else spec.resources
-    return spec.model_copy(update={"seed": seed, "resources": resources})
+    return (spec.by_itself() if timed(study) else spec).model_copy(update={"seed": seed})
 
 
 def timed(study: StudySpec) -> bool:
-    """Whether what it compares tells of time."""
-    return any(TIMED & set(name.split(".")) for name in study.measures)
+    """Whether what it compares is of the process: trials then train alone, all on one class of hardware."""
+    return any(map(of_process, study.measures))
 
 
 def swept(study: StudySpec) -> dict[str, list[Any]]:
@@ -63,12 +75,12 @@ def size_of(study: StudySpec, counts: list[int]) -> int:
     return math.prod(counts) if study.sampler == "grid" else sum(counts) + 1
 
 
-def check(study: StudySpec, metrics: tuple[str, ...]) -> list[JobSpec]:
-    """Specs at the ends of what is searched, to be looked at further; `metrics` are those that the task is graded by.
+def check(study: StudySpec, offer: Offer) -> list[JobSpec]:
+    """Specs at the ends of what is searched, to be looked at further.
 
     Raises Malformed, naming every field that makes no sense.
     """
-    wrong = [*_wrong_units(study), *_wrong_measures(study, metrics), *_wrong_pairs(study)]
+    wrong = [*_wrong_units(study), *_wrong_measures(study, offer), *_wrong_pairs(study)]
     if wrong:
         raise Malformed("The study makes no sense as it stands.", tuple(wrong))
     specs = [
@@ -124,15 +136,25 @@ def _wrong_choices(unit: str, space: Space) -> Iterator[tuple[str, str]]:
         yield f"{_pointer(unit)}/step", "From low, one step leads beyond high: a single value leaves nothing to search."
 
 
-def _wrong_measures(study: StudySpec, metrics: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _wrong_measures(study: StudySpec, offer: Offer) -> Iterator[tuple[str, str]]:
     several = isinstance(study.objective, tuple)
     for number, objective in enumerate(study.objectives):
         way = "minimize" if objective.minimize else "maximize"
         pointer = f"/objective/{number}/{way}" if several else f"/objective/{way}"
-        yield from ((pointer, said) for said in unknown(study.base, objective.measure, metrics))
+        yield from ((pointer, said) for said in _of_no_trial(study, objective.measure, offer))
     for number, constraint in enumerate(study.subject_to):
-        said = unknown(study.base, constraint.measure, metrics)
+        said = _of_no_trial(study, constraint.measure, offer)
         yield from ((f"/subject_to/{number}/measure", each) for each in said)
+
+
+def _of_no_trial(study: StudySpec, name: str, offer: Offer) -> list[str]:
+    """Why none of the trials has this measure; those with some of the units may have what the base has not."""
+    why = list(unknown(study.base, name, offer))
+    for unit, _, value in _extremes(study) if why else ():
+        with suppress(Malformed):
+            if not list(unknown(varied(study.base, {path_of(unit): value}, {path_of(unit): ""}), name, offer)):
+                return []
+    return why
 
 
 def _wrong_pairs(study: StudySpec) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,10 @@ class Abilities(Answer):
     models: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     """Those that are there, or are made on the spot."""
+    hardware: tuple[str, ...] = ()
+    """What its slots are made of, as `hardware` of a job says it."""
+    measures: tuple[str, ...] = ()
+    """What its jobs' results have that others' may not: `price`, where its operator has set one."""
     plugins: Plugins = Plugins()
     """What installed packages add, and those that could not be taken in."""
 

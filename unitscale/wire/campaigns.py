@@ -21,7 +21,7 @@ from unitscale.wire.store import Store
 PREFIXES = {"sweep": "sw", "study": "st", "transfer": "tr"}
 LEASE_MS = 30_000
 """An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
-GLANCED = ("state", "result", "training_seconds", "evaluation_seconds")
+GLANCED = ("state", "result", "hardware", "training_seconds", "evaluation_seconds")
 TRIES = 5
 LAUNCH_MS = 10_000
 """Until another one launches what was decided, where who decided it died."""
@@ -78,6 +78,7 @@ class Glance:
     id: str
     state: State
     result: Result | None
+    hardware: str | None
     timings: dict[str, float | None]
 
 
@@ -199,9 +200,10 @@ class Campaigns:
         return [_held(i, record, jobs[i], read_at) if record else None for i, record in zip(ids, records, strict=True)]
 
 
-def _glance(job: str, state: bytes, result: bytes | None, *seconds: bytes | None) -> Glance:
-    timings = {key: float(value) if value else None for key, value in zip(GLANCED[2:], seconds, strict=True)}
-    return Glance(job, State(text(state)), Result.model_validate_json(result) if result else None, timings)
+def _glance(job: str, state: bytes, result: bytes | None, hardware: bytes | None, *seconds: bytes | None) -> Glance:
+    timings = {key: float(value) if value else None for key, value in zip(GLANCED[3:], seconds, strict=True)}
+    found = Result.model_validate_json(result) if result else None
+    return Glance(job, State(text(state)), found, text(hardware) or None, timings)
 
 
 def _held(campaign_id: str, record: dict[bytes, bytes], jobs: Sequence[bytes], read_at: datetime) -> Held:

@@ -45,11 +45,14 @@ class Intake:
         workers = (await self.offer()).workers
         return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom, workers)
 
-    async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
-        """The same for a job of a campaign; False when that is over. `ring` once all are there. Raises Unsupported."""
+    async def submit_member(
+        self, spec: JobSpec, project: str, membership: Membership, also: Sequence[Need] = ()
+    ) -> bool:
+        """The same for a job of a campaign, which also needs this of its worker; False when that is over. `ring` once
+        all are there. Raises Unsupported."""
         resolved, volume, needs = await self._resolved(spec, project)
         steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
-        return await self._jobs.add_member(project, spec, resolved, steps, needs, whom, membership)
+        return await self._jobs.add_member(project, spec, resolved, steps, (*needs, *also), whom, membership)
 
     async def ring(self) -> None:
         """Wake workers for jobs of campaigns: a slot finds all that may train together."""

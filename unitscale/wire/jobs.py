@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 from unitscale.errors import (
     IdempotencyMismatch,
@@ -301,9 +302,9 @@ def _placed(job_id: str, record: dict[bytes, bytes], rank: int | None, workers: 
 
 
 def _written(needs: Sequence[Need]) -> str:
-    """Needs as scripts read them: `models:highway datasets:shakespeare`."""
-    return " ".join(":".join(need) for need in needs)
+    """Needs as scripts read them: `models:highway hardware:cpu-1%20EPYC`."""
+    return " ".join(f"{field}:{quote(name)}" for field, name in needs)
 
 
 def _needs(written: str) -> list[Need]:
-    return [(field, name) for field, _, name in (word.partition(":") for word in written.split())]
+    return [(field, unquote(name)) for field, _, name in (word.partition(":") for word in written.split())]

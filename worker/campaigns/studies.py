@@ -44,7 +44,7 @@ class _Turn:
     def __post_init__(self) -> None:
         self.study = StudySpec.model_validate(self.held.requested)
         self.before = Progress.model_validate(self.held.document)
-        self.hardware = next((trial.hardware for trial in self.before.trials if trial.hardware), None)
+        self.hardware = self.before.hardware
         self.iterations = [
             each.model_copy(update={"trials": tuple(map(self._taken_up, each.trials))})
             for each in self.before.iterations
@@ -76,7 +76,8 @@ class _Turn:
         return self._on(self._again(unconfirmed)) if unconfirmed else self._over()
 
     def _asked(self, searching: int) -> Iteration | None:
-        room = min(self.study.parallel - searching, self.study.budget.trials - len(self.searched))
+        at_a_time = 1 if timed(self.study) and self.hardware is None else self.study.parallel
+        room = min(at_a_time - searching, self.study.budget.trials - len(self.searched))
         if room <= 0:
             return None
         asked = ask(self.study, self.searched, room)

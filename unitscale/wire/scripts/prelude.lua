@@ -40,13 +40,14 @@ local function describe(worker)
   return described[worker]
 end
 
--- Has a node all of this: `models:highway datasets:shakespeare`?
+-- Has a node all of this: `models:highway hardware:cpu-1%20EPYC`?
 local function can(worker, needs)
   if not needs:find('%S') then return true end
   local abilities = describe(worker).abilities
   if type(abilities) ~= 'table' then return false end
   for kind, name in needs:gmatch('(%S-):(%S+)') do
     local has = false
+    name = name:gsub('%%(%x%x)', function(code) return string.char(tonumber(code, 16)) end)
     for _, known in ipairs(abilities[kind] or {}) do has = has or known == name end
     if not has then return false end
   end

@@ -5,8 +5,8 @@ rebuilt from the record. So whoever asks, and however often, is told the same.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -16,49 +16,71 @@ from unitscale.models.studies import StudySpec, Trial, TrialState
 from unitscale.models.trials import swept
 from worker.campaigns.search import independent
 from worker.campaigns.search.independent import Asked
+from worker.campaigns.search.sameness import Tried
 
 MOST_STARTUP_TRIALS = 10
 LEAST_STARTUP_TRIALS = 4
 FAILED = "failed"
+TRIES = 15
+"""How often a sampler is asked again that asks for what was tried before."""
+MOST_COMBINATIONS = 1024
+"""Up to so many are gone through for those that were not tried."""
 
 
 def ask(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
-    """The next trials after these, at most so many; none where there is nothing left to try."""
-    return SAMPLERS[study.sampler](study, searched, count)
+    """The next trials after these, at most so many, none of which was made before; none where there is nothing left."""
+    if study.sampler == "independent":
+        return independent.ask(study, searched, count)
+    tried = Tried(study, (trial.units for trial in searched))
+    asked = SAMPLERS[study.sampler](study, searched, count, tried)
+    for units in asked.units:
+        tried.add(units)
+    exhausted = bool(asked.units) and left(study, tried, 1) == []
+    return replace(asked, why=f"{asked.why} With these, every combination is tried.") if exhausted else asked
 
 
-def _modelled(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
+def left(study: StudySpec, tried: Tried, most: int) -> list[dict[str, Any]] | None:
+    """The first combinations that were not tried, at most so many; None where there are too many to go through."""
+    axes = {unit: space.every(MOST_COMBINATIONS) for unit, space in study.spaces.items()}
+    known = {unit: values for unit, values in axes.items() if values is not None}
+    size = math.prod(len(values) for values in known.values())
+    if known.keys() != axes.keys() or size > MOST_COMBINATIONS:
+        return None
+    return tried.new((_combination(known, number) for number in range(size)), most)
+
+
+def _modelled(study: StudySpec, searched: Sequence[Trial], count: int, tried: Tried) -> Asked:
     startup = _startup(study)
     learnt = sum(trial.settled for trial in searched)
-    units = _by_optuna(study, searched, count, lambda optuna, seed: _tpe(optuna, seed, startup))
+    units = _by_optuna(study, searched, count, tried, lambda optuna, seed: _tpe(optuna, seed, startup))
     if learnt < startup:
         return Asked(units, f"Drawn at random: the sampler begins to learn at {startup} trials, {learnt} have ended.")
     return Asked(units, f"Where {learnt} trials so far make a good value likely, compared with a bad one.")
 
 
-def _random(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
-    units = _by_optuna(study, searched, count, lambda optuna, seed: optuna.samplers.RandomSampler(seed=seed))
+def _random(study: StudySpec, searched: Sequence[Trial], count: int, tried: Tried) -> Asked:
+    units = _by_optuna(study, searched, count, tried, lambda optuna, seed: optuna.samplers.RandomSampler(seed=seed))
     return Asked(units, "Drawn at random.")
 
 
-def _quasi_random(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
-    numbers = range(len(searched), len(searched) + count)
-    return Asked([_sobol(study, number) for number in numbers], "The next points of a sequence that leaves no gaps.")
+def _quasi_random(study: StudySpec, searched: Sequence[Trial], count: int, tried: Tried) -> Asked:
+    units = tried.new(_sobol(study, len(searched), count * (1 + TRIES)), count)
+    units = units if len(units) == count else (left(study, tried, count) or units)
+    return Asked(units, "The next points of a sequence that leaves no gaps.")
 
 
-def _grid(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
+def _grid(study: StudySpec, _: Sequence[Trial], count: int, tried: Tried) -> Asked:
     axes = swept(study)
     size = math.prod(len(values) for values in axes.values())
-    numbers = range(len(searched), min(size, len(searched) + count))
-    return Asked([_combination(axes, number) for number in numbers], f"The next of {size} combinations.")
+    combinations = (_combination(axes, number) for number in range(size))
+    return Asked(tried.new(combinations, count), f"The next of {size} combinations.")
 
 
-SAMPLERS: dict[str, Callable[[StudySpec, Sequence[Trial], int], Asked]] = {
+SAMPLERS: dict[str, Callable[[StudySpec, Sequence[Trial], int, Tried], Asked]] = {
     "tpe": _modelled,
     "random": _random,
     "quasi-random": _quasi_random,
     "grid": _grid,
-    "independent": independent.ask,
 }
 
 
@@ -75,15 +97,16 @@ def _combination(axes: dict[str, list[Any]], number: int) -> dict[str, Any]:
     return dict(reversed(units.items()))
 
 
-def _sobol(study: StudySpec, number: int) -> dict[str, Any]:
+def _sobol(study: StudySpec, first: int, count: int) -> Iterator[dict[str, Any]]:
     # half a second, which other campaigns need not wait for
     from scipy.stats import qmc  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     engine = qmc.Sobol(len(study.spaces), scramble=True, rng=study.seed)
-    if number:
-        engine.fast_forward(number)
-    shares: list[float] = engine.random(1)[0].tolist()
-    return {unit: _at(space, share) for (unit, space), share in zip(study.spaces.items(), shares, strict=True)}
+    if first:
+        engine.fast_forward(first)
+    for _ in range(count):
+        shares: list[float] = engine.random(1)[0].tolist()
+        yield {unit: _at(space, share) for (unit, space), share in zip(study.spaces.items(), shares, strict=True)}
 
 
 def _at(space: Space, share: float) -> Any:
@@ -93,17 +116,34 @@ def _at(space: Space, share: float) -> Any:
 
 
 def _by_optuna(
-    study: StudySpec, searched: Sequence[Trial], count: int, sampler: Callable[[Any, int], Any]
+    study: StudySpec, searched: Sequence[Trial], count: int, tried: Tried, sampler: Callable[[Any, int], Any]
 ) -> list[dict[str, Any]]:
+    """What a sampler asks for. Of what was tried before it is asked again; where it knows nothing else, one of those
+    that are left is drawn."""
     import optuna  # noqa: PLC0415  a second, which other campaigns need not wait for
 
     known, dimensions = rebuilt(study, searched)
-    asked: list[dict[str, Any]] = []
-    for number in range(len(searched), len(searched) + count):
-        known.sampler = sampler(optuna, _seed(study.seed, number))
-        inner = known.ask({unit: dimension.distribution for unit, dimension in dimensions.items()}).params
-        asked.append({unit: dimension.outer(inner[unit]) for unit, dimension in dimensions.items()})
-    return asked
+    distributions = {unit: dimension.distribution for unit, dimension in dimensions.items()}
+
+    def asked(seed: int) -> dict[str, Any]:
+        known.sampler = sampler(optuna, seed)
+        inner = known.ask(distributions).params
+        return {unit: dimension.outer(inner[unit]) for unit, dimension in dimensions.items()}
+
+    units, numbers = list[dict[str, Any]](), range(len(searched), len(searched) + count)
+    seeds = ([_seed(study.seed, number, again) for again in range(1 + TRIES)] for number in numbers)
+    for first, *others in seeds:
+        found = tried.new(map(asked, [first, *others]), 1) or _drawn(study, tried, first)
+        for each in found:
+            tried.add(each)
+        units += found
+    return units
+
+
+def _drawn(study: StudySpec, tried: Tried, seed: int) -> list[dict[str, Any]]:
+    """One of those that are left, where they can be gone through and there are any."""
+    unlike = left(study, tried, MOST_COMBINATIONS)
+    return [unlike[seed % len(unlike)]] if unlike else []
 
 
 def rebuilt(study: StudySpec, searched: Sequence[Trial]) -> tuple[Any, "dict[str, _Dimension]"]:
@@ -124,8 +164,9 @@ def _tpe(optuna: Any, seed: int, startup: int) -> Any:
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
 
 
-def _seed(seed: int, number: int) -> int:
-    return int.from_bytes(sha256(f"{seed} {number}".encode()).digest()[:4], "big")
+def _seed(seed: int, number: int, again: int = 0) -> int:
+    said = f"{seed} {number} {again}" if again else f"{seed} {number}"
+    return int.from_bytes(sha256(said.encode()).digest()[:4], "big")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from unitscale.models.studies import StudySpec, Trial
 from unitscale.models.trials import swept
 from worker.campaigns.search.judging import ranked
+from worker.campaigns.search.sameness import Tried
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Asked:
 def ask(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
     """The next of its three stages; a stage begins when the one before has ended."""
     (first, values), *others = swept(study).items()
-    stage = [{first: value} for value in values]
+    stage = _distinct(study, [{first: value} for value in values])
     before, beyond = list(searched[: len(stage)]), list(searched[len(stage) :])
     if len(before) < len(stage):
         return _next(stage, before, count, f"Stage 1 of 3: {first} alone.")
@@ -31,14 +32,19 @@ def ask(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
     if found is None or not others or not _settled(before):
         return Asked([], f"Stage 1 of 3 has ended: {first} alone.")
     rate = {first: found.units[first]}
-    alone = [rate | {unit: value} for unit, values in others for value in values]
+    alone = _distinct(study, [rate | {unit: value} for unit, values in others for value in values], rate)
     if len(beyond) < len(alone):
         return _next(alone, beyond, count, f"Stage 2 of 3: each other unit alone, at the best {first}.")
     together = rate | {unit: value for unit, _ in others for value in _better(study, found, beyond, unit)}
-    tried = [trial.units for trial in searched]
-    if len(beyond) > len(alone) or together in tried or not _settled(beyond):
+    if len(beyond) > len(alone) or not _settled(beyond):
         return Asked([], "Stage 2 of 3 has ended: each other unit alone.")
-    return Asked([together], "Stage 3 of 3: the best value of each unit together.")
+    tried = Tried(study, (trial.units for trial in searched))
+    return Asked(tried.new([together], 1), "Stage 3 of 3: the best value of each unit together.")
+
+
+def _distinct(study: StudySpec, stage: list[dict[str, Any]], *tried: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each run once, and none that was made in the stage before: the base's own value stands there already."""
+    return Tried(study, tried).new(stage, len(stage))
 
 
 def _next(stage: list[dict[str, Any]], tried: Sequence[Trial], count: int, why: str) -> Asked:

@@ -1,12 +1,13 @@
 """What came of trials: which count, which are better, and what stands between two objectives."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 
 from unitscale.models.jobs import ENDED, Job
 from unitscale.models.measures import measure
 from unitscale.models.studies import Candidate, StudySpec, Trial, TrialState, state_of
+from worker.campaigns.search.sameness import run_of
 
 Costs = tuple[float, ...]
 
@@ -58,13 +59,22 @@ def ranked(study: StudySpec, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def candidates(study: StudySpec, trials: Sequence[Trial]) -> list[Candidate]:
-    """The choices of units that count, the best first: by the medians of their runs with fresh seeds, where there are
-    such, else by the one run."""
-    firsts = [trial for trial in trials if trial.again is None and trial.feasible]
-    runs = {first.place: [trial for trial in trials if trial.again == first.place] for first in firsts}
-    found = [_candidate(study, first, runs[first.place]) for first in firsts]
+    """The choices of units that count, each once, the best first: by the medians of their runs with fresh seeds, where
+    there are such, else by the one run."""
+    again = {trial.again for trial in trials}
+    runs = {place: [trial for trial in trials if trial.again == place] for place in again if place is not None}
+    found = [_candidate(study, first, runs.get(first.place, ())) for first in _firsts(study, trials, runs)]
     counting = [each for each in found if _counts(study, each)]
     return [counting[place] for place in _order([costs(study, each.values) for each in counting])]
+
+
+def _firsts(study: StudySpec, trials: Sequence[Trial], again: Collection[int]) -> Iterable[Trial]:
+    """Of each run that counts the first trial, or the one that was run again."""
+    counting = [trial for trial in trials if trial.again is None and trial.feasible]
+    firsts = dict[str, Trial]()
+    for trial in sorted(counting, key=lambda trial: trial.place not in again):
+        firsts.setdefault(run_of(study, trial.units), trial)
+    return firsts.values()
 
 
 def front(study: StudySpec, found: Sequence[Candidate]) -> list[Candidate]:
