@@ -85,9 +85,11 @@ async def _checked(services: Services, study: StudySpec, project: str) -> int:
     task = offer.tasks.get(study.base.task)
     extremes = check(study, task.metrics if task else ())
     try:
-        return await services.intake.check([study.base, *extremes], project)
+        for spec in (study.base, *extremes):
+            await services.intake.prepare(spec, project)
     except Unsupported as error:
         raise blamed(study, error) from error
+    return services.intake.quota
 
 
 async def _shown(services: Services, held: Held) -> Study:
