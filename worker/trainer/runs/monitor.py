@@ -1,7 +1,7 @@
 """The monitor of a training loop: it evaluates, saves, obeys, and ends each job of a group.  K lanes."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unitscale.errors import Diverged, Impossible
 from unitscale.models.formats import Format
-from unitscale.models.jobs import Reason
+from unitscale.models.jobs import Artifact, Reason
 from worker.pipe import Ended, Started, Stop, Stopped
 from worker.trainer.assembly.assemble import Assembly
 from worker.trainer.deployment.measuring import deployments
@@ -173,20 +173,34 @@ class Monitor:
         with self._clock.evaluating():
             outputs = self._assembly.test.outputs()
         self._saver.wait()
-        for place, stopped_by in ending.items():
-            if self._runs[place].failure is None:
-                self._succeed(self._runs[place], stopped_by, measured[place], outputs)
+        runs = [self._runs[place] for place in ending if self._runs[place].failure is None]
+        folders = [run.folder / "artifacts" for run in runs]
+        left = results.leave(folders, (self._contents(run, outputs) for run in runs))
+        for run, artifacts in zip(runs, left, strict=True):
+            self._succeed(run, ending[run.place], measured[run.place], outputs, artifacts)
 
-    def _succeed(self, run: Run, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
-        evaluator, config, weights = self._assembly.test, self._assembly.config, self._assembly.finished(run.place)
-        documents = {**results.described(config), **evaluator.artifacts(outputs, run.place)}
-        asked = run.lane.spec.evaluation.formats
-        files = {form: file_of(weights, config, form) for form in dict.fromkeys((Format.FP32, *asked))}
-        artifacts = results.leave(run.folder / "artifacts", files, documents)
+    def _contents(self, run: Run, outputs: Tensor) -> results.Contents:
+        config = self._assembly.config
+        documents = {**results.described(config), **self._assembly.test.artifacts(outputs, run.place)}
+        return self._files(run, (Format.FP32, *run.lane.spec.evaluation.formats)), documents
+
+    def _files(self, run: Run, formats: Iterable[Format]) -> dict[Format, Mapping[str, Tensor]]:
+        weights = self._assembly.finished(run.place)
+        return {form: file_of(weights, self._assembly.config, form) for form in dict.fromkeys(formats)}
+
+    def _succeed(
+        self,
+        run: Run,
+        stopped_by: StoppedBy,
+        measured: Mapping[str, float],
+        outputs: Tensor,
+        artifacts: tuple[Artifact, ...],
+    ) -> None:
+        evaluator, config = self._assembly.test, self._assembly.config
         price = self._price(run)
         with self._clock.evaluating():
             deployment = deployments(
-                {form: files[form] for form in asked},
+                self._files(run, run.lane.spec.evaluation.formats),
                 {file.name: file.bytes for file in artifacts},
                 self._assembly.validation,
                 config,
@@ -195,7 +209,7 @@ class Monitor:
             )
         metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
         val_loss = metrics.pop("loss")
-        written, written_last = self._written(weights)
+        written, written_last = self._written(run)
         result = results.result(
             stopped_by,
             (run.train_loss, val_loss),
@@ -215,13 +229,13 @@ class Monitor:
         hours = (run.training_before + self._clock.training()) / HOUR_SECONDS
         return run.price_per_hour * hours * run.lane.spec.resources.devices / len(self._runs)
 
-    def _written(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[str, float]]:
+    def _written(self, run: Run) -> tuple[dict[str, float], dict[str, float]]:
         """What a model that writes is worth on both held_out."""
         validation, test = self._assembly.validation, self._assembly.test
         if not validation.writes:
             return {}, {}
         with self._clock.evaluating():
-            layers = self._assembly.restored(weights)
+            layers = self._assembly.restored(self._assembly.finished(run.place))
             return validation.written(layers), test.written(layers)
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
