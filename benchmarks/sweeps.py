@@ -31,6 +31,16 @@ RUN = {
     "units": {"batch_size": 32},
     "budget": {"steps": 3000},
 }
+RATES = (16, 256)
+"""Learning rates of the linear regression whose end-to-end cost is compared with that of one."""
+LINE = {
+    "task": "regression",
+    "dataset": "linear",
+    "units": {"batch_size": "full"},
+    "optimizer": {"name": "sgd"},
+    "budget": {"steps": 3000},
+}
+MOST = 1024
 
 
 def measure(ledger: Ledger) -> None:
@@ -38,7 +48,10 @@ def measure(ledger: Ledger) -> None:
     for name, sweep in SWEEPS.items():
         _measure_loop(ledger, name, sweep.lanes)
     with tempfile.TemporaryDirectory(prefix="sweeps-") as folder, Stack(Path(folder), nodes=1) as stack:
-        _measure_service(ledger, stack.client())
+        client = stack.client()
+        _measure_service(ledger, client)
+        _measure_rates(ledger, client)
+        _measure_acceptance(ledger, client)
 
 
 def _measure_loop(ledger: Ledger, name: str, lanes: int) -> None:
@@ -68,6 +81,32 @@ def _measure_service(ledger: Ledger, client: Client) -> None:
             ledger.note(Figure(f"service: {LANES} jobs tried out, one after the other / together", ratios[0]))
     what = f"service: {LANES} jobs on one slot, submitted to ended, one after the other / together"
     ledger.note(Figure(what, median(ratios), at_least=2.0))
+
+
+def _measure_rates(ledger: Ledger, client: Client) -> None:
+    """Many rates of the linear regression against one, from submission to the last end."""
+    seconds: dict[int, list[float]] = {count: [] for count in (1, *RATES)}
+    for _ in range(ROUNDS):
+        for count, found in seconds.items():
+            rates = [0.001 * 1.02**step for step in range(count)]
+            found.append(_seconds(client, {"base": LINE, "axes": {"units.learning_rate": rates}}))
+    one = median(seconds[1])
+    ledger.note(Figure("service: one rate of linear, submitted to ended", one, "s"))
+    for count in RATES:
+        what = f"service: {count} rates of linear, submitted to ended / one"
+        ledger.note(Figure(what, median(seconds[count]) / one, at_most=AT_MOST[f"linear × {count}"]))
+
+
+def _measure_acceptance(ledger: Ledger, client: Client) -> None:
+    """How long a sweep of as many jobs as there may be takes to be accepted while a slot is idle."""
+    seconds = list[float]()
+    for turn in range(ROUNDS):
+        began = time.monotonic()
+        made = client.sweeps.begin({"base": LINE, "axes": {"seed": list(range(turn * MOST, (turn + 1) * MOST))}})
+        seconds.append(time.monotonic() - began)
+        client.sweeps.cancel(made.id)
+        client.sweeps.wait(made.id)
+    ledger.note(Figure(f"service: a sweep of {MOST:,} jobs, until it is accepted", median(seconds), "s"))
 
 
 def _specs(turn: int, more: dict[str, Any]) -> dict[str, Any]:

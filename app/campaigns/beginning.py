@@ -9,9 +9,8 @@ from fastapi import Query, Response
 from app.services import Services
 from unitscale.models.campaigns import counted
 from unitscale.models.document import Document
-from unitscale.models.specs import JobSpec
 from unitscale.wire.campaigns import Glance, Held
-from unitscale.wire.jobs import Idempotency
+from unitscale.wire.jobs import Idempotency, Prepared
 from unitscale.wire.launching import launch
 
 LAUNCH_SECONDS = 10.0
@@ -36,22 +35,21 @@ async def begin(
     project: str,
     kind: str,
     body: Document,
-    planned: Sequence[JobSpec],
+    ready: Sequence[Prepared],
     idempotency: Idempotency | None,
     document: Mapping[str, Any] = NOTHING,
 ) -> tuple[Held, bool]:
-    """Record a campaign with what is decided already, and submit the jobs that it begins with; one without waits for a
-    worker's first decision.
+    """Record a campaign with what is decided already, and submit the jobs that it begins with, which are prepared; one
+    without waits for a worker's first decision.
 
-    Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
+    Raises QuotaExceeded, IdempotencyMismatch.
     """
-    quota = await services.intake.check(planned, project)
     requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
-    due = LAUNCH_SECONDS if planned else 0.0
-    room = len(planned), quota
+    due = LAUNCH_SECONDS if ready else 0.0
+    room = len(ready), services.intake.quota
     held, replayed = await services.campaigns.begin(project, kind, requested, dict(document), room, idempotency, due)
-    if planned:
-        await launch(services.intake, held)
+    if ready:
+        await launch(services.intake, held, ready)
         held = await services.campaigns.get(project, kind, held.id)
     return held, replayed
 

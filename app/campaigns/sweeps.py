@@ -7,20 +7,22 @@ from unitscale.errors import Malformed, Unsupported
 from unitscale.models.measures import unknown
 from unitscale.models.specs import JobSpec
 from unitscale.models.sweeps import SweepSpec, blamed, check, check_apart, planned
+from unitscale.wire.jobs import Prepared
 
 
-async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[JobSpec]:
-    """Its jobs' specs. Raises Malformed, Unsupported, which name fields of the sweep."""
+async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[Prepared]:
+    """Its jobs. Raises Malformed, Unsupported, which name fields of the sweep."""
     check(sweep)
     jobs = planned(sweep)
     check_apart(sweep, jobs)
+    ready = list[Prepared]()
     for number, job in enumerate(jobs):
         try:
-            await services.intake.check([job], project)
+            ready.append(await services.intake.prepare(job, project))
         except Unsupported as error:
             raise blamed(sweep, number, error) from error
     await _refuse_measure(services, sweep, jobs)
-    return jobs
+    return ready
 
 
 async def _refuse_measure(services: Services, sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:

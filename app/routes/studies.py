@@ -83,9 +83,11 @@ async def _checked(services: Services, study: StudySpec, project: str) -> int:
     """The quota of unfinished jobs. Raises Malformed, Unsupported, which name fields of the study."""
     extremes = check(study, await services.intake.offer())
     try:
-        return await services.intake.check([study.base, *extremes], project)
+        for spec in (study.base, *extremes):
+            await services.intake.prepare(spec, project)
     except Unsupported as error:
         raise blamed(study, error) from error
+    return services.intake.quota
 
 
 async def _shown(services: Services, held: Held) -> Study:

@@ -26,8 +26,9 @@ async def create_transfer(
     """Train a grid of learning rates at each value, under each parametrization, and see where the best of them lies."""
     trials = await drawn_up(services, caller.project, transfer)
     idempotency = of_body("/v1/transfers", transfer, idempotency_key)
-    jobs, document = planned(transfer, trials), trials.model_dump(mode="json")
-    held, replayed = await begin(services, caller.project, KIND, transfer, jobs, idempotency, document)
+    ready = [await services.intake.prepare(job, caller.project) for job in planned(transfer, trials)]
+    document = trials.model_dump(mode="json")
+    held, replayed = await begin(services, caller.project, KIND, transfer, ready, idempotency, document)
     located(response, f"/v1/transfers/{held.id}", replayed)
     return await shown(services, held)
 

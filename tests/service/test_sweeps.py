@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.chaos.stack import until
+from benchmarks.chaos.stack import Stack, until
 from unitscale.client import Client
 from unitscale.errors import IdempotencyMismatch, Malformed, NotFound
 from unitscale.models.campaigns import CampaignState
@@ -39,6 +39,14 @@ def test_the_best_job_is_the_one_with_the_least_loss(client, swept):
     assert swept.counts.succeeded == len(RATES) * 2
     assert swept.best.value == min(losses.values()) == losses[swept.best.job]
     assert swept.best.setting["units.learning_rate"] == 0.1
+
+
+def test_an_idle_slot_takes_all_jobs_of_a_sweep_as_one_group(tmp_path):
+    with Stack(tmp_path, nodes=1) as one_slot, one_slot.client() as caller:
+        for first in range(0, 160, 16):
+            sweep = caller.sweeps.begin({"base": LINE, "axes": {"seed": list(range(first, first + 16))}})
+            jobs = [caller.job(job) for job in caller.sweeps.wait(sweep.id).jobs]
+            assert [job.fused.lanes for job in jobs] == [16] * 16
 
 
 def test_its_jobs_are_listed_by_pages(client, swept):

@@ -14,6 +14,7 @@ from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Filter, Idempotency, Jobs, Membership
 from unitscale.wire.launching import launch
+from unitscale.wire.reaper import Reaper
 from unitscale.wire.workers import Workers
 
 SPEC = {"task": "regression", "dataset": "linear", "resources": {"alone": True}}
@@ -51,6 +52,13 @@ async def launched(campaigns, intake, held):
     return await campaigns.get("p", held.kind, held.id)
 
 
+async def submitted(intake, held, count):
+    """What a launch that dies midway leaves: so many jobs recorded, and no more."""
+    ready = await intake.prepare(JobSpec(**SPEC), "p")
+    places = [(Membership(held.id, place, member_id(held.id, place)), ready) for place in range(count)]
+    return await intake.submit_members("p", places)
+
+
 async def end_one(attempts, ticket):
     [job] = await attempts.claim("cpu-1", ticket, "w", "cpu:0")
     await attempts.fail(job, Reason(code="diverged", message="It did."))
@@ -69,6 +77,40 @@ async def test_two_who_launch_at_once_make_each_job_once(campaigns, intake, jobs
 
     page = await jobs.page("p", Filter(campaign=held.id), 200, None)
     assert len(page.data) == 3
+
+
+async def test_none_of_its_jobs_is_taken_before_all_are_there(campaigns, intake, attempts, store, held):
+    await submitted(intake, held, 2)
+    await Reaper(store, lease_seconds=10, max_losses=5).round()
+    before = await attempts.claim("cpu-1", "early", "w", "cpu:0"), await store.redis.llen("celery:cpu-1")
+
+    held = await launched(campaigns, intake, held)
+
+    [first] = await attempts.claim("cpu-1", "late", "w", "cpu:0")
+    assert (before, first.id, await store.redis.llen("celery:cpu-1")) == (([], 0), held.jobs[0], 3)
+
+
+async def test_jobs_called_off_or_set_aside_while_it_is_launched_are_not_queued(campaigns, intake, jobs, store, held):
+    await submitted(intake, held, 3)
+    cancelled, paused, resumed = (member_id(held.id, place) for place in range(3))
+    await jobs.cancel("p", cancelled)
+    await jobs.pause("p", paused)
+    await jobs.pause("p", resumed)
+    await jobs.resume("p", resumed)
+
+    await launched(campaigns, intake, held)
+
+    assert await store.redis.zrange("queue:cpu-1", 0, -1) == [resumed.encode()]
+
+
+async def test_called_off_in_the_middle_of_its_launch_it_is_over(campaigns, intake, jobs, store, held):
+    await submitted(intake, held, 2)
+
+    assert (await campaigns.cancel("p", "sweep", held.id)).state is CampaignState.CANCELLED
+
+    await launch(intake, held)
+    assert {job.state for job in (await jobs.page("p", Filter(), 200, None)).data} == {State.CANCELLED}
+    assert not await store.redis.exists("queue:cpu-1", f"campaign:{held.id}:arriving")
 
 
 async def test_a_deleted_job_does_not_come_again(campaigns, intake, jobs, attempts, held):
@@ -145,7 +187,7 @@ async def test_called_off_it_is_cancelled_when_its_last_job_has_stopped(campaign
 async def test_no_job_comes_once_it_was_called_off(campaigns, intake, jobs, held):
     await campaigns.cancel("p", "sweep", held.id)
 
-    assert not await intake.submit_member(JobSpec(**SPEC), "p", Membership(held.id, 0, member_id(held.id, 0)))
+    assert await submitted(intake, held, 1) == ["over"]
     assert (await jobs.page("p", Filter(), 200, None)).data == ()
 
 

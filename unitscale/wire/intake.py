@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from unitscale.errors import NotFound, Unsupported
 from unitscale.models import branches
@@ -14,7 +15,7 @@ from unitscale.models.resolution import resolve, total_steps, training_examples,
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuning import asked, foreseen
 from unitscale.wire.datasets import Datasets
-from unitscale.wire.jobs import Idempotency, Jobs, Membership
+from unitscale.wire.jobs import Idempotency, Jobs, Membership, Prepared
 from unitscale.wire.rules import Rules
 from unitscale.wire.workers import Workers
 
@@ -31,7 +32,8 @@ class Intake:
         self._jobs = jobs
         self._datasets = datasets
         self._workers = workers
-        self._quota = max_unfinished_jobs
+        self.quota = max_unfinished_jobs
+        """Of unfinished jobs, for each project."""
         self._rules = rules
         self._offer: tuple[float, Offer] = (float("-inf"), Offer())
 
@@ -40,29 +42,25 @@ class Intake:
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
+        prepared = await self.prepare(spec, project)
+        return await self._jobs.add(project, prepared, self.quota, idempotency, (await self.offer()).workers)
+
+    async def prepare(self, spec: JobSpec, project: str) -> Prepared:
+        """What would be submitted. Raises Unsupported for what cannot be done."""
         resolved, volume, needs = await self._resolved(spec, project)
-        steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
-        workers = (await self.offer()).workers
-        return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom, workers)
+        return Prepared(spec, resolved, total_steps(resolved, volume), needs, self._company(resolved, volume))
 
-    async def submit_member(
-        self, spec: JobSpec, project: str, membership: Membership, also: Sequence[Need] = ()
-    ) -> bool:
-        """The same for a job of a campaign, which also needs this of its worker; False when that is over. `ring` once
-        all are there. Raises Unsupported."""
-        resolved, volume, needs = await self._resolved(spec, project)
-        steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
-        return await self._jobs.add_member(project, spec, resolved, steps, (*needs, *also), whom, membership)
+    async def submit_members(
+        self, project: str, members: Sequence[tuple[Membership, Prepared]], also: Sequence[Need] = ()
+    ) -> list[str]:
+        """What became of these jobs of a campaign, which also need this of their worker, in one round trip. `let_in`
+        once all are there."""
+        needing = [(member, replace(prepared, needs=(*prepared.needs, *also))) for member, prepared in members]
+        return await self._jobs.add_members(project, needing)
 
-    async def ring(self) -> None:
-        """Wake workers for jobs of campaigns: a slot finds all that may train together."""
-        await self._jobs.ring()
-
-    async def check(self, specs: Sequence[JobSpec], project: str) -> int:
-        """The quota of unfinished jobs. Raises Unsupported for the first of these that cannot be done."""
-        for spec in specs:
-            await self._resolved(spec, project)
-        return self._quota
+    async def let_in(self, campaign: str) -> None:
+        """Queue all jobs of a campaign that were submitted: a slot finds all that may train together."""
+        await self._jobs.let_in(campaign)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
         """What submitting this spec would do. Nothing is stored. Raises Unsupported."""

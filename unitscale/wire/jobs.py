@@ -62,6 +62,17 @@ class Idempotency:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A spec as it was sent and as it will run, with what else its record says of it."""
+
+    requested: JobSpec
+    spec: JobSpec
+    steps: int
+    needs: tuple[Need, ...] = ()
+    company: Company = NOBODY
+
+
+@dataclass(frozen=True)
 class Membership:
     """A job's place in a campaign, from which its id follows."""
 
@@ -83,13 +94,9 @@ class Jobs:
     async def add(
         self,
         project: str,
-        requested: JobSpec,
-        spec: JobSpec,
-        steps: int,
+        prepared: Prepared,
         quota: int,
         idempotency: Idempotency | None,
-        needs: Sequence[Need] = (),
-        company: Company = NOBODY,
         workers: Sequence[Worker] = (),
     ) -> tuple[Job, bool]:
         """Record a job, queue it and ring, in one step. The flag says whether it was there already.
@@ -99,76 +106,32 @@ class Jobs:
 
         Raises QuotaExceeded, IdempotencyMismatch; Unsupported when its data set is gone.
         """
-        outcome, *told = await self._submit(project, requested, spec, steps, quota, idempotency, needs, company, ALONE)
+        submission = _submission(project, prepared, quota, idempotency, ALONE)
+        outcome, *told = await self._store.run("submit", *submission)
         if outcome == b"quota":
             raise QuotaExceeded(
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
             )
         if outcome == b"mismatch":
             raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+        if outcome == b"dataset":
+            raise gone(prepared.spec)
         job_id, fields, rank = told
         record = dict(zip(fields[0::2], fields[1::2], strict=True))
         return _placed(text(job_id), record, rank, workers), outcome == b"replayed"
 
-    async def add_member(
-        self,
-        project: str,
-        requested: JobSpec,
-        spec: JobSpec,
-        steps: int,
-        needs: Sequence[Need],
-        company: Company,
-        membership: Membership,
-    ) -> bool:
-        """The same for a campaign's job, which was counted when the campaign began; False when that is over.
+    async def add_members(self, project: str, members: Sequence[tuple[Membership, Prepared]]) -> list[str]:
+        """The same for jobs of a campaign, which were counted when it began: what became of each, `over` where the
+        campaign is and `dataset` where its data set is gone.
 
-        It does not ring: jobs that are submitted together are to be found together.
-
-        Raises Unsupported when its data set is gone.
+        None of them is queued before `let_in`: jobs that are launched together are to be found together.
         """
-        outcome, *_ = await self._submit(project, requested, spec, steps, UNLIMITED, None, needs, company, membership)
-        return outcome != b"over"
+        calls = [_submission(project, prepared, UNLIMITED, None, member) for member, prepared in members]
+        return [text(outcome) for outcome, *_ in await self._store.run_each("submit", calls)]
 
-    async def _submit(
-        self,
-        project: str,
-        requested: JobSpec,
-        spec: JobSpec,
-        steps: int,
-        quota: int,
-        idempotency: Idempotency | None,
-        needs: Sequence[Need],
-        company: Company,
-        membership: Membership,
-    ) -> list[Any]:
-        """What became of it and, where it is there now, its id, its record and its place in the queue."""
-        answer = await self._store.run(
-            "submit",
-            membership.job or new_id("job", time.time_ns() // 10**6),
-            project,
-            idempotency.key if idempotency else "",
-            idempotency.body if idempotency else "",
-            quota,
-            doorbell.queue_name(spec.resources.device, spec.resources.devices),
-            BANDS[spec.priority],
-            requested.model_dump_json(exclude_unset=True),
-            spec.model_dump_json(),
-            steps,
-            "" if membership.campaign else doorbell.message(doorbell.TRAIN),
-            str(spec.dataset) if is_uploaded(spec.dataset) else "",
-            _written(needs),
-            company.alike,
-            company.why_alone or "",
-            membership.campaign,
-            membership.place,
-        )
-        if answer[0] == b"dataset":
-            raise Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
-        return answer
-
-    async def ring(self) -> None:
-        """Wake workers for all that waits."""
-        await self._store.run("ring", doorbell.message(doorbell.TRAIN), doorbell.message(doorbell.ANSWER))
+    async def let_in(self, campaign: str) -> None:
+        """Queue all jobs of a campaign that were added, and wake workers for them."""
+        await self._store.run("let_in", campaign, doorbell.message(doorbell.TRAIN))
 
     async def get(self, project: str, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
@@ -291,6 +254,37 @@ class Jobs:
         queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
         [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
         return waits_for(queue, ahead, await self._workers.present(), needs)
+
+
+def gone(spec: JobSpec) -> Unsupported:
+    """The refusal of a spec whose data set was deleted since it was prepared."""
+    return Unsupported(f"The data set {spec.dataset} has just been deleted.", (("/dataset", "It is gone."),))
+
+
+def _submission(
+    project: str, prepared: Prepared, quota: int, idempotency: Idempotency | None, membership: Membership
+) -> tuple[str | float | bytes, ...]:
+    """What the script `submit` is told."""
+    spec, company = prepared.spec, prepared.company
+    return (
+        membership.job or new_id("job", time.time_ns() // 10**6),
+        project,
+        idempotency.key if idempotency else "",
+        idempotency.body if idempotency else "",
+        quota,
+        doorbell.queue_name(spec.resources.device, spec.resources.devices),
+        BANDS[spec.priority],
+        prepared.requested.model_dump_json(exclude_unset=True),
+        spec.model_dump_json(),
+        prepared.steps,
+        doorbell.message(doorbell.TRAIN),
+        str(spec.dataset) if is_uploaded(spec.dataset) else "",
+        _written(prepared.needs),
+        company.alike,
+        company.why_alone or "",
+        membership.campaign,
+        membership.place,
+    )
 
 
 def _placed(job_id: str, record: dict[bytes, bytes], rank: int | None, workers: Sequence[Worker]) -> Job:

@@ -27,6 +27,7 @@
     checking                    zset    data sets to be checked by the time from which anyone may, ms: the check's lease
     campaign:{id}               hash    a sweep, study or transfer: project, state, round, what was asked and decided
     campaign:{id}:open          set     its jobs that have not ended
+    campaign:{id}:arriving      zset    its jobs that are recorded but not queued yet, by place: all are queued together
     campaigns                   string  counts campaigns; a campaign's number is its place in the lists
     campaigns:{project}:{kind}  zset    the project's campaigns of a kind by number
     jobs:{project}:{campaign}   zset    a campaign's job ids by number
@@ -72,6 +73,7 @@ TEMPLATES: dict[str, str] = {
     "campaign": "campaign:{id}",
     "members": "jobs:{project}:{campaign}",
     "open_members": "campaign:{id}:open",
+    "arriving": "campaign:{id}:arriving",
     "campaign_count": "campaigns",
     "campaign_listing": "campaigns:{project}:{kind}",
     "advancing": "advancing",

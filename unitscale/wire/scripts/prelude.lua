@@ -62,6 +62,13 @@ local function ring(queue, bell, times)
   end
 end
 
+-- Fewer doorbells than queued jobs: ring. Returns how many there were too few.
+local function ring_for_all(queue, bell)
+  local missing = math.max(call('ZCARD', keys.queue(queue)) - call('LLEN', keys.doorbells(queue)), 0)
+  ring(queue, bell, math.min(missing, 100))
+  return missing
+end
+
 -- The next turn of the job's project among those of its priority: projects take turns, each in order of age.
 local function turn(id)
   local queue, band, project = field(id, 'queue'), field(id, 'band'), field(id, 'project')
@@ -91,6 +98,7 @@ local function end_campaign(id, state, reason)
   call('HSET', keys.campaign(id), 'state', state, 'reason', reason, 'ended_at', now())
   call('HDEL', keys.campaign(id), 'wish')
   call('ZREM', keys.advancing(), id)
+  call('DEL', keys.arriving(id))
   call('PUBLISH', 'live', id)
 end
 

@@ -2,13 +2,7 @@
 -- delays each by one round at most.
 local train, answer = unpack(ARGV)
 local rung = 0
-for _, queue in ipairs(call('SMEMBERS', keys.queues())) do
-  local missing = call('ZCARD', keys.queue(queue)) - call('LLEN', keys.doorbells(queue))
-  if missing > 0 then
-    ring(queue, train, math.min(missing, 100))
-    rung = rung + missing
-  end
-end
+for _, queue in ipairs(call('SMEMBERS', keys.queues())) do rung = rung + ring_for_all(queue, train) end
 if call('LLEN', keys.asks()) + call('ZCOUNT', keys.checking(), '-inf', now())
     + call('ZCOUNT', keys.advancing(), '-inf', now()) > 0
   and call('LLEN', keys.doorbells('side')) == 0 then

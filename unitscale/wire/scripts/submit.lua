@@ -1,5 +1,6 @@
 -- Record, place in the queue and doorbell, or none of them. Repeated with the same id or idempotency key: the same job.
--- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over.
+-- A campaign's job stays one when it was deleted meanwhile, and none comes once its campaign is over. Its place in the
+-- queue it gets together with the others, when all are there (`let_in`).
 -- Answers with what became of it, the id, the record and the place in the queue: nobody has to ask again.
 local id, project, key, body, quota, queue, band, requested, spec, steps, bell, dataset, needs = unpack(ARGV, 1, 13)
 local alike, why_alone, campaign, place = unpack(ARGV, 14)
@@ -36,12 +37,14 @@ call('SADD', keys.unfinished(project), id)
 if campaign ~= '' then
   call('ZADD', keys.members(project, campaign), number, id)
   call('SADD', keys.open_members(campaign), id)
+  call('ZADD', keys.arriving(campaign), place, id)
+else
+  enqueue(id, turn(id))
 end
 call('SADD', keys.queues(), queue)
-enqueue(id, turn(id))
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
 tell_state(id)
-if bell ~= '' then ring(queue, bell, 1) end
+if campaign == '' then ring(queue, bell, 1) end
 return told('created', id)

@@ -3,30 +3,25 @@
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from unitscale.errors import Diverged, Impossible
-from unitscale.models.formats import Format
 from unitscale.models.jobs import Reason
 from worker.pipe import Ended, Started, Stop, Stopped
 from worker.trainer.assembly.assemble import Assembly
-from worker.trainer.deployment.measuring import deployments
-from worker.trainer.deployment.serving import file_of, model_of
 from worker.trainer.engine.loop import train
 from worker.trainer.engine.timing import Clock
-from worker.trainer.evaluation.evaluator import Written
 from worker.trainer.process.channel import Channel
 from worker.trainer.process.interrupt import Interrupt
-from worker.trainer.runs import results, snapshots
+from worker.trainer.runs import snapshots
+from worker.trainer.runs.endings import Endings
 from worker.trainer.runs.reporter import Measured, Reporter
 from worker.trainer.runs.results import StoppedBy
 from worker.trainer.runs.run import Run
 from worker.trainer.runs.saver import Saver
 
-HOUR_SECONDS = 3600.0
 BUSY_SECONDS = 0.02  # until a checkpoint is asked for again while another one is being written
 
 
@@ -44,6 +39,7 @@ class Monitor:
         self._clock = Clock()
         self._reporter = Reporter(channel, interrupt, self._clock, runs, step, assembly)
         self._saver = Saver(channel)
+        self._endings = Endings(assembly, self._clock, channel, interrupt, len(runs))
         self._first = self._look_at = step + 1
         self._alarm = 0.0
         self._noise = assembly.learner.noise
@@ -188,74 +184,11 @@ class Monitor:
         if not ending:
             return
         self._reporter.flush()
-        with self._clock.evaluating():
-            outputs = self._assembly.test.outputs()
         if self._saves_every:  # the last step is one to start from
             self._save(self._assembly.steps, [self._runs[place] for place, why in ending.items() if why == "budget"])
         self._saver.wait()
-        for place, stopped_by in ending.items():
-            if self._runs[place].failure is None:
-                self._succeed(self._runs[place], stopped_by, measured[place], outputs)
-
-    def _succeed(self, run: Run, stopped_by: StoppedBy, measured: Mapping[str, float], outputs: Tensor) -> None:
-        evaluator, config, weights = self._assembly.test, self._assembly.config, self._assembly.finished(run.place)
-        asked = run.lane.spec.evaluation.formats
-        files = {form: file_of(weights, config, form) for form in dict.fromkeys((Format.FP32, *asked))}
-        price = self._price(run)
-        written, written_last = self._written(weights)
-        documents = {
-            **results.described(config),
-            **evaluator.artifacts(outputs, run.place),
-            **written_last.documents,
-            **self._samples(files[Format.FP32]),
-        }
-        artifacts = results.leave(run.folder / "artifacts", files, documents)
-        with self._clock.evaluating():
-            deployment = deployments(
-                {form: files[form] for form in asked},
-                {file.name: file.bytes for file in artifacts},
-                self._assembly.validation,
-                config,
-                run.price_per_hour,
-                lambda: self._interrupt.wished(run.lane.job),
-            )
-        metrics = {key.removeprefix("val_"): value for key, value in measured.items() if key.startswith("val_")}
-        val_loss = metrics.pop("loss")
-        result = results.result(
-            stopped_by,
-            (run.train_loss, val_loss),
-            (metrics | written.metrics, evaluator.metrics(outputs, run.place) | written_last.metrics),
-            self._assembly.learner.weights.parameters,
-            price,
-            deployment,
-            results.noise(self._noise.tracks[run.place], self._trained(run)) if self._noise else None,
-        )
-        run.open = False
-        self._channel.send(Ended(job=run.lane.job, result=result, artifacts=artifacts))
-
-    def _price(self, run: Run) -> float | None:
-        """What training has cost so far. Jobs that train together share the devices."""
-        if run.price_per_hour is None:
-            return None
-        hours = (run.training_before + self._clock.training()) / HOUR_SECONDS
-        return run.price_per_hour * hours * run.lane.spec.resources.devices / len(self._runs)
-
-    def _written(self, weights: Mapping[str, Tensor]) -> tuple[Written, Written]:
-        """What a model that writes has written of validation and test."""
-        validation, test = self._assembly.validation, self._assembly.test
-        if not validation.writes:
-            return Written({}, {}), Written({}, {})
-        with self._clock.evaluating():
-            layers = self._assembly.restored(weights)
-            return validation.written(layers), test.written(layers)
-
-    def _samples(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
-        """How a model that continues texts does so."""
-        validation, config = self._assembly.validation, self._assembly.config
-        if not validation.continues:
-            return {}
-        with self._clock.evaluating():
-            return validation.samples(model_of(weights, config, Format.FP32))
+        good = [self._runs[place] for place in ending if self._runs[place].failure is None]
+        self._endings.succeed(good, ending, measured)
 
     def _obey(self, step: int, stops: Mapping[str, Stop]) -> None:
         """Stop what is to be stopped. A worker that leaves does so for all: they go on together, from one step."""

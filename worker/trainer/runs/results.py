@@ -3,7 +3,7 @@
 import hashlib
 import json
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from pathlib import Path
 from typing import Any, Literal
@@ -17,9 +17,12 @@ from unitscale.models.jobs import Artifact, Deployment, NoiseScale, Result
 from worker.trainer.engine.ratios import Ratio
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED, Track
 from worker.trainer.inference.sequences import TOKENIZER, VOCABULARY
-from worker.trainer.runs.durable import new_folder
+from worker.trainer.runs.durable import new_folders
 
 StoppedBy = Literal["budget", "max_seconds", "target_loss"]
+
+Contents = tuple[Mapping[Format, Mapping[str, Tensor]], Mapping[str, Any]]
+"""A trained model's weights in each format, and JSON documents."""
 
 CONFIG = "config.json"
 KIBIBYTE = 1024
@@ -38,16 +41,19 @@ def config_of(folder: Path) -> dict[str, Any]:
     return {**json.loads((folder / CONFIG).read_text("utf-8")), **words}
 
 
-def leave(
-    folder: Path, weights: Mapping[Format, Mapping[str, Tensor]], documents: dict[str, Any]
-) -> tuple[Artifact, ...]:
-    """Write the weights in each format, and JSON documents, to `folder`, whole and fsynced."""
-    with new_folder(folder) as unfinished:
-        for form, tensors in weights.items():
-            save_file({name: tensor.cpu() for name, tensor in tensors.items()}, unfinished / weights_file(form))
-        for name, content in documents.items():
-            (unfinished / name).write_text(json.dumps(content, indent=2) + "\n")
-    return tuple(_artifact(file) for file in sorted(folder.iterdir()))
+def leave(folders: Sequence[Path], contents: Iterable[Contents]) -> list[tuple[Artifact, ...]]:
+    """Write what each of some lanes leaves, made one after the other, to a folder of its own, whole and fsynced."""
+    with new_folders(folders) as unfinished:
+        for folder, (weights, documents) in zip(unfinished, contents, strict=True):
+            _write(folder, weights, documents)
+    return [tuple(_artifact(file) for file in sorted(folder.iterdir())) for folder in folders]
+
+
+def _write(folder: Path, weights: Mapping[Format, Mapping[str, Tensor]], documents: Mapping[str, Any]) -> None:
+    for form, tensors in weights.items():
+        save_file({name: tensor.cpu() for name, tensor in tensors.items()}, folder / weights_file(form))
+    for name, content in documents.items():
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
 
 
 def result(
