@@ -23,7 +23,6 @@ def sent(api, content: bytes | str):
         ({"units": {"learning_rat": 1}}, "/units/learning_rat"),
         ({"optimizer": {"name": "adamw", "momentum": 0.5}}, "/optimizer"),
         ({"labels": {"a b": "c"}}, "/labels/a b"),
-        ({"task": "painting"}, "/task"),
         ({"budget": {"epochs": 1, "steps": 1}}, "/budget"),
         ({"units": {"precision": "fp8"}}, "/units/precision"),
         ({"evaluation": {"formats": ["fp32", "fp7"]}}, "/evaluation/formats/1"),

@@ -110,6 +110,37 @@ def test_what_a_plug_in_brings_is_asked_for_like_anything_else():
     assert refusal({"task": "counting"}, a_worker())[0] == "/task"
 
 
+@pytest.mark.parametrize(
+    ("spec", "missing"),
+    [
+        ({"task": "counting"}, "the task counting"),
+        ({"task": "regression", "model": {"kind": "highway"}}, "the model highway"),
+        ({"task": "regression", "dataset": "events"}, "the data set events"),
+    ],
+)
+def test_what_a_plug_in_may_bring_is_not_known_until_workers_have_described_themselves(spec, missing):
+    spec = JobSpec.model_validate(spec)
+
+    unknown = [Offer(workers).unknown(spec) for workers in ((), (a_worker(), a_worker("cuda", known=False)))]
+
+    assert [missing in each for each in unknown] == [True, True]
+    assert "no worker is connected yet" in unknown[0]
+    assert "still finding out" in unknown[1]
+    assert Offer([a_worker()]).unknown(spec) is None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        MLP,
+        {"task": "regression", "dataset": "ds_0123456789abcdefghjk"},
+        {"task": "translation", "model": {"kind": "mlp"}},
+    ],
+)
+def test_what_every_installation_has_is_known_without_workers(spec):
+    assert Offer().unknown(JobSpec.model_validate(spec)) is None
+
+
 def test_what_a_job_needs_is_only_what_not_every_worker_can():
     offer = Offer([a_worker(plugins=Plugins(models=(HIGHWAY,)), datasets=("shakespeare",))])
     specs = MLP, {"task": "text-generation"}, {"task": "regression", "model": {"kind": "highway"}}

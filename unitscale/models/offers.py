@@ -13,7 +13,7 @@ from unitscale.models.catalog import (
     CatalogModel,
     CatalogTask,
 )
-from unitscale.models.datasets import Volume
+from unitscale.models.datasets import Volume, is_uploaded
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Precision
 from unitscale.models.workers import Abilities, Worker
@@ -67,12 +67,24 @@ class Offer:
             }
         )
 
-    @property
-    def hint(self) -> str:
-        """What to add to the word that something is not there, while there may be more than is known."""
-        if all(worker.abilities is not None for worker in self.workers):
-            return ""
-        return " A worker that has just started is still finding out what it can do; try again in a few seconds."
+    def unknown(self, spec: JobSpec) -> str | None:
+        """Why it is not known whether this spec can be trained; None where it is known.
+
+        What no installation has by itself may be what a plug-in brings to a worker that has not said so yet.
+        """
+        if self.workers and all(worker.abilities is not None for worker in self.workers):
+            return None
+        named = (
+            ("task", spec.task, self.tasks),
+            ("model", spec.model.kind, self.models),
+            ("data set", None if is_uploaded(spec.dataset) else spec.dataset, self.datasets),
+        )
+        missing = [f"the {what} {name}" for what, name, there in named if name is not None and name not in there]
+        if not missing:
+            return None
+        why = "a connected worker is still finding out what it can do" if self.workers else "no worker is connected yet"
+        said = f"The built-in catalog does not have {' or '.join(missing)}"
+        return f"{said}; whether a plug-in brings it is not known, since {why}."
 
     def kind(self, spec: JobSpec) -> str:
         """The kind of model that a spec asks for."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 
-from unitscale.errors import NotFound, Unsupported
+from unitscale.errors import NotFound, NoWorker, Unsupported
 from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
@@ -37,7 +37,7 @@ class Intake:
     async def submit(self, spec: JobSpec, project: str, idempotency: Idempotency | None = None) -> tuple[Job, bool]:
         """A queued job, and whether an earlier submission with the same key had made it.
 
-        Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
+        Raises Unsupported, NoWorker, QuotaExceeded, IdempotencyMismatch.
         """
         resolved, volume, needs = await self._resolved(spec, project)
         steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
@@ -45,7 +45,10 @@ class Intake:
         return await self._jobs.add(project, spec, resolved, steps, self._quota, idempotency, needs, whom, workers)
 
     async def submit_member(self, spec: JobSpec, project: str, membership: Membership) -> bool:
-        """The same for a job of a campaign; False when that is over. `ring` once all are there. Raises Unsupported."""
+        """The same for a job of a campaign; False when that is over. `ring` once all are there.
+
+        Raises Unsupported, NoWorker.
+        """
         resolved, volume, needs = await self._resolved(spec, project)
         steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
         return await self._jobs.add_member(project, spec, resolved, steps, needs, whom, membership)
@@ -55,13 +58,13 @@ class Intake:
         await self._jobs.ring()
 
     async def check(self, specs: Sequence[JobSpec], project: str) -> int:
-        """The quota of unfinished jobs. Raises Unsupported for the first of these that cannot be done."""
+        """The quota of unfinished jobs. Raises Unsupported for the first that cannot be done, NoWorker."""
         for spec in specs:
             await self._resolved(spec, project)
         return self._quota
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
-        """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
+        """What submitting this spec would do. Nothing is stored. Raises Unsupported, NoWorker."""
         resolved, volume, needs = await self._resolved(spec, project)
         place = await self._jobs.place_of_next(resolved, needs)
         steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
@@ -84,7 +87,8 @@ class Intake:
         """The spec as it will run, how much it has to train on (None: what the catalog says), and what it needs."""
         if spec.init_from is not None:
             spec = await self._inherited(spec, spec.init_from.job, project)
-        uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        offer = await self.offer_for(spec)
+        uploaded = await self._uploaded(spec, project)
         spec = await self._with_rule(spec, project, offer)
         resolved = resolve(spec, offer.device(spec), uploaded, offer)
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
@@ -119,6 +123,13 @@ class Intake:
             return await self._datasets.get(project, str(spec.dataset))
         except NotFound:
             return None
+
+    async def offer_for(self, spec: JobSpec) -> Offer:
+        """What can be asked for, where that is known of all that this spec names. Raises NoWorker."""
+        offer = await self.offer()
+        if why := offer.unknown(spec):
+            raise NoWorker(why)
+        return offer
 
     async def offer(self) -> Offer:
         """What can be asked for, as the connected workers lately said it."""
