@@ -49,8 +49,8 @@ def test_no_request_surprises(operation, server):
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy())
     def answered_as_documented(case):
-        # Not that what fits its schema is accepted: a spec may be well formed and ask for what cannot be trained, or for
-        # what is not known while no worker is there: 503, which is documented; 500 is not.
+        # Not that what fits its schema is accepted: a spec may be well formed and ask for what cannot be trained,
+        # or for what is not known while no worker is there: 503, which is documented; 500 is not.
         excluded = [positive_data_acceptance, not_a_server_error]
         case.call_and_validate(base_url=server.url, headers=headers, timeout=10, excluded_checks=excluded)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from unitscale.errors import NotFound, NoWorker, Unsupported
+from unitscale.models import noise_runs, tuning
 from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
@@ -11,7 +12,6 @@ from unitscale.models.offers import Need, Offer
 from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
-from unitscale.models.tuning import asked, foreseen
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs, Membership
 from unitscale.wire.rules import Rules
@@ -68,7 +68,8 @@ class Intake:
         resolved, volume, needs = await self._resolved(spec, project)
         place = await self._jobs.place_of_next(resolved, needs)
         steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
-        words = foreseen(resolved, steps)
+        own = self._offer[1].models[str(resolved.model.kind)].package is not None
+        words = tuning.foreseen(resolved, steps, noise_runs.foreseen(resolved, volume, own))
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place, tuning=words))
 
     async def cancel(self, job_id: str, project: str) -> Job:
@@ -100,8 +101,10 @@ class Intake:
 
     async def _with_rule(self, spec: JobSpec, project: str, offer: Offer) -> JobSpec:
         """A rate that is to be tuned is moved to the width as a transfer of the project measured it, if one did."""
-        open_ = "learning_rate" in asked(spec).units.tune and spec.units.rule is None and spec.task in offer.tasks
-        if not open_ or self._rules is None or "width" not in _sizes(spec, offer):
+        open_ = (
+            "learning_rate" in tuning.asked(spec).units.tune and spec.units.rule is None and spec.task in offer.tasks
+        )
+        if not open_ or self._rules is None or spec.task not in offer.tasks or "width" not in _sizes(spec, offer):
             return spec
         measured = await self._rules.measured(project, offer.kind(spec), spec.optimizer.name)
         rule = measured.get(spec.units.parametrization)
