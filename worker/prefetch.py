@@ -1,4 +1,4 @@
-"""Puts the bundled data sets into the cache, as tensors: what `make data` runs.
+"""Downloads the data sets that no installation has, and puts all into the cache, as tensors: what `make data` runs.
 
     python -m worker.prefetch
 

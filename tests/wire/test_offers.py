@@ -90,6 +90,13 @@ def test_a_data_set_that_nobody_has_is_refused_with_the_command_that_brings_it()
 
     assert pointer == "/dataset"
     assert "`make data`" in why
+    assert "is there" not in why
+
+
+def test_the_refusal_of_a_data_set_names_what_is_there_for_the_task():
+    _, why = refusal({"task": "text-generation"}, a_worker(datasets=("linear", "grammar")))
+
+    assert "What is there for text-generation: `grammar` (`-o dataset=grammar`)." in why
 
 
 @pytest.mark.parametrize(

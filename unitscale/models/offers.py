@@ -137,14 +137,17 @@ class Offer:
         if not missing:
             words = ", ".join(f"{name}" for _, name in needs)
             return [(POINTERS[needs[0][0]], f"No connected worker has all of this at once: {words}.")]
-        return [(POINTERS[field], self._reason(field, name, workers)) for field, name in missing]
+        return [(POINTERS[field], self._reason(field, name, workers, spec.task)) for field, name in missing]
 
-    def _reason(self, field: str, name: str, workers: Sequence[Worker]) -> str:
+    def _reason(self, field: str, name: str, workers: Sequence[Worker], task: str) -> str:
         if field == "precisions":
             return f"{NEEDS_GPU[Precision(name)]}; connected workers offer {', '.join(self._precisions(workers))}."
         brought = self.datasets[name].brought_by if field == "datasets" else None
         if brought:
-            return f"No connected worker has the data set {name}; `{brought}` on a worker's machine brings it."
+            there = {dataset for worker in workers if worker.abilities for dataset in worker.abilities.datasets}
+            others = [f"`{each}`" for each in self.tasks[task].datasets if each in there]
+            now = f" What is there for {task}: {', '.join(others)} (`-o dataset={others[0][1:-1]}`)." if others else ""
+            return f"No connected worker has the data set {name}; `{brought}` on a worker's machine brings it.{now}"
         what = {"datasets": "data set", "models": "model", "tasks": "task"}[field]
         where = f"{workers[0].device} worker"
         return f"No connected {where} has the {what} {name}; install the package that brings it there."
