@@ -75,7 +75,7 @@ async def supervise(slot: Slot) -> None:
     if not group:
         return
     news = asyncio.Event()
-    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}
+    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news, slot.name) for job in group}
     async with _background(_renew(slot, lanes), _hear_leaving(slot, lanes)):
         await _train(slot, trainer, lanes, news)
         for lane in lanes.values():

@@ -92,9 +92,10 @@ class Monitor:
     def _start(self, losses: Tensor) -> None:
         if losses.is_cuda:
             torch.cuda.synchronize()
-        now = time.perf_counter()
+        now, lanes, parameters = time.perf_counter(), len(self._runs), self._assembly.learner.weights.parameters
         for run in self._runs:
-            self._channel.send(Started(job=run.lane.job, steps=self._assembly.steps))
+            started = Started(job=run.lane.job, steps=self._assembly.steps, parameters=parameters, lanes=lanes)
+            self._channel.send(started)
             run.next_save = now + run.lane.spec.checkpoint.every_seconds
         self._reporter.begin()
 
