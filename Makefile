@@ -42,7 +42,7 @@ check: $(READY) ## lint, format, import laws, types, Dockerfile, compose file
 		UNITSCALE_API_KEY=any $(COMPOSE) --file docker-compose.yml config > /dev/null; \
 	else echo "SKIPPED: no docker compose here, so docker-compose.yml was not validated"; fi
 
-data: $(READY) ## put the bundled data sets into the cache, so that no first job waits for them
+data: $(READY) ## download the further data sets (shakespeare, kjv, speech, ...) and prepare all of them
 	@$(BIN)/python -m worker.prefetch
 
 bench: $(READY) ## measure training and service against their budgets

@@ -121,7 +121,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # as above
-    found = located(error.errors(), error.body)
+    found = located(error.errors(), error.body, request.url.path)
     return answer(request, _not_an_id(request) if found.in_path else _malformed(found))
 
 

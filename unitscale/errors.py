@@ -21,6 +21,7 @@
     + StoreAway
       + FilesAway
     + NoAnswer
+    + NoWorker
     + Busy
   x LeaseLost            (told to a supervisor: a newer attempt holds the job)
   x TrainingError        (raised while training, kept as the job's `reason`)
@@ -152,6 +153,12 @@ class FilesAway(StoreAway):
 class NoAnswer(Away):
     code = "no_answer"
     title = "No worker could answer"
+
+
+class NoWorker(Away):
+    code = "no_worker"
+    title = "No worker has said yet what it can do"
+    retry_after_seconds = 3  # so often workers describe themselves
 
 
 class Busy(Away):

@@ -133,6 +133,9 @@ class Started(Answer):
     job: str
     steps: int
     """Steps of the whole run."""
+    parameters: int
+    lanes: int
+    """Jobs that train in this process."""
 
 
 class Stretch(Answer):

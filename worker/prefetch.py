@@ -1,8 +1,6 @@
-"""Puts the bundled data sets into the cache, as tensors: what `make data` runs.
+"""Downloads the data sets that no installation has, and puts all into the cache, as tensors: what `make data` runs.
 
-    python -m worker.prefetch
-
-A worker does the same when it starts; after this, it finds them there.
+python -m worker.prefetch
 """
 
 import sys

@@ -1,13 +1,23 @@
 """From pydantic's locations to JSON pointers into what was sent."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from unitscale.models.misspelt import no_field
 from unitscale.models.mistakes import told
 
 MOST = 50
 LONGEST = 200
+SPECS = {
+    "/v1/jobs": "",
+    "/v1/sweeps": "/base",
+    "/v1/studies": "/base",
+    "/v1/transfers": "/base",
+    "/v1/advice": "/spec",
+}
+"""Where a job's spec stands in what is sent to a path."""
 
 
 @dataclass(frozen=True)
@@ -18,17 +28,29 @@ class Fields:
     in_path: bool
 
 
-def located(errors: Sequence[Mapping[str, Any]], body: Any) -> Fields:
-    """One entry a field."""
-    found = told((_pointer(error, body)[:LONGEST], _worded(error)) for error in errors)
+def located(errors: Sequence[Mapping[str, Any]], body: Any, path: str) -> Fields:
+    """One entry a field of what was sent to this path."""
+    pointers = [_pointer(error, body)[:LONGEST] for error in errors]
+    worded = [_worded(error, pointer, path) for error, pointer in zip(errors, pointers, strict=True)]
+    found = told(zip(pointers, worded, strict=True))
     fields = tuple((pointer, detail[:LONGEST]) for pointer, detail in found[:MOST])
     return Fields(fields, any(error["loc"][0] == "path" for error in errors))
 
 
-def _worded(error: Mapping[str, Any]) -> Mapping[str, Any]:
+def _worded(error: Mapping[str, Any], pointer: str, path: str) -> Mapping[str, Any]:
     if error["type"] == "json_invalid":
         return {**error, "msg": f"This is not JSON: {error['ctx']['error']}."}
+    if error["type"] == "extra_forbidden":
+        return {**error, "msg": _no_field(pointer, path)}
     return error
+
+
+def _no_field(pointer: str, path: str) -> str:
+    """That there is no such field; of a job's spec, which one was probably meant."""
+    found = re.fullmatch(rf"{SPECS[path]}/(.+)", pointer) if path in SPECS else None
+    if found is None:
+        return f"There is no field `{pointer.rpartition('/')[2]}` here."
+    return no_field(found[1].replace("/", "."))
 
 
 def _pointer(error: Mapping[str, Any], body: Any) -> str:

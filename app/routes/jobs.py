@@ -13,7 +13,15 @@ from app.http.idempotency import Key, of_body
 from app.http.polling import PollRoute
 from app.http.routing import routes_of
 from app.http.waiting import until_ended
-from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotEnded, NotFound, QuotaExceeded, Unsupported
+from unitscale.errors import (
+    IdempotencyMismatch,
+    IllegalTransition,
+    NotEnded,
+    NotFound,
+    NoWorker,
+    QuotaExceeded,
+    Unsupported,
+)
 from unitscale.models.jobs import DryRun, Job
 from unitscale.models.pages import Page
 from unitscale.models.specs import JobSpec
@@ -35,7 +43,7 @@ SUBMITTED = {
             },
         },
     },
-    **problems(Unsupported, IdempotencyMismatch, QuotaExceeded),
+    **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded),
 }
 
 

@@ -1,4 +1,4 @@
-"""Logs: the lines that a job's trainers wrote."""
+"""Logs: what happened to a job, line by line, and what its trainers wrote."""
 
 from starlette.responses import PlainTextResponse
 

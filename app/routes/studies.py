@@ -15,7 +15,7 @@ from app.http.routing import routes_of
 from app.http.waiting import until_over
 from app.report import study as report
 from app.services import Services
-from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
+from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, NoWorker, QuotaExceeded, Unsupported
 from unitscale.models.pages import Page
 from unitscale.models.studies import Progress, Study, StudySpec, Trial, state_of
 from unitscale.models.trials import blamed, check
@@ -28,7 +28,9 @@ router = routes_of("studies")
 
 
 @router.post(
-    "/studies", status_code=201, responses={201: CREATED, **problems(Unsupported, IdempotencyMismatch, QuotaExceeded)}
+    "/studies",
+    status_code=201,
+    responses={201: CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
 )
 async def create_study(
     study: StudySpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
@@ -81,7 +83,7 @@ async def get_study_report(study_id: StudyId, services: ServicesDep, caller: May
 
 async def _checked(services: Services, study: StudySpec, project: str) -> int:
     """The quota of unfinished jobs. Raises Malformed, Unsupported, which name fields of the study."""
-    extremes = check(study, await services.intake.offer())
+    extremes = check(study, await services.intake.offer_for(study.base))
     try:
         for spec in (study.base, *extremes):
             await services.intake.prepare(spec, project)

@@ -10,7 +10,7 @@ from app.http.idempotency import Key, of_body
 from app.http.routing import routes_of
 from app.http.waiting import until_over
 from app.services import Services
-from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
+from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, NoWorker, QuotaExceeded, Unsupported
 from unitscale.models.campaigns import member_id
 from unitscale.models.measures import measured, of_process
 from unitscale.models.pages import Page
@@ -22,7 +22,9 @@ router = routes_of("sweeps")
 
 
 @router.post(
-    "/sweeps", status_code=201, responses={201: CREATED, **problems(Unsupported, IdempotencyMismatch, QuotaExceeded)}
+    "/sweeps",
+    status_code=201,
+    responses={201: CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
 )
 async def create_sweep(
     sweep: SweepSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None

@@ -9,7 +9,7 @@ from app.errors import problems
 from app.http.idempotency import Key, of_body
 from app.http.routing import routes_of
 from app.http.waiting import until_over
-from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded, Unsupported
+from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, NoWorker, QuotaExceeded, Unsupported
 from unitscale.models.pages import Page
 from unitscale.models.transfers import Transfer, TransferSpec, planned
 
@@ -18,7 +18,9 @@ router = routes_of("transfers")
 
 
 @router.post(
-    "/transfers", status_code=201, responses={201: CREATED, **problems(Unsupported, IdempotencyMismatch, QuotaExceeded)}
+    "/transfers",
+    status_code=201,
+    responses={201: CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
 )
 async def create_transfer(
     transfer: TransferSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None

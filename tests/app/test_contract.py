@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from doubles import ADMIN
 from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.openapi.__main__ import text
@@ -48,9 +49,9 @@ def test_no_request_surprises(operation, server):
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy())
     def answered_as_documented(case):
-        # Not that what fits its schema is accepted: a spec may be well formed and ask for what cannot be trained.
-        case.call_and_validate(
-            base_url=server.url, headers=headers, timeout=10, excluded_checks=[positive_data_acceptance]
-        )
+        # Not that what fits its schema is accepted: a spec may be well formed and ask for what cannot be trained,
+        # or for what is not known while no worker is there: 503, which is documented; 500 is not.
+        excluded = [positive_data_acceptance, not_a_server_error]
+        case.call_and_validate(base_url=server.url, headers=headers, timeout=10, excluded_checks=excluded)
 
     answered_as_documented()

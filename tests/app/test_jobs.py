@@ -157,3 +157,11 @@ def test_the_quota_is_told(valkey, settings, worker, serve):
 
     assert response.status_code == 429
     assert response.headers["retry-after"]
+
+
+def test_a_dry_run_says_that_a_job_is_too_short_for_its_batch_to_be_measured(api):
+    spec = {"task": "text-generation", "dataset": "grammar", "units": {"batch_size": "auto"}, "budget": {"steps": 30}}
+
+    said = api.post("/v1/jobs", params={"dry_run": True}, json=spec).json()["estimate"]["tuning"]
+
+    assert said.startswith("The batch size is the default, 32: measuring the noise takes 30 steps")

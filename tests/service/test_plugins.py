@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from benchmarks.chaos import jobs
 from benchmarks.chaos.stack import KEY, Stack, until
-from unitscale.errors import Unsupported, WrongInput
+from unitscale.client import Client, Retries
+from unitscale.errors import NoWorker, Unsupported, WrongInput
 from unitscale.models.formats import Format, weights_file
 from unitscale.models.jobs import State
 
@@ -170,3 +171,17 @@ def test_a_data_set_that_was_brought_is_soon_offered(caller, mixed):
     until(lambda: {d.name: d.available for d in caller.catalog().datasets}["shakespeare"], what="the data set")
 
     assert caller.dry_run({"task": "text-generation"}).spec.dataset == "shakespeare"
+
+
+def test_a_job_that_is_submitted_before_the_node_is_back_is_accepted_once_it_has_said_what_it_can_do(caller, mixed):
+    for node in mixed.nodes:
+        mixed.parts[node].terminate()
+    for node in mixed.nodes:
+        mixed.parts[node].wait()
+    until(lambda: caller.workers() == (), what="nodes that have left")
+    with Client(mixed.url, KEY, retries=Retries(tries=1)) as hasty, pytest.raises(NoWorker, match="model highway"):
+        until(lambda: hasty.dry_run(SPIRALS) is None, what="the catalog without the nodes")
+
+    mixed.start("node-0")
+
+    assert caller.submit(SPIRALS | {"budget": {"epochs": 2}}).spec.model.kind == "highway"

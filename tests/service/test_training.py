@@ -41,6 +41,15 @@ def test_its_life_is_told_in_order(client, line):
     assert [event.data["state"] for event in jobs.states(client, line.id)] == ["queued", "running", "succeeded"]
 
 
+def test_its_log_says_where_it_ran_how_it_came_along_and_how_it_ended(client, line):
+    first, *evaluations, last = [entry.line for entry in client.iterate_logs(line.id)]
+
+    assert first.startswith("attempt 1 on cpu:0: 200 steps, 2 parameters")
+    assert [said.split(":")[0] for said in evaluations] == [f"step {step}/200" for step in range(20, 201, 20)]
+    assert all("val_loss" in said for said in evaluations)
+    assert last.startswith("succeeded, stopped by budget: val_loss")
+
+
 def test_following_gives_every_point_once(client):
     job = client.submit(jobs.spec(0, steps=3000))
 

@@ -90,6 +90,13 @@ def test_a_data_set_that_nobody_has_is_refused_with_the_command_that_brings_it()
 
     assert pointer == "/dataset"
     assert "`make data`" in why
+    assert "is there" not in why
+
+
+def test_the_refusal_of_a_data_set_names_what_is_there_for_the_task():
+    _, why = refusal({"task": "text-generation"}, a_worker(datasets=("linear", "grammar")))
+
+    assert "What is there for text-generation: `grammar` (`-o dataset=grammar`)." in why
 
 
 @pytest.mark.parametrize(
@@ -108,6 +115,37 @@ def test_what_a_plug_in_brings_is_asked_for_like_anything_else():
     assert (counting.dataset, counting.budget.epochs, counting.units.batch_size) == ("events", 3, 10)
     assert refusal({"task": "regression", "model": {"kind": "highway"}}, brings)[0] == "/units/parametrization"
     assert refusal({"task": "counting"}, a_worker())[0] == "/task"
+
+
+@pytest.mark.parametrize(
+    ("spec", "missing"),
+    [
+        ({"task": "counting"}, "the task counting"),
+        ({"task": "regression", "model": {"kind": "highway"}}, "the model highway"),
+        ({"task": "regression", "dataset": "events"}, "the data set events"),
+    ],
+)
+def test_what_a_plug_in_may_bring_is_not_known_until_workers_have_described_themselves(spec, missing):
+    spec = JobSpec.model_validate(spec)
+
+    unknown = [Offer(workers).unknown(spec) for workers in ((), (a_worker(), a_worker("cuda", known=False)))]
+
+    assert [missing in each for each in unknown] == [True, True]
+    assert "no worker is connected yet" in unknown[0]
+    assert "still finding out" in unknown[1]
+    assert Offer([a_worker()]).unknown(spec) is None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        MLP,
+        {"task": "regression", "dataset": "ds_0123456789abcdefghjk"},
+        {"task": "translation", "model": {"kind": "mlp"}},
+    ],
+)
+def test_what_every_installation_has_is_known_without_workers(spec):
+    assert Offer().unknown(JobSpec.model_validate(spec)) is None
 
 
 def test_what_a_job_needs_is_only_what_not_every_worker_can():

@@ -53,17 +53,11 @@ class Polite(TyperGroup):
 
 
 def _refused(error: ServiceError, command: str | None) -> None:
-    fields = [f"{pointer}  {_with_suggestion(command, pointer, detail)}" for pointer, detail in error.fields]
+    fields = [f"{pointer}  {detail}" for pointer, detail in error.fields]
     notes: list[str] = getattr(error, "__notes__", [])
     message = missing(error.message) if error.code == "not_found" else error.message
-    complain(error.title, message, [*fields, *notes], next_step(error.code, message, command))
-
-
-def _with_suggestion(command: str | None, pointer: str, detail: str) -> str:
-    from unitscale.cli.misspelt import suggestion  # noqa: PLC0415  pydantic loads slowly
-
-    meant = suggestion(command, pointer)
-    return f"{detail.rstrip('.')}. Did you mean {meant}?" if meant else detail
+    said_below = any(detail in message for _, detail in error.fields)
+    complain(error.title, "" if said_below else message, [*fields, *notes], next_step(error.code, message, command))
 
 
 def _unheard(error: Exception) -> ExitCode | None:

@@ -18,6 +18,7 @@ NEXT_STEP = {
     "quota_exceeded": "Wait for a job to end, or cancel one: `unitscale ls --state queued`.",
     "store_away": "The service is up, its record is not: try again in some seconds.",
     "no_answer": "`unitscale workers` shows who is there; try again in some seconds.",
+    "no_worker": "`unitscale workers` shows who is there; try again once one has said what it can do.",
     "busy": "Try again in a minute.",
 }
 

@@ -72,7 +72,7 @@ def complain(title: str, detail: str, fields: Iterable[str], next_step: str | No
     """Print what went wrong, where, and what to do about it."""
     console = stderr()
     console.print(Text(title, style="bold red"), soft_wrap=True)
-    for line in (detail, *(f"  {field}" for field in fields)):
+    for line in (*([detail] if detail else []), *(f"  {field}" for field in fields)):
         console.print(line, soft_wrap=True)
     if next_step:
         console.print(Text(next_step, style="dim"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from unitscale.errors import Malformed
+from unitscale.models.misspelt import no_field
 from unitscale.models.mistakes import told
 from unitscale.models.specs import JobSpec
 
@@ -64,8 +65,14 @@ def varied(base: JobSpec, setting: Mapping[str, Any], pointers: Mapping[str, str
     try:
         return JobSpec.model_validate(document)
     except ValidationError as error:
-        wrong = told((_pointer(found["loc"], pointers), found) for found in error.errors()[:MOST_NAMED])
-        raise Malformed("A combination is no valid spec.", tuple(wrong)) from error
+        wrong = told((_pointer(found["loc"], pointers), _worded(found)) for found in error.errors()[:MOST_NAMED])
+        set_to = {pointers[path]: json.dumps(value) for path, value in setting.items()}
+        named = ((at, f"{detail.rstrip('.')}; it is {set_to[at]}." if at in set_to else detail) for at, detail in wrong)
+        raise Malformed("A combination is no valid spec.", tuple(named)) from error
+
+
+def _worded(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**error, "msg": no_field(".".join(map(str, error["loc"])))} if error["type"] == "extra_forbidden" else error
 
 
 def _set(document: dict[str, Any], path: str, value: Any, pointer: str) -> None:

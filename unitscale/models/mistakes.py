@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from unitscale.models.specs import DATASET_PATTERN
+
 SHAPES = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -23,6 +25,11 @@ WORDS = {"literal_error", "enum"}
 """One of a few words was wanted."""
 SHORT = {"too_short"}
 """Said of a list as well when one of its entries is wrong."""
+PATTERNS = {
+    DATASET_PATTERN: "A data set is a name from the catalog, or the id, ds_…, that an upload was given "
+    "(`unitscale data upload FILE`)"
+}
+"""What a text of a pattern is."""
 Error = Mapping[str, Any]
 
 
@@ -65,5 +72,7 @@ def _widest(shapes: Sequence[str]) -> Sequence[str]:
 
 def message(error: Error) -> str:
     """What pydantic says, without its own words for lists."""
+    if error["type"] == "string_pattern_mismatch" and (words := PATTERNS.get(error["ctx"]["pattern"])):
+        return words
     said = str(error["msg"]).removeprefix("Value error, ")
     return said.replace("Tuple should", "List should").replace(" after validation", "")

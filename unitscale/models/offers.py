@@ -13,7 +13,7 @@ from unitscale.models.catalog import (
     CatalogModel,
     CatalogTask,
 )
-from unitscale.models.datasets import Volume
+from unitscale.models.datasets import Volume, is_uploaded
 from unitscale.models.specs import JobSpec
 from unitscale.models.units import Precision
 from unitscale.models.workers import Abilities, Worker
@@ -72,12 +72,24 @@ class Offer:
         """Whether any worker knows a price, as far as that is known."""
         return not self._said or len(self._said) < len(self.workers) or any("price" in a.measures for a in self._said)
 
-    @property
-    def hint(self) -> str:
-        """What to add to the word that something is not there, while there may be more than is known."""
-        if all(worker.abilities is not None for worker in self.workers):
-            return ""
-        return " A worker that has just started is still finding out what it can do; try again in a few seconds."
+    def unknown(self, spec: JobSpec) -> str | None:
+        """Why it is not known whether this spec can be trained; None where it is known.
+
+        What no installation has by itself may be what a plug-in brings to a worker that has not said so yet.
+        """
+        if self.workers and all(worker.abilities is not None for worker in self.workers):
+            return None
+        named = (
+            ("task", spec.task, self.tasks),
+            ("model", spec.model.kind, self.models),
+            ("data set", None if is_uploaded(spec.dataset) else spec.dataset, self.datasets),
+        )
+        missing = [f"the {what} {name}" for what, name, there in named if name is not None and name not in there]
+        if not missing:
+            return None
+        why = "a connected worker is still finding out what it can do" if self.workers else "no worker is connected yet"
+        said = f"The built-in catalog does not have {' or '.join(missing)}"
+        return f"{said}; whether a plug-in brings it is not known, since {why}."
 
     def kind(self, spec: JobSpec) -> str:
         """The kind of model that a spec asks for."""
@@ -130,14 +142,17 @@ class Offer:
         if not missing:
             words = ", ".join(f"{name}" for _, name in needs)
             return [(POINTERS[needs[0][0]], f"No connected worker has all of this at once: {words}.")]
-        return [(POINTERS[field], self._reason(field, name, workers)) for field, name in missing]
+        return [(POINTERS[field], self._reason(field, name, workers, spec.task)) for field, name in missing]
 
-    def _reason(self, field: str, name: str, workers: Sequence[Worker]) -> str:
+    def _reason(self, field: str, name: str, workers: Sequence[Worker], task: str) -> str:
         if field == "precisions":
             return f"{NEEDS_GPU[Precision(name)]}; connected workers offer {', '.join(self._precisions(workers))}."
         brought = self.datasets[name].brought_by if field == "datasets" else None
         if brought:
-            return f"No connected worker has the data set {name}; `{brought}` on a worker's machine brings it."
+            there = {dataset for worker in workers if worker.abilities for dataset in worker.abilities.datasets}
+            others = [f"`{each}`" for each in self.tasks[task].datasets if each in there]
+            now = f" What is there for {task}: {', '.join(others)} (`-o dataset={others[0][1:-1]}`)." if others else ""
+            return f"No connected worker has the data set {name}; `{brought}` on a worker's machine brings it.{now}"
         what = {"datasets": "data set", "models": "model", "tasks": "task"}[field]
         where = f"{workers[0].device} worker"
         return f"No connected {where} has the {what} {name}; install the package that brings it there."

@@ -226,10 +226,10 @@ def _refuse_all(fields: Sequence[tuple[str, str]]) -> None:
 def _unsupported_task(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     if spec.task not in offer.tasks:
         known = ", ".join(offer.tasks)
-        return [("/task", f"{spec.task} cannot be trained here; choose one of: {known}.{offer.hint}")]
+        return [("/task", f"{spec.task} cannot be trained here; choose one of: {known}.")]
     if spec.model.kind is not None and spec.model.kind not in offer.tasks[spec.task].models:
         known = ", ".join(offer.tasks[spec.task].models)
-        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task}; choose one of: {known}.{offer.hint}")]
+        return [("/model/kind", f"'{spec.model.kind}' does not fit {spec.task}; choose one of: {known}.")]
     return []
 
 
@@ -238,7 +238,7 @@ def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None, offer: Offer) 
         why = _unready(uploaded) or _other_task(spec, uploaded) or _too_short(spec, uploaded, offer)
         return [("/dataset", why)] if why else contexts.refusals(spec, uploaded, offer)
     if spec.dataset is not None and spec.dataset not in offer.tasks[spec.task].datasets:
-        known = ", ".join(offer.tasks[spec.task].datasets) + f".{offer.hint}"
+        known = ", ".join(offer.tasks[spec.task].datasets) + "."
         return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task}; choose one of: {known}")]
     return contexts.refusals(spec, None, offer)
 

@@ -32,7 +32,8 @@ class TaskName(StrEnum):
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
 """What tasks and kinds of models are called."""
-DatasetName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")]
+DATASET_PATTERN = r"^[a-z][a-z0-9_-]*$"
+DatasetName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=DATASET_PATTERN)]
 Task = Annotated[TaskName | Word, Field(union_mode="left_to_right")]
 """A task of the service's own, or one that a plug-in brings."""
 

@@ -9,6 +9,7 @@ from unitscale.errors import Malformed, Unsupported
 from unitscale.models import measures
 from unitscale.models.axes import held_twice, pointer_to, repeats, varied
 from unitscale.models.measures import of_process, unknown
+from unitscale.models.misspelt import no_field
 from unitscale.models.offers import Need, Offer
 from unitscale.models.spaces import Choices, Range, Space, is_field, path_of
 from unitscale.models.specs import JobSpec
@@ -112,7 +113,7 @@ def _wrong_units(study: StudySpec) -> Iterator[tuple[str, str]]:
         if path.partition(".")[0] in FIXED:
             yield _pointer(unit), "This is not a unit that can be searched."
         elif not is_field(path):
-            yield _pointer(unit), "A job's spec has no such field; `learning_rate`, `model.width` are names of some."
+            yield _pointer(unit), no_field(path)
         elif paths.count(path) > 1:
             yield _pointer(unit), f"`{path}` is searched twice."
         else:

@@ -139,11 +139,10 @@ def described(planned: Plan, width: int | None) -> str:
     return f"{what} in {proxy.steps} steps, {proxy.work:.1%} of the job's work a rate"
 
 
-def foreseen(spec: JobSpec, steps: int) -> str | None:
-    """What will be tuned of a resolved spec before its first step, in words; None: nothing."""
-    words: list[str] = []
-    if "batch_size" in spec.units.tune:
-        words.append("The batch size follows the noise scale of a short run, and memory.")
+def foreseen(spec: JobSpec, steps: int, batch: str = "") -> str | None:
+    """What will be tuned of a resolved spec before its first step, in words; None: nothing. `batch`: what is said of
+    the batch size."""
+    words = [batch] if batch else []
     if "learning_rate" in spec.units.tune:
         planned, rule = plan(spec, steps), spec.units.rule
         if isinstance(planned, str):

@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from unitscale.errors import NotFound, Unsupported
-from unitscale.models import branches
+from unitscale.errors import NotFound, NoWorker, Unsupported
+from unitscale.models import branches, noise_runs, tuning
 from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
@@ -13,7 +13,6 @@ from unitscale.models.offers import Need, Offer
 from unitscale.models.origins import inherited
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
-from unitscale.models.tuning import asked, foreseen
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Idempotency, Jobs, Membership, Prepared
 from unitscale.wire.rules import Rules
@@ -40,13 +39,13 @@ class Intake:
     async def submit(self, spec: JobSpec, project: str, idempotency: Idempotency | None = None) -> tuple[Job, bool]:
         """A queued job, and whether an earlier submission with the same key had made it.
 
-        Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
+        Raises Unsupported, NoWorker, QuotaExceeded, IdempotencyMismatch.
         """
         prepared = await self.prepare(spec, project)
         return await self._jobs.add(project, prepared, self.quota, idempotency, (await self.offer()).workers)
 
     async def prepare(self, spec: JobSpec, project: str) -> Prepared:
-        """What would be submitted. Raises Unsupported for what cannot be done."""
+        """What would be submitted. Raises Unsupported for what cannot be done, NoWorker."""
         resolved, volume, needs = await self._resolved(spec, project)
         return Prepared(spec, resolved, total_steps(resolved, volume), needs, self._company(resolved, volume))
 
@@ -63,11 +62,12 @@ class Intake:
         await self._jobs.let_in(campaign)
 
     async def estimate(self, spec: JobSpec, project: str) -> DryRun:
-        """What submitting this spec would do. Nothing is stored. Raises Unsupported."""
+        """What submitting this spec would do. Nothing is stored. Raises Unsupported, NoWorker."""
         resolved, volume, needs = await self._resolved(spec, project)
         place = await self._jobs.place_of_next(resolved, needs)
         steps, examples = total_steps(resolved, volume), training_examples(resolved, volume)
-        words = foreseen(resolved, steps)
+        own = self._offer[1].models[str(resolved.model.kind)].package is not None
+        words = tuning.foreseen(resolved, steps, noise_runs.foreseen(resolved, volume, own))
         return DryRun(spec=resolved, estimate=Estimate(steps=steps, examples=examples, queue=place, tuning=words))
 
     async def cancel(self, job_id: str, project: str) -> Job:
@@ -87,7 +87,8 @@ class Intake:
         origin = await self._origin(spec.init_from.job, project) if spec.init_from is not None else None
         if origin is not None:
             spec = inherited(spec, *origin)
-        uploaded, offer = await self._uploaded(spec, project), await self.offer()
+        offer = await self.offer_for(spec)
+        uploaded = await self._uploaded(spec, project)
         spec = await self._with_rule(spec, project, offer)
         resolved = resolve(spec, offer.device(spec), uploaded, offer)
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
@@ -101,8 +102,10 @@ class Intake:
 
     async def _with_rule(self, spec: JobSpec, project: str, offer: Offer) -> JobSpec:
         """A rate that is to be tuned is moved to the width as a transfer of the project measured it, if one did."""
-        open_ = "learning_rate" in asked(spec).units.tune and spec.units.rule is None and spec.task in offer.tasks
-        if not open_ or self._rules is None or "width" not in _sizes(spec, offer):
+        open_ = (
+            "learning_rate" in tuning.asked(spec).units.tune and spec.units.rule is None and spec.task in offer.tasks
+        )
+        if not open_ or self._rules is None or spec.task not in offer.tasks or "width" not in _sizes(spec, offer):
             return spec
         measured = await self._rules.measured(project, offer.kind(spec), spec.optimizer.name)
         rule = measured.get(spec.units.parametrization)
@@ -125,6 +128,13 @@ class Intake:
             return await self._datasets.get(project, str(spec.dataset))
         except NotFound:
             return None
+
+    async def offer_for(self, spec: JobSpec) -> Offer:
+        """What can be asked for, where that is known of all that this spec names. Raises NoWorker."""
+        offer = await self.offer()
+        if why := offer.unknown(spec):
+            raise NoWorker(why)
+        return offer
 
     async def offer(self) -> Offer:
         """What can be asked for, as the connected workers lately said it."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import structlog
 
-from unitscale.errors import StoreAway
+from unitscale.errors import NoWorker, StoreAway
 from unitscale.models.campaigns import OVER, member_id
 from unitscale.models.jobs import Job
 from unitscale.wire.campaigns import Campaigns, Decision, Held
@@ -46,6 +46,8 @@ class Advancer:
                 await self._advance(held)
         except StoreAway:
             return False
+        except NoWorker as error:  # tried again when the lease has run out
+            log.warning("a campaign waits to be advanced", why=error.message)
         return True
 
     async def _advance(self, held: Held) -> None:

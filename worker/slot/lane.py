@@ -16,6 +16,7 @@ from unitscale.models.jobs import Fused, Reason, Result, Wish
 from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
 from worker.pipe import PREPARED, Ended, Grouped, Lane, Points, Resume, Saved, Settled, Started, Stop, Stopped
+from worker.slot.journal import Journal
 from worker.slot.outbox import RETRY_SECONDS, Outbox
 from worker.slot.shipping import Shipping
 
@@ -30,7 +31,7 @@ class JobLane:
     Sets `news` when there is something to do: an order to send, or a lane that is over.
     """
 
-    def __init__(self, job: Claimed, attempts: Attempts, blobs: Blobs, news: asyncio.Event) -> None:
+    def __init__(self, job: Claimed, attempts: Attempts, blobs: Blobs, news: asyncio.Event, slot: str) -> None:
         self.job = job
         self._attempts = attempts
         self._blobs = blobs
@@ -43,6 +44,7 @@ class JobLane:
         self.over = False
         self._outbox = Outbox(self.wish, self.lose_lease)
         self._shipping = Shipping(blobs, self._outbox)
+        self._journal = Journal(job.attempt, slot)
 
     @property
     def held(self) -> bool:
@@ -110,6 +112,8 @@ class JobLane:
         """Put down what the trainer says of this job. `beside`: others of its process train on."""
         if self.over:
             return
+        if lines := self._journal.lines(message):
+            self.write_log(lines)
         match message:
             case Settled():
                 self._outbox.put(partial(self._attempts.tune, self.job, message.spec, message.steps, message.tuned))
@@ -155,13 +159,15 @@ class JobLane:
             self._end(partial(self._attempts.fail, self.job, ended.reason))
 
     def write_log(self, lines: list[str]) -> None:
-        """Keep lines of the trainer's log."""
+        """Keep lines of the job's log."""
         self._outbox.put(partial(self._attempts.log, self.job, lines))
 
     def trainer_gone(self, reason: Reason) -> None:
         """The trainer is dead. What it left open ends by its wish, or counts as a loss."""
         if self.over:
             return
+        if self.stop is None or self.stop.why != "cancel":
+            self.write_log([reason.message])
         if self.stop is not None and self.stop.why == "cancel":
             self._end(partial(self._attempts.cancelled, self.job))
         elif self.stop is not None:

@@ -77,7 +77,7 @@ async def supervise(slot: Slot) -> None:
     if not group:
         return
     news = asyncio.Event()
-    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news) for job in group}
+    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news, slot.name) for job in group}
     try:
         await _see_through(slot, trainer, lanes, news)
     except* Exception as failed:

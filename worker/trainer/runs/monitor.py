@@ -103,9 +103,10 @@ class Monitor:
         self._reporter.begin()
 
     def _tell_of_start(self) -> None:
-        now = time.perf_counter()
+        now, lanes, parameters = time.perf_counter(), len(self._runs), self._assembly.learner.weights.parameters
         for run in self._runs:
-            self._channel.send(Started(job=run.lane.job, steps=self._assembly.steps))
+            started = Started(job=run.lane.job, steps=self._assembly.steps, parameters=parameters, lanes=lanes)
+            self._channel.send(started)
             run.next_save = now + self._save_seconds(run)
 
     def _save_seconds(self, run: Run) -> float:

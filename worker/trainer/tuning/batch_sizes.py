@@ -6,28 +6,18 @@ from math import floor, isfinite, log2
 
 import torch
 
-from unitscale.models import tuning
+from unitscale.models import noise_runs, tuning
 from unitscale.models.datasets import Volume
-from unitscale.models.resolution import examples_to_see, total_steps, training_examples
-from unitscale.models.specs import JobSpec, TaskName
+from unitscale.models.resolution import training_examples
+from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import TunedBatch
-from unitscale.models.units import Precision
 from worker.trainer.assembly.assemble import Assembly
 from worker.trainer.catalog import MODELS
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.plugins import OwnModel
 
-STEPS = 100
-"""Of the run whose noise is measured."""
-FEWEST = 30
 EVERY = 2
-SHARE = 0.1
-"""Of a job's work, the most that this run may take."""
-WHOLE = 4096
-"""Rows of a table that are one batch, where enough steps remain."""
-ENOUGH_STEPS = 100
-"""Steps that a larger batch must leave, where the budget is epochs or tokens."""
-SMALLEST, LARGEST = 8, 65_536
+SMALLEST = 8
 MEMORY_SHARE = 0.125
 """Of the machine's memory, what the activations of a batch may take."""
 KEPT = 20
@@ -38,14 +28,12 @@ Run = Callable[[Sequence[JobSpec], str, Callable[[Assembly], None]], Assembly]
 
 def found(spec: JobSpec, volume: Volume | None, run: Run, device: str) -> TunedBatch:
     """The power of two next to the noise scale, within memory and the budget; the whole of a small table."""
-    examples = training_examples(spec, volume)
-    if spec.task == TaskName.REGRESSION and examples <= min(WHOLE, _most_for_budget(spec, volume)):
+    if noise_runs.is_whole(spec, volume):
+        examples = training_examples(spec, volume)
         return TunedBatch(value=examples, why=f"The whole training split of {examples} rows: small enough.")
-    if why := _unmeasured(spec):
-        return usual(spec, why)
-    steps = min(STEPS, floor(max(SHARE * total_steps(spec, volume), _affordable(spec)) / 1.5))
-    if steps < FEWEST:
-        return usual(spec, f"measuring the noise takes {FEWEST} steps, and the job is too short for that")
+    steps = noise_runs.length(spec, volume, isinstance(MODELS[str(spec.model.kind)], OwnModel))
+    if isinstance(steps, str):
+        return usual(spec, steps)
     noise = _noise(spec, steps, run)
     if noise is None:
         return usual(spec, "the noise of a short run gave no number")
@@ -60,9 +48,9 @@ def usual(spec: JobSpec, why: str) -> TunedBatch:
 def _bounded(spec: JobSpec, volume: Volume | None, noise: float, device: str) -> TunedBatch:
     bounds = {
         "the smallest there is": (SMALLEST, False),
-        "the largest there is": (LARGEST, True),
+        "the largest there is": (noise_runs.LARGEST, True),
         "memory": (_most_for_memory(spec, device), True),
-        f"{ENOUGH_STEPS} steps that the budget must leave": (_most_for_budget(spec, volume), True),
+        f"{noise_runs.ENOUGH_STEPS} steps that the budget must leave": (noise_runs.most_for_budget(spec, volume), True),
         "the training split": (training_examples(spec, volume), True),
     }
     size, bound = 2.0 ** round(log2(max(noise, 1.0))), ""
@@ -72,22 +60,6 @@ def _bounded(spec: JobSpec, volume: Volume | None, noise: float, device: str) ->
     value = 2 ** floor(log2(max(1.0, size)))
     why = f"The noise scale of a short run is {noise:.3g} examples; the next power of two"
     return TunedBatch(value=value, why=f"{why}{f', bounded by {bound}' if bound else ''}.", noise_scale=noise)
-
-
-def _unmeasured(spec: JobSpec) -> str:
-    """Why the noise of such a job is not measured; empty where it is."""
-    checks = (
-        (isinstance(MODELS[str(spec.model.kind)], OwnModel), "the noise is not measured for a plug-in's model"),
-        (spec.units.precision is Precision.FP16_MIXED, "the noise is not measured in fp16-mixed"),
-        (bool(spec.model.memory_length), "with memory_length no part of a batch stands alone"),
-        (int(spec.units.batch_size or 1) < 2, "a batch of one example has no halves"),
-    )
-    return next((why for wrong, why in checks if wrong), "")
-
-
-def _affordable(spec: JobSpec) -> float:
-    """Steps that the least work allowed is enough for."""
-    return SHARE * tuning.LEAST_WORK / tuning.work_of_step(spec)
 
 
 def _noise(spec: JobSpec, steps: int, run: Run) -> float | None:
@@ -108,16 +80,10 @@ def _often(assembly: Assembly) -> None:
         assembly.learner.noise.every = EVERY
 
 
-def _most_for_budget(spec: JobSpec, volume: Volume | None) -> int:
-    if spec.budget.steps is not None:
-        return LARGEST
-    return max(1, examples_to_see(spec, volume) // ENOUGH_STEPS)
-
-
 def _most_for_memory(spec: JobSpec, device: str) -> int:
     """Of a batch that comes in parts, only a part is in memory at a time."""
     if spec.units.micro_batch_size is not None:
-        return LARGEST
+        return noise_runs.LARGEST
     there = torch.cuda.mem_get_info(device)[1] if device.startswith("cuda") else _memory_bytes()
     model = spec.model
     wide = int(model.width or (model.channels or 1) * tuning.FEATURES)
