@@ -77,6 +77,11 @@ class Range(Document):
             return [self.at(0.5)]
         return list(dict.fromkeys(self.at(number / (points - 1)) for number in range(points)))
 
+    def size(self, points: int) -> int:
+        """How many values `spread` has at most, without making them."""
+        whole = int(self.high - self.low) + 1 if self.whole else points
+        return self.count or min(points, whole)
+
     def _units(self, value: float) -> float:
         return math.log(value) if self.scale == "log" else float(value)
 
@@ -96,6 +101,10 @@ class Choices(Document):
     def spread(self, points: int) -> list[Any]:  # noqa: ARG002  # a range takes it
         """All of them."""
         return list(self.choices)
+
+    def size(self, points: int) -> int:  # noqa: ARG002  # a range takes it
+        """How many there are."""
+        return len(self.choices)
 
 
 def _way(value: Any) -> str | None:
