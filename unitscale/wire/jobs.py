@@ -292,12 +292,20 @@ class Jobs:
         return await self._store.read(*(("HGETALL", name("job", job_id)) for job_id in ids))
 
     async def _listing(self, listing: str, before: int | None) -> list[tuple[Job, int]]:
+        """The next jobs of a listing, which also names some that are deleted: fewer than a chunk at its end alone."""
+        found: list[tuple[Job, int]] = []
         highest = "+inf" if before is None else f"({before}"
-        [entries] = await self._store.read(("ZRANGE", listing, highest, "-inf", "BYSCORE", "REV", "LIMIT", 0, CHUNK))
-        ids = [text(job_id) for job_id in entries]
-        there = [(i, record) for i, record in zip(ids, await self._records(ids), strict=True) if record]
-        jobs = await self._placed(there)
-        return [(job, int(record[b"number"])) for job, (_, record) in zip(jobs, there, strict=True)]
+        while len(found) < CHUNK:
+            span = ("BYSCORE", "REV", "LIMIT", 0, CHUNK, "WITHSCORES")
+            [entries] = await self._store.read(("ZRANGE", listing, highest, "-inf", *span))
+            numbers = {text(job_id): int(number) for job_id, number in entries}
+            records = zip(numbers, await self._records(list(numbers)), strict=True)
+            jobs = await self._placed([(i, record) for i, record in records if record])
+            found += [(job, numbers[job.id]) for job in jobs]
+            if len(entries) < CHUNK:
+                break
+            highest = f"({int(entries[-1][1])}"
+        return found
 
     async def _placed(self, records: list[tuple[str, dict[bytes, bytes]]]) -> list[Job]:
         waiting = {i: text(record[b"queue"]) for i, record in records if record[b"state"] == b"queued"}
