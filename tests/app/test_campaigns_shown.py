@@ -50,3 +50,19 @@ def test_a_deleted_job_hides_no_other_from_lists_and_comparisons(api, worker):
     assert [job["id"] for job in (*page["data"], *rest["data"])] == sweep["jobs"][-2::-1]
     assert not rest["has_more"]
     assert compared["total"] == 249
+
+
+@pytest.mark.parametrize(
+    "measure",
+    ["queued_seconds", "startup_seconds", "training_seconds", "steps_per_second", "examples_per_second"],
+)
+def test_a_sweep_names_the_best_by_every_timing(api, worker, measure):
+    body = {"base": LINE, "axes": {"seed": [0]}, "objective": {"maximize": measure}}
+    sweep = api.post("/v1/sweeps", json=body).raise_for_status().json()
+    job = worker.claim()
+    worker.advance(job, 10)
+    worker.succeed(job, val_loss=1.0)
+
+    best = api.get(f"/v1/sweeps/{sweep['id']}").json()["best"]
+
+    assert best["value"] == api.get(f"/v1/jobs/{job.id}").json()["timings"][measure]
