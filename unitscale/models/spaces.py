@@ -12,6 +12,8 @@ from unitscale.models.units import Units
 
 Bound = Annotated[int | float, Field(ge=-1e12, le=1e12)]
 MOST_STEPS = 1024
+UNCOUNTED = 2.0**53
+"""Steps of a range that has far too many: their number may be endless."""
 
 
 class Range(Document):
@@ -33,7 +35,7 @@ class Range(Document):
         if self.scale == "log" and self.step is not None and self.step <= 1:
             raise ValueError("on a logarithmic scale, step is a factor above 1")
         if self.count is not None and self.count > MOST_STEPS:
-            raise ValueError(f"it has {self.count} values: at most {MOST_STEPS} with a step")
+            raise ValueError(f"it has more than {MOST_STEPS} values, the most there may be with a step")
         return self
 
     @property
@@ -47,7 +49,7 @@ class Range(Document):
         if self.step is None:
             return None
         steps = self._units(self.high) - self._units(self.low)
-        return math.floor(steps / self._units_of_step() + 1e-9) + 1
+        return math.floor(min(steps / self._units_of_step(), UNCOUNTED) + 1e-9) + 1
 
     def at(self, share: float) -> int | float:
         """The value this share of the way, 0 to 1, from low to high on its scale; of a range with steps the nearest."""
