@@ -12,6 +12,7 @@ from app.http.waiting import until_over
 from app.services import Services
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, NoWorker, QuotaExceeded, Unsupported
 from unitscale.models.campaigns import member_id
+from unitscale.models.jobs import Timings
 from unitscale.models.measures import measured, of_process
 from unitscale.models.pages import Page
 from unitscale.models.sweeps import Best, Sweep, SweepSpec
@@ -60,17 +61,18 @@ async def cancel_sweep(sweep_id: SweepId, services: ServicesDep, caller: MaySubm
 
 async def _shown(services: Services, held: Held) -> Sweep:
     spec = SweepSpec.model_validate(held.requested)
-    glances = await services.campaigns.glances(held)
+    glances = await services.campaigns.glances(held, timed=spec.objective.measure in Timings.model_fields)
     best = _best(spec, held, glances)
     return Sweep(**common(held, spec.name, glances), objective=spec.objective, axes=spec.axes, best=best)
 
 
 def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> Best | None:
-    values = {
-        glance.id: value
+    measures = {
+        glance.id: measured(glance.result, glance.timings.model_dump(), spec.objective.measure)
         for glance in glances
-        if glance.result and (value := measured(glance.result, glance.timings, spec.objective.measure)) is not None
+        if glance.result
     }
+    values = {job: value for job, value in measures.items() if value is not None}
     machines = {glance.hardware for glance in glances if glance.id in values}
     if not values or (of_process(spec.objective.measure) and len(machines) > 1):
         return None

@@ -65,6 +65,14 @@ def test_it_is_moved_to_another_width_by_the_table_or_by_what_was_measured(api, 
     assert measured["sure"] == by_table["sure"] == "medium"
 
 
+def test_a_rule_that_leads_beyond_all_rates_ends_in_a_spec_that_can_be_sent(api, swept):
+    rule = {"parametrization": "sp", "octaves_per_doubling": 8, "source": "a steep one"}
+
+    spec = advised(api, wide(65536, parametrization="sp"), transfers=[rule])["spec"]
+
+    assert api.post("/v1/jobs?dry_run=true", json=spec).status_code == 200
+
+
 def test_a_model_wider_than_all_that_was_tuned_is_advised_to_change_its_parametrization(api, swept):
     units = advised(api, wide(512))["units"]
 

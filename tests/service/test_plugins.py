@@ -26,9 +26,26 @@ SPIRALS = {
 }
 
 
+TALKER = """
+from torch import nn
+from unitscale.models.catalog import CatalogModel
+from worker.trainer.plugins import OwnModel
+
+class Talker(nn.Linear):
+    def forward(self, inputs):
+        if not self.training:
+            print("my last words")
+            raise RuntimeError("said with a raised voice")
+        return super().forward(inputs)
+
+entry = CatalogModel(kind="talker", tasks=("regression",), sizes={}, content="", learning_rates={"adamw": 0.01})
+TALKER = OwnModel(entry, lambda model, inputs, outputs: Talker(*inputs, outputs))
+"""
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """The example, and a package that is broken, installed beside each other."""
+    """The example, a package that is broken, and one whose model prints and fails, installed beside each other."""
     folder = tmp_path_factory.mktemp("packages")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     command += ["--disable-pip-version-check", "--root-user-action=ignore", "--target", str(folder), str(EXAMPLE)]
@@ -38,6 +55,11 @@ def packages(tmp_path_factory):
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-broken\nVersion: 0.1\n")
     (described / "entry_points.txt").write_text("[unitscale.models]\nshaky = acme_broken:SHAKY\n")
     (folder / "acme_broken.py").write_text("print('on my way')\nimport a_package_that_nobody_has\n")
+    talker = folder / "acme_talker-0.1.dist-info"
+    talker.mkdir()
+    (talker / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-talker\nVersion: 0.1\n")
+    (talker / "entry_points.txt").write_text("[unitscale.models]\ntalker = acme_talker:TALKER\n")
+    (folder / "acme_talker.py").write_text(TALKER)
     return folder
 
 
@@ -58,7 +80,7 @@ def caller(mixed):
 
 def test_the_catalog_shows_what_a_plug_in_brings(caller):
     catalog = caller.catalog()
-    [model] = [model for model in catalog.models if model.package]
+    [model] = [model for model in catalog.models if model.package and model.kind != "talker"]
     [task] = [task for task in catalog.tasks if task.package]
 
     assert (model.kind, model.package, model.laned) == ("highway", "unitscale-example-plugin 1.0", False)
@@ -185,3 +207,14 @@ def test_a_job_that_is_submitted_before_the_node_is_back_is_accepted_once_it_has
     mixed.start("node-0")
 
     assert caller.submit(SPIRALS | {"budget": {"epochs": 2}}).spec.model.kind == "highway"
+
+
+def test_all_that_a_job_prints_comes_before_its_end(caller):
+    job = caller.wait(caller.submit({"task": "regression", "model": {"kind": "talker"}, "budget": {"steps": 5}}).id)
+    events = caller.events(job.id, limit=200).data
+    said = [event.data["line"] for event in events if event.type == "log"]
+
+    assert (job.state, job.reason.code) == (State.FAILED, "internal")
+    assert events[-1].type == "state"
+    assert "my last words" in said
+    assert said[-1] == "RuntimeError: said with a raised voice"

@@ -6,7 +6,7 @@ import pytest
 
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
-from worker.pipe import Ended, Settled, Stop, Stopped, Train
+from worker.pipe import MESSAGE, Ended, Settled, Stop, Stopped, Train
 from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine import loop
 from worker.trainer.process.interrupt import Interrupt
@@ -184,3 +184,11 @@ def test_at_four_times_the_proxys_width_the_rate_loses_little_to_the_best_of_a_g
     assert found.tuned.learning_rate.proxy.width == 32
     assert losses[3] - min(losses) <= 0.05, dict(zip(octaves, losses, strict=True))
     assert max(losses[0], losses[-1]) - min(losses) > 0.1
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e-12])
+def test_rates_are_tried_within_what_a_job_takes(settle, rate):
+    said = settle({**MLP, "units": {"learning_rate": rate, "tune": ["learning_rate"]}})
+
+    assert MESSAGE.validate_json(said.model_dump_json()) == said
+    assert all(1e-13 < tried.learning_rate < 1.001e6 for tried in said.tuned.learning_rate.tried)

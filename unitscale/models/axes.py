@@ -14,7 +14,7 @@ from unitscale.models.specs import JobSpec
 
 Path = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*(\.[A-Za-z0-9][A-Za-z0-9_./-]*)*$", max_length=120)]
 """A field of a spec, by dotted path; below `labels` the rest is the label."""
-Setting = dict[Path, Any]
+Setting = Annotated[dict[Path, Any], Field(max_length=64)]
 MOST_NAMED = 50
 
 
@@ -28,12 +28,12 @@ def grid(axes: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
 
 def held_twice(setting: Mapping[str, Any], at: str) -> list[tuple[str, str]]:
     """Fields that are set twice, since another of these holds them; (pointer, detail), below the pointer `at`."""
-    parts = {path: _parts(path) for path in setting}
+    paths = {tuple(_parts(path)): path for path in setting}
     return [
-        (pointer_to(at, path), f"`{outer}` is set as well, and holds it: leave one of them out.")
-        for path, inner in parts.items()
-        for outer, above in parts.items()
-        if path != outer and inner[: len(above)] == above
+        (pointer_to(at, path), f"`{paths[above]}` is set as well, and holds it: leave one of them out.")
+        for inner, path in paths.items()
+        for depth in range(len(inner))
+        if (above := inner[:depth]) in paths
     ]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from unitscale.models.parabolas import Nowhere, Parabola, loss_at, parabola, slope
 from unitscale.models.transfers import AtValue, Axis, Parametrized, TransferSpec, Trial, Trials
-from unitscale.models.units import Parametrization
+from unitscale.models.units import LEAST_RATE, MOST_RATE, Parametrization
 
 Losses = Mapping[int, float]
 """Place of a job → its validation loss; +inf where it diverged."""
@@ -140,11 +140,10 @@ STEPS = 2
 
 def _beyond(line: Line, lowest: Nowhere) -> list[float]:
     rates = line.rates
-    if lowest is Nowhere.LOW_EDGE:
-        return [rates[0] * (rates[0] / rates[1]) ** step for step in range(1, STEPS + 1)]
-    if lowest is Nowhere.HIGH_EDGE:
-        top = [rates[-1] * (rates[-1] / rates[-2]) ** step for step in range(1, STEPS + 1)]
-        return [rate for rate in top if rate <= 1e6]
+    if lowest in (Nowhere.LOW_EDGE, Nowhere.HIGH_EDGE):
+        end, inner = (rates[0], rates[1]) if lowest is Nowhere.LOW_EDGE else (rates[-1], rates[-2])
+        further = [end * (end / inner) ** step for step in range(1, STEPS + 1)]
+        return [rate for rate in further if LEAST_RATE <= rate <= MOST_RATE]
     if lowest is Nowhere.CLIFF:
         curve = line.curve()
         best = min(zip(curve.losses, curve.rates, strict=True))[1]

@@ -12,6 +12,8 @@ from unitscale.models.units import Units
 
 Bound = Annotated[int | float, Field(ge=-1e12, le=1e12)]
 MOST_STEPS = 1024
+UNCOUNTED = 2.0**53
+"""Steps of a range that has far too many: their number may be endless."""
 
 
 class Range(Document):
@@ -33,7 +35,7 @@ class Range(Document):
         if self.scale == "log" and self.step is not None and self.step <= 1:
             raise ValueError("on a logarithmic scale, step is a factor above 1")
         if self.count is not None and self.count > MOST_STEPS:
-            raise ValueError(f"it has {self.count} values: at most {MOST_STEPS} with a step")
+            raise ValueError(f"it has more than {MOST_STEPS} values, the most there may be with a step")
         return self
 
     @property
@@ -47,7 +49,7 @@ class Range(Document):
         if self.step is None:
             return None
         steps = self._units(self.high) - self._units(self.low)
-        return math.floor(steps / self._units_of_step() + 1e-9) + 1
+        return math.floor(min(steps / self._units_of_step(), UNCOUNTED) + 1e-9) + 1
 
     def at(self, share: float) -> int | float:
         """The value this share of the way, 0 to 1, from low to high on its scale; of a range with steps the nearest."""
@@ -84,6 +86,11 @@ class Range(Document):
         values = range(int(self.low), int(self.high) + 1) if self.whole else ()
         return list(values) if 0 < len(values) <= most else None
 
+    def size(self, points: int) -> int:
+        """How many values `spread` has at most, without making them."""
+        whole = int(self.high - self.low) + 1 if self.whole else points
+        return self.count or min(points, whole)
+
     def _units(self, value: float) -> float:
         return math.log(value) if self.scale == "log" else float(value)
 
@@ -107,6 +114,10 @@ class Choices(Document):
     def every(self, most: int) -> list[Any] | None:
         """The same, unless they are more than so many."""
         return list(self.choices) if len(self.choices) <= most else None
+
+    def size(self, points: int) -> int:  # noqa: ARG002  # a range takes it
+        """How many there are."""
+        return len(self.choices)
 
 
 def _way(value: Any) -> str | None:

@@ -1,6 +1,7 @@
 """From a study to its jobs' specs, and what of a study cannot be tried at all."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -61,14 +62,13 @@ def swept(study: StudySpec) -> dict[str, list[Any]]:
     The search of `independent` begins with the first of these: the learning rate, where that is searched.
     """
     spaces = dict(sorted(study.spaces.items(), key=lambda entry: path_of(entry[0]) != LEARNING_RATE))
-    most = max(
-        2, next(points for points in range(study.budget.trials + 1, 0, -1) if points == 1 or _fit(study, points))
-    )
-    return {unit: space.spread(most) for unit, space in spaces.items()}
+    budget = study.budget.trials
 
+    def too_many(points: int) -> bool:
+        return size_of(study, [space.size(points) for space in spaces.values()]) > budget
 
-def _fit(study: StudySpec, points: int) -> bool:
-    return size_of(study, [len(space.spread(points)) for space in study.spaces.values()]) <= study.budget.trials
+    points = max(2, bisect_left(range(2, budget + 2), True, key=too_many) + 1)
+    return {unit: space.spread(points) for unit, space in spaces.items()}
 
 
 def size_of(study: StudySpec, counts: list[int]) -> int:

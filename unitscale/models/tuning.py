@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from unitscale.models.catalog import MODELS, TRANSFORMERS
 from unitscale.models.specs import Budget, Diagnostics, Evaluation, JobSpec, Model, Resources
 from unitscale.models.tuned import Proxy, Rule
-from unitscale.models.units import Parametrization, Tunable
+from unitscale.models.units import LEAST_RATE, MOST_RATE, Parametrization, Tunable
 
 SHARE = 0.2
 """Of a job's work, the most that tuning its rate may take."""
@@ -63,7 +63,12 @@ def moved(rate: float, rule: Rule | None, width: int | None, to: int | None) -> 
     """The rate that is as good at another width."""
     if rule is None or not width or not to:
         return rate
-    return rate * 2.0 ** (rule.octaves_per_doubling * log2(to / width))
+    return bounded(rate * 2.0 ** (rule.octaves_per_doubling * log2(to / width)))
+
+
+def bounded(rate: float) -> float:
+    """The rate, or the last one that a job is given unasked."""
+    return min(max(rate, LEAST_RATE), MOST_RATE)
 
 
 def start(spec: JobSpec, usual: float, width: int | None) -> dict[str, Any]:

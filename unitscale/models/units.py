@@ -8,7 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 from unitscale.models.document import Document
 from unitscale.models.tuned import Rule
 
-Positive = Annotated[float, Field(gt=0, le=1e6)]
+LEAST_RATE, MOST_RATE = 1e-12, 1e6
+"""Where rates lie that nobody wrote down: a rule, or a grid that is extended, moves them no further."""
+Positive = Annotated[float, Field(gt=0, le=MOST_RATE)]
 Tunable = Literal["learning_rate", "batch_size"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 

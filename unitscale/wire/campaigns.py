@@ -10,18 +10,18 @@ from typing import Any
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded
 from unitscale.models.campaigns import CampaignState
 from unitscale.models.document import moment, new_id
-from unitscale.models.jobs import Job, Reason, Result, State
+from unitscale.models.jobs import Job, Reason, Result, State, Timings
 from unitscale.models.pages import Page
 from unitscale.wire import doorbell, listing
 from unitscale.wire.jobs import Idempotency, Jobs
 from unitscale.wire.keys import name
-from unitscale.wire.reading import text
+from unitscale.wire.reading import TIMED, Record, text, timings_of
 from unitscale.wire.store import Store
 
 PREFIXES = {"sweep": "sw", "study": "st", "transfer": "tr"}
 LEASE_MS = 30_000
 """An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
-GLANCED = ("state", "result", "hardware", "training_seconds", "evaluation_seconds")
+GLANCED = ("state", "result", "hardware")
 TRIES = 5
 LAUNCH_MS = 10_000
 """Until another one launches what was decided, where who decided it died."""
@@ -79,7 +79,8 @@ class Glance:
     state: State
     result: Result | None
     hardware: str | None
-    timings: dict[str, float | None]
+    timings: Timings
+    """Empty where they were not asked for."""
 
 
 class Campaigns:
@@ -182,10 +183,15 @@ class Campaigns:
         records = await self._jobs.existing(held.project, list(places))
         return {places[job.id]: job for job in records}
 
-    async def glances(self, held: Held) -> list[Glance]:
-        """States and results of its jobs, in the order of their places."""
-        records = await self._store.read(*(("HMGET", name("job", job), *GLANCED) for job in held.jobs))
-        return [_glance(job, *record) for job, record in zip(held.jobs, records, strict=True) if record[0]]
+    async def glances(self, held: Held, timed: bool = False) -> list[Glance]:
+        """States and results of its jobs, in the order of their places, and their timings where these are wanted."""
+        fields = (*GLANCED, *TIMED) if timed else GLANCED
+        records = await self._store.read(*(("HMGET", name("job", job), *fields) for job in held.jobs))
+        return [
+            _glance(job, {field.encode(): value for field, value in zip(fields, record, strict=True) if value}, timed)
+            for job, record in zip(held.jobs, records, strict=True)
+            if record[0]
+        ]
 
     async def _places(self, held: Held) -> dict[str, int]:
         places = await self._store.read(*(("HGET", name("job", job), "place") for job in held.jobs))
@@ -200,10 +206,10 @@ class Campaigns:
         return [_held(i, record, jobs[i], read_at) if record else None for i, record in zip(ids, records, strict=True)]
 
 
-def _glance(job: str, state: bytes, result: bytes | None, hardware: bytes | None, *seconds: bytes | None) -> Glance:
-    timings = {key: float(value) if value else None for key, value in zip(GLANCED[3:], seconds, strict=True)}
-    found = Result.model_validate_json(result) if result else None
-    return Glance(job, State(text(state)), found, text(hardware) or None, timings)
+def _glance(job: str, record: Record, timed: bool) -> Glance:
+    result = Result.model_validate_json(record[b"result"]) if b"result" in record else None
+    timings = timings_of(record) if timed else Timings()
+    return Glance(job, State(text(record[b"state"])), result, text(record.get(b"hardware")) or None, timings)
 
 
 def _held(campaign_id: str, record: dict[bytes, bytes], jobs: Sequence[bytes], read_at: datetime) -> Held:

@@ -11,6 +11,8 @@ from unitscale.models.tuned import Tuned
 
 Record = dict[bytes, bytes]
 DOCUMENTS = 1024
+TIMED = ("queued_ms", "startup_ms", "step", "examples", "training_seconds", "evaluation_seconds", "spec")
+"""Fields of a job's hash that its timings follow from."""
 
 
 def text(value: bytes | None) -> str:
@@ -36,7 +38,7 @@ def job_of(job_id: str, record: Record, queue: Queue | None) -> Job:
         ended_at=_moment(record.get(b"ended_at")),
         queue=queue,
         progress=_progress(record, _spec(record[b"spec"])),
-        timings=_timings(record, _spec(record[b"spec"])),
+        timings=timings_of(record),
         result=Result.model_validate_json(record[b"result"]) if record.get(b"result") else None,
         fused=Fused.model_validate_json(record[b"fused"]) if record.get(b"fused") else None,
         hardware=text(record.get(b"hardware")) or None,
@@ -84,7 +86,9 @@ def _progress(record: Record, spec: JobSpec) -> Progress:
     )
 
 
-def _timings(record: Record, spec: JobSpec) -> Timings:
+def timings_of(record: Record) -> Timings:
+    """What `TIMED` fields of a job's hash come to."""
+    spec = _spec(record[b"spec"])
     step, examples = int(record.get(b"step", 0)), int(record.get(b"examples", 0))
     seconds = float(record.get(b"training_seconds", 0))
     return Timings(

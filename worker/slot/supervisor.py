@@ -18,6 +18,7 @@ from unitscale.wire.attempts import Attempts, Claimed
 from unitscale.wire.blobs import Blobs
 from worker.pipe import Train
 from worker.slot.lane import JobLane
+from worker.slot.log import LOG_SECONDS, Log
 from worker.slot.outbox import RETRY_SECONDS
 from worker.slot.spare import Spare, Trainer
 
@@ -27,10 +28,7 @@ CANCEL_GRACE_SECONDS = 0.4
 TERM_GRACE_SECONDS = 3.0
 CHECKPOINT_GRACE_SECONDS = 20.0
 PRESS_SECONDS = 0.1
-LOG_SECONDS = 0.2
 SPARE_SECONDS = 0.01
-LOG_LINES_A_FLUSH = 200
-LOG_LINE_CHARACTERS = 4000
 FAILED = Reason(code="internal", message="The supervisor of the job failed; its worker's log says why.")
 
 log = structlog.get_logger()
@@ -131,19 +129,22 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
     orders, price = tuple(lane.order() for lane in brought), slot.price_per_device_hour
     measure = len(orders) > 1 and not all(lane.job.measured for lane in brought)
     await trainer.order(Train(devices=slot.torch_devices, price_per_device_hour=price, measure=measure, lanes=orders))
-    async with _beside(_keep_log(trainer, lanes)) as [logged]:
+    printed = Log(trainer, lanes)
+    async with _beside(printed.keep()) as [logged]:
         async with _beside(_obey(trainer, lanes, news)):
-            await _listen(trainer, lanes, slot)
+            await _listen(trainer, lanes, printed, slot)
             status = await trainer.gone()
         await asyncio.wait({logged}, timeout=LOG_SECONDS)
     _all_gone(lanes, _reason_of(status))
 
 
-async def _listen(trainer: Trainer, lanes: dict[str, JobLane], slot: Slot) -> None:
+async def _listen(trainer: Trainer, lanes: dict[str, JobLane], printed: Log, slot: Slot) -> None:
     """Hear the trainer out; the next spare is made soon after the first step, which the record is to hear of first."""
     async for message in trainer.said():
         if message.say == "ready":
             continue
+        if message.say == "ended":
+            await printed.catch_up()
         lane = lanes[message.job]
         lane.take(message, beside=any(not other.over for other in lanes.values() if other is not lane))
         if message.say == "started":
@@ -209,28 +210,6 @@ def _press(trainer: Trainer, lanes: Sequence[JobLane]) -> None:
         trainer.signal(signal.SIGKILL)
     elif waited > grace:
         trainer.signal(signal.SIGTERM)
-
-
-async def _keep_log(trainer: Trainer, lanes: dict[str, JobLane]) -> None:
-    """Write the trainer's log down, a few times a second; a flood is cut, and says so."""
-    while True:
-        first = await trainer.log.readline()
-        if not first:
-            return
-        lines = [first]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOG_SECONDS):
-                while line := await trainer.log.readline():
-                    lines.append(line)
-        _write_log(lanes, lines)
-
-
-def _write_log(lanes: dict[str, JobLane], lines: list[bytes]) -> None:
-    kept = [line.decode(errors="replace").rstrip("\n")[:LOG_LINE_CHARACTERS] for line in lines[:LOG_LINES_A_FLUSH]]
-    if len(lines) > LOG_LINES_A_FLUSH:
-        kept.append(f"… {len(lines) - LOG_LINES_A_FLUSH} lines were written too fast to be kept")
-    for lane in lanes.values():
-        lane.write_log(kept)
 
 
 def _all_gone(lanes: dict[str, JobLane], reason: Reason) -> None:

@@ -58,7 +58,8 @@ def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Re
         value *= (here / there) ** 0.5
         reason += f", times the root of the batch: {there} there, {here} here"
     sure, why = _sure(found, spec, steps, rule)
-    return Recommended(value=float(f"{value:.3g}"), reason=f"{reason}.", jobs=found.jobs, sure=sure, why_sure=why)
+    value = float(f"{tuning.bounded(value):.3g}")
+    return Recommended(value=value, reason=f"{reason}.", jobs=found.jobs, sure=sure, why_sure=why)
 
 
 def _read(found: Setting) -> str:

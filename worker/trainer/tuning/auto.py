@@ -16,6 +16,7 @@ from unitscale.models.resolution import settled, total_steps
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import Tried, Tuned, TunedBatch, TunedRate
 from unitscale.models.tuning import Plan, moved
+from unitscale.models.units import LEAST_RATE, MOST_RATE
 from unitscale.models.vertices import Losses, edge, lowest, vertex
 from worker.pipe import Ended, Lane, Settled, Stopped, Train
 from worker.trainer.assembly import sources
@@ -28,6 +29,7 @@ from worker.trainer.tuning import batch_sizes
 
 COARSE = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Octaves from where tuning starts."""
+LOWEST, HIGHEST = log2(LEAST_RATE), log2(MOST_RATE)
 EXTENSIONS = 2
 FINE = 0.5
 """Octaves from the best to the rates that are tried beside it."""
@@ -105,7 +107,7 @@ class Tuner:
         """The rate where tuning starts: it goes with the root of the batch under AdamW."""
         rate, usual = float(spec.units.learning_rate or 0), int(spec.units.batch_size or 1)
         tuned = "learning_rate" in spec.units.tune
-        return rate * (size / usual) ** 0.5 if tuned and spec.optimizer.name == "adamw" else rate
+        return tuning.bounded(rate * (size / usual) ** 0.5) if tuned and spec.optimizer.name == "adamw" else rate
 
     def _batch(self, spec: JobSpec, volume: Volume | None) -> TunedBatch:
         """By the noise of a short run, and by memory."""
@@ -144,7 +146,8 @@ class Tuner:
         return tried | self._tried(planned, [best - FINE, best + FINE]) if isfinite(tried[best]) else tried
 
     def _tried(self, planned: Plan, rates: Sequence[float]) -> Losses:
-        """The losses of these rates, trained together."""
+        """The losses of these rates, as far as jobs take them, trained together."""
+        rates = list(dict.fromkeys(min(max(rate, LOWEST), HIGHEST) for rate in rates))
         specs = [_at(planned.spec, 2.0**rate) for rate in rates]
         assembly = self._run(specs, "rates " + ", ".join(f"{2.0**rate:.3g}" for rate in rates))
         evaluator = assembly.validation
