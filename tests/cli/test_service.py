@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import wave
+import zipfile
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from unitscale.cli.connection import Given, locate
 from unitscale.cli.exits import ExitCode
@@ -86,7 +90,7 @@ def test_a_sentence_is_typed_as_it_is(unitscale):
     assert typed.stdout == listed.stdout
 
 
-def test_a_model_is_served_in_the_formats_that_were_asked_for(unitscale):
+def test_a_model_is_served_in_the_formats_that_were_asked_for(unitscale, tmp_path):
     asked = ("-o", "task=regression", "-o", "budget.steps=5", "-o", "evaluation.formats=[fp32, int8]", "--wait")
     job_id = json.loads(unitscale("submit", *asked, "--json").stdout)["id"]
 
@@ -101,6 +105,9 @@ def test_a_model_is_served_in_the_formats_that_were_asked_for(unitscale):
     assert len(served.stdout.splitlines()) == 1
     assert refused.exit_code == ExitCode.REFUSED
     assert "fp32, int8" in refused.stderr
+    saved = unitscale("artifacts", job_id, "--save", str(tmp_path)).stdout.splitlines()
+    assert str(tmp_path / "model-int8.safetensors") in saved
+    assert load_file(tmp_path / "model-int8.safetensors")["0.weight"].dtype is torch.int8
 
 
 @pytest.mark.parametrize(
@@ -125,6 +132,42 @@ def test_a_file_is_an_input(unitscale, tmp_path):
 
     assert said.exit_code == ExitCode.OK
     assert len(said.stdout.splitlines()) == 2
+
+
+def test_a_recording_is_an_input(unitscale, client, tmp_path):
+    file = tmp_path / "a.wav"
+    with wave.open(str(file), "wb") as opened:
+        opened.setparams((1, 2, 8000, 0, "NONE", ""))
+        opened.writeframes(bytes(range(250)) * 32)
+    with zipfile.ZipFile(tmp_path / "said.zip", "w") as packed:
+        packed.writestr(
+            "manifest.csv", "file,text\n" + "".join(f"{n}.wav,{'a' * (n % 4 + 1)}{'b' * (n // 4)}\n" for n in range(12))
+        )
+        for n in range(12):
+            packed.write(file, f"{n}.wav")
+    dataset = client.checked(client.upload(tmp_path / "said.zip", "speech-recognition").id)
+    asked = ("-o", "task=speech-recognition", "-o", f"dataset={dataset.id}", "-o", "model.width=16")
+    submitted = unitscale("submit", *asked, "-o", "budget.steps=2", "--wait", "--json")
+    assert submitted.exit_code == ExitCode.OK, submitted.stderr
+
+    said = unitscale("predict", json.loads(submitted.stdout)["id"], "--file", str(file), "--json")
+
+    assert said.exit_code == ExitCode.OK, said.stderr
+    [transcript] = json.loads(said.stdout)["outputs"]
+    assert set(transcript) <= {"a", "b"}
+
+
+def test_masks_are_filled(unitscale):
+    sizes = ("-o", "model.width=16", "-o", "model.depth=1", "-o", "model.context=16", "-o", "budget.steps=5")
+    asked = ("-o", "task=masked-language-modeling", "-o", "dataset=grammar", *sizes, "--wait", "--json")
+    job = json.loads(unitscale("submit", *asked).stdout)["id"]
+
+    filled, refused = (unitscale("predict", job, words) for words in ("the s[MASK]all", "the small"))
+
+    assert filled.exit_code == ExitCode.OK, filled.stderr
+    assert (filled.stdout[:5], filled.stdout[6:]) == ("the s", "all\n")
+    assert refused.exit_code == ExitCode.REFUSED
+    assert "[MASK]" in refused.stderr
 
 
 def test_a_refusal_says_what_is_wrong_and_where(unitscale):

@@ -3,12 +3,14 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from worker.pipe import MESSAGE, Ended, Lane, Points, Resume, Saved, Stop, Stopp
 from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
+WEIGHTS = Path(__file__).parents[2] / "docs" / "weights.md"
 POINT = np.dtype([("step", "<u4"), ("value", "<f4")])
 
 
@@ -140,6 +143,24 @@ def scales_of() -> Callable[[Record, Record], dict[str, float]]:
         return {key: measured.points(key)["value"][0] for key in measured.curves if key.startswith("rms.")}
 
     return read
+
+
+@pytest.fixture
+def documented() -> Callable[..., Any]:
+    """Runs a function that docs/weights.md shows on what a model left, in a process that knows no more."""
+
+    def run(folder: Path, function: str, given: Any, of_each: bool = False) -> Any:
+        shown = re.findall(r"```python\n(.*?)```", WEIGHTS.read_text(), re.DOTALL)
+        [code] = [each for each in shown if f"def {function}(" in each]
+        code += "\ngiven = json.loads(__import__('sys').stdin.read())"
+        code += f"\nfound = {f'[{function}(each) for each in given]' if of_each else f'{function}(given)'}"
+        code += "\nprint(json.dumps(found.tolist() if isinstance(found, torch.Tensor) else found))"
+        command, asked = [sys.executable, "-c", code], json.dumps(given)
+        done = subprocess.run(command, cwd=folder, input=asked, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
 class Process:

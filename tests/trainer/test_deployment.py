@@ -150,6 +150,28 @@ def test_any_format_can_be_asked(train_once, form):
 
 
 @pytest.mark.parametrize("form", ALL)
+def test_any_format_sees_an_image(train_once, form):
+    folder = str(folder_of(train_once(DIGITS | EVALUATION)))
+    images = ([[(row * column) % 17 for row in range(8)] for column in range(8)],)
+
+    [exact], [asked] = (
+        answer(Ask(ask="a", folder=folder, inputs=images, format=each)).outputs for each in (ALL[0], form)
+    )
+
+    assert asked["probabilities"] == pytest.approx(exact["probabilities"], abs=0.05)
+    assert (asked == exact) is (form is Format.FP32)
+
+
+@pytest.mark.parametrize("form", ALL)
+def test_any_format_fills_a_mask(train_once, form):
+    folder = str(folder_of(train_once(KINDS["encoder"] | EVALUATION)))
+
+    [filled] = answer(Ask(ask="a", folder=folder, inputs=("the s[MASK]all ",), format=form)).outputs
+
+    assert (len(filled), filled[:5], filled[6:]) == (10, "the s", "all ")
+
+
+@pytest.mark.parametrize("form", ALL)
 def test_any_format_writes_text(train_once, form):
     folder = str(folder_of(train_once(TEXT | EVALUATION)))
 

@@ -1,7 +1,9 @@
 """A team's own modules: whatever parts they have, they train, resume and answer like the catalog's models."""
 
 import json
+import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -308,6 +310,8 @@ def test_a_weight_without_use_is_told(train_own):
     assert "takes no part" in record.ended.reason.message
 
 
+GROUPS = {"unitscale.models", "unitscale.datasets", "unitscale.tasks"}
+"""Of entry points; the first is a package, too."""
 PACKAGE = """
 from unitscale.models.catalog import CatalogDataset, CatalogModel, CatalogTask
 from worker.trainer.data.dataset import Dataset
@@ -353,6 +357,14 @@ def test_each_broken_plug_in_is_named_with_its_reason(tables, tmp_path, monkeypa
     }
     assert problems.keys() == said.keys()
     assert all(words in problems[name] for name, words in said.items())
+
+
+def test_every_module_that_the_page_on_plug_ins_names_is_there():
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    named = set(re.findall(r"`((?:worker|unitscale)\.[a-z_]+[a-z_.]*)`", page)) - GROUPS
+
+    assert len(named) == 8
+    assert [name for name in named if find_spec(name) is None] == []
 
 
 def test_a_data_set_of_another_size_than_said_is_told():

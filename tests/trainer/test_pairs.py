@@ -153,6 +153,16 @@ def test_what_was_translated_at_the_end_is_left_beside_what_was_to_be(learnt):
     assert ask(record, *(row["source"] for row in rows)).outputs == tuple(row["hypothesis"] for row in rows)
 
 
+@pytest.mark.parametrize("tokenizer", ["bpe", "characters"])
+def test_the_documented_snippet_translates_the_same(learnt, documented, tokenizer):
+    record = learnt(data={"tokenizer": tokenizer}, model={**SMALL, "depth": 2, "context": 20}, budget={"steps": 30})
+    sources = ["seven one four", "<end> one", "two " * 30]
+
+    found = documented(Path(record.lane.folder) / "artifacts", "written", sources, of_each=True)
+
+    assert tuple(found) == ask(record, *sources).outputs
+
+
 def test_a_run_in_small_parts_is_the_run_in_whole_batches(learnt):
     """Parts have more or fewer real tokens; their losses make the mean over all of them."""
     spec = {"budget": {"steps": 12}, "evaluation": {"every_steps": 3}}

@@ -3,9 +3,6 @@
 import base64
 import io
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,6 @@ from worker.trainer.data import cache, digits
 from worker.trainer.inference import predict
 from worker.trainer.inference.predict import answer
 
-SNIPPET = Path(__file__).parents[2] / "docs" / "weights.md"
 DIGITS = {"task": "image-classification", "budget": {"epochs": 2}}
 
 
@@ -86,23 +82,15 @@ def test_a_wrong_image_is_named(train, images, wrong):
     ],
     ids=["linear", "mlp", "digits-mlp", "convnet"],
 )
-def test_the_documented_snippet_predicts_the_same(train, images, spec, rows):
+def test_the_documented_snippet_predicts_the_same(train, documented, images, spec, rows):
     record = train(spec)[0]
     rows = images if rows == "images" else rows
 
-    printed = run_snippet(Path(record.lane.folder) / "artifacts", rows)
+    printed = documented(Path(record.lane.folder) / "artifacts", "predict", rows)
 
     outputs = ask(record, *rows).outputs
     expected = [list(output["probabilities"].values()) if isinstance(output, dict) else output for output in outputs]
     torch.testing.assert_close(torch.tensor(printed).squeeze(), torch.tensor(expected), rtol=1e-4, atol=1e-5)
-
-
-def run_snippet(folder, rows, number=0, function="predict") -> list:
-    code = re.findall(r"```python\n(.*?)```", SNIPPET.read_text(), re.DOTALL)[number]
-    code += f"\nprint({function}(__import__('json').loads(__import__('sys').stdin.read())).tolist())"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, input=json.dumps(rows), capture_output=True, text=True, check=True)
-    return eval(done.stdout)  # noqa: S307 - our own list of numbers
 
 
 TEXT = {
@@ -172,11 +160,11 @@ def test_sampling_belongs_to_models_that_write(train):
     assert [pointer for pointer, _ in answered.fields] == ["/sampling"]
 
 
-def test_the_documented_snippet_reads_a_text_the_same(train):
+def test_the_documented_snippet_reads_a_text_the_same(train, documented):
     folder, text = Path(train(TEXT)[0].lane.folder) / "artifacts", "the small lane "
     writer, config = predict._load(str(folder))
     tokens = torch.tensor([[config["alphabet"].index(character) for character in text]])
 
-    printed = torch.tensor(run_snippet(folder, text, number=1, function="logits"))
+    printed = torch.tensor(documented(folder, "logits", text))
 
     torch.testing.assert_close(printed, writer.model(tokens)[0], rtol=1e-4, atol=1e-4)

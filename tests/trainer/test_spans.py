@@ -9,6 +9,7 @@ import torch
 
 from unitscale.errors import Unsupported
 from unitscale.models.datasets import Dataset, DatasetState
+from unitscale.models.formats import Format
 from unitscale.models.predictions import Sampling
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec, Model, TaskName
@@ -86,8 +87,8 @@ def record_on(record_of, tmp_path):
     return make
 
 
-def ask(record, *inputs):
-    return answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=inputs))
+def ask(record, *inputs, form="fp32"):
+    return answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=inputs, format=form))
 
 
 def test_answers_are_found_in_contexts_that_were_never_seen(train, record_on, lives):
@@ -252,15 +253,17 @@ def test_a_model_that_does_not_fit_the_data_is_refused(record_on, lives, told, m
 
 def test_padding_changes_no_format_that_is_served(train, record_on, lives):
     """What a served model finds in whole batches, of rows of all lengths, is what it found as it was trained."""
-    formats = ("fp32", "bf16", "int8")
+    formats = [form.value for form in Format]
     spec = {**SPEC, "budget": {"steps": 400}, "evaluation": {"every_steps": 400, "formats": formats}}
     [record] = train(record_on(spec, lives))
     result = record.ended.result
 
     found = {each.format: each.metrics["exact_match"] for each in result.deployment}
-    assert found.keys() == set(formats)
+    assert list(found) == formats
     assert result.test_metrics["exact_match"] > 0.6
-    assert list(found.values()) == pytest.approx([result.test_metrics["exact_match"]] * 3, abs=0.05)
+    assert list(found.values()) == pytest.approx([result.test_metrics["exact_match"]] * 4, abs=0.05)
+    asked = {"question": "Where does Bo live?", "context": "Ana lives in Lima. Bo lives in Quito."}
+    assert {ask(record, asked, form=form).outputs for form in formats} == {("Quito",)}
 
 
 def test_a_model_goes_on_with_contexts_of_other_words(train, record_on, lives, told):

@@ -114,8 +114,8 @@ def record(checked, record_of, tmp_path):
     return make
 
 
-def ask(record, *inputs):
-    return answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=inputs))
+def ask(record, *inputs, form="fp32"):
+    return answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=inputs, format=form))
 
 
 def encoded(data: bytes) -> str:
@@ -222,6 +222,15 @@ def test_what_tones_spell_is_learnt_and_told(train, record):
     assert sum(each["reference"] == each["hypothesis"] for each in told) >= 0.7 * len(told)
 
 
+def test_the_documented_snippet_hears_the_same(train, record, documented, tmp_path):
+    ended = train(record(recordings(texts(80))))[0]
+    (tmp_path / "said.wav").write_bytes(said := wav(spoken("aбü字字a")))
+
+    heard = documented(Path(ended.lane.folder) / "artifacts", "transcript", str(tmp_path / "said.wav"))
+
+    assert heard == ask(ended, encoded(said)).outputs[0] != ""
+
+
 def test_a_recording_is_heard_nearly_as_well_in_few_bits(train, record):
     ended = train(record(recordings(texts(80)), evaluation={"formats": list(Format)}))[0]
 
@@ -231,6 +240,7 @@ def test_a_recording_is_heard_nearly_as_well_in_few_bits(train, record):
     for form in small:
         assert form.examples_per_second > 0
         assert form.metrics == pytest.approx(fp32.metrics, abs=0.05)
+        assert ask(ended, encoded(wav(spoken("aбü"))), form=form.format).outputs == ("aбü",)
 
 
 def test_a_run_paused_twice_is_bitwise_the_undisturbed_run(train, record):

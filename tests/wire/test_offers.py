@@ -66,6 +66,7 @@ def test_a_format_that_no_worker_has_is_refused_with_those_that_they_have():
 
     assert pointer == "/units/precision"
     assert "compute capability 8.9" in why
+    assert "fp8-simulated rounds to the same numbers, and takes less time" in why
     assert "connected workers offer fp32, tf32, bf16, bf16-mixed, fp16-mixed, fp8-simulated." in why
 
 

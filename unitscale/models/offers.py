@@ -21,7 +21,8 @@ from unitscale.models.workers import Abilities, Worker
 NEEDS_GPU = {
     Precision.TF32: "tf32 needs an NVIDIA GPU of the Ampere generation or later (compute capability 8.0)",
     Precision.FP16_MIXED: "fp16-mixed needs an NVIDIA GPU: a CPU is 14 times slower in it than in fp32",
-    Precision.FP8: "fp8 needs an NVIDIA GPU of the Ada or Hopper generation or later (compute capability 8.9)",
+    Precision.FP8: "fp8 is for NVIDIA GPUs of the Ada or Hopper generation or later (compute capability 8.9); on a CPU "
+    "fp8-simulated rounds to the same numbers, and takes less time",
 }
 """Formats that not every machine computes in, and why."""
 

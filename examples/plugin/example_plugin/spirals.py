@@ -13,7 +13,7 @@ SEED, TRAINING, HELD_OUT = 7, 600, 150
 
 
 def make() -> dict[str, Tensor]:
-    """Points (N, 2) in random order, and their distance along the spiral (N, 1). The last ones are for held_out."""
+    """Points (N, 2) in random order, and their distance along the spiral (N, 1). The last ones are held out."""
     generator = torch.Generator().manual_seed(SEED)
     turns = torch.rand(TRAINING + 2 * HELD_OUT, 1, generator=generator)
     angle, noise = 3 * math.pi * turns, torch.randn(len(turns), 2, generator=generator)

@@ -17,16 +17,26 @@ MODULES = {ENGLISH: "engKJV2006eb", SPANISH: "spaRV1909eb"}
 
 
 def fetch() -> dict[str, Tensor]:
-    """Download the English package; its verses, one a line."""
+    """Download the English package."""
     with debian(ENGLISH) as folder:
-        return numbered("\n".join(verse for verse in _verses(folder, ENGLISH) if verse))
+        return read(folder)
 
 
 def fetch_pairs() -> dict[str, Tensor]:
-    """Download both packages; the verses that both have, English first."""
+    """Download both packages."""
     with debian(ENGLISH, SPANISH) as folder:
-        sides = zip(_verses(folder, ENGLISH), _verses(folder, SPANISH), strict=True)
-        return rows.tensors(ordered([pair for pair in sides if all(pair)], SEED, HELD_OUT))
+        return read_pairs(folder)
+
+
+def read(folder: Path) -> dict[str, Tensor]:
+    """The English verses, one a line."""
+    return numbered("\n".join(verse for verse in _verses(folder, ENGLISH) if verse))
+
+
+def read_pairs(folder: Path) -> dict[str, Tensor]:
+    """The verses that both have, English first."""
+    sides = zip(_verses(folder, ENGLISH), _verses(folder, SPANISH), strict=True)
+    return rows.tensors(ordered([pair for pair in sides if all(pair)], SEED, HELD_OUT))
 
 
 def _verses(folder: Path, package: str) -> list[str]:

@@ -25,9 +25,14 @@ SEED = 20260105
 
 
 def fetch() -> dict[str, Tensor]:
-    """Download the packages, and hear every recording that is not too long, each text once."""
+    """Download the packages."""
     with debian(*PACKAGES) as folder:
-        heard = dict(_heard(folder))
+        return read(folder)
+
+
+def read(folder: Path) -> dict[str, Tensor]:
+    """Every recording that is not too long, each text once."""
+    heard = dict(_heard(folder))
     texts = sorted(heard)
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(SEED)).tolist()
     texts = [texts[place] for place in order]

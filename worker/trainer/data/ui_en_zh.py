@@ -24,9 +24,14 @@ KEY = re.compile(r"\s?\(?[~_]\w\)|[~_]")
 
 
 def fetch() -> dict[str, Tensor]:
-    """Download the package; its messages of a few words."""
+    """Download the package."""
     with debian(PACKAGE) as folder:
-        pairs = [pair for file in sorted(folder.glob(CATALOGUES)) for pair in _messages(file)]
+        return read(folder)
+
+
+def read(folder: Path) -> dict[str, Tensor]:
+    """Its messages of a few words."""
+    pairs = [pair for file in sorted(folder.glob(CATALOGUES)) for pair in _messages(file)]
     return rows.tensors(ordered([pair for pair in pairs if _is_short(*pair)], SEED, HELD_OUT))
 
 
