@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded
-from unitscale.models.campaigns import CampaignState
+from unitscale.models.campaigns import PREFIXES, CampaignState
 from unitscale.models.document import moment, new_id
 from unitscale.models.jobs import Job, Reason, Result, State
 from unitscale.models.pages import Page
@@ -18,7 +18,6 @@ from unitscale.wire.keys import name
 from unitscale.wire.reading import text
 from unitscale.wire.store import Store
 
-PREFIXES = {"sweep": "sw", "study": "st", "transfer": "tr"}
 LEASE_MS = 30_000
 """An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
 GLANCED = ("state", "result", "training_seconds", "evaluation_seconds")
