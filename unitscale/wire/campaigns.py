@@ -190,8 +190,9 @@ class Campaigns:
         return {job: int(place) for job, place in zip(held.jobs, places, strict=True) if place}
 
     async def _read(self, ids: Sequence[str]) -> list[Held | None]:
-        time, *records = await self._store.read(("TIME",), *(("HGETALL", name("campaign", i)) for i in ids))
-        read_at = moment(int(time[0]) * 1000 + int(time[1]) // 1000)
+        clock, *records = await self._store.read(("TIME",), *(("HGETALL", name("campaign", i)) for i in ids))
+        seconds, microseconds = map(int, clock)
+        read_at = moment(seconds * 1000 + microseconds // 1000)
         there = [(i, text(record[b"project"])) for i, record in zip(ids, records, strict=True) if record]
         listings = await self._store.read(*(("ZRANGE", name("members", project, i), 0, -1) for i, project in there))
         jobs = {i: members for (i, _), members in zip(there, listings, strict=True)}
