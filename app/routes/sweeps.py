@@ -2,10 +2,11 @@
 
 from fastapi import Response
 
-from app.campaigns.beginning import CREATED, Wait, begin, common, located
+from app.campaigns.beginning import CREATED, Wait, begin, common
 from app.campaigns.sweeps import drawn_up
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, SweepId
 from app.errors import problems
+from app.http.creating import located
 from app.http.idempotency import Key, of_body
 from app.http.routing import routes_of
 from app.http.waiting import until_over
@@ -22,7 +23,7 @@ router = routes_of("sweeps")
 
 
 @router.post(
-    "/sweeps", status_code=201, responses={201: CREATED, **problems(Unsupported, IdempotencyMismatch, QuotaExceeded)}
+    "/sweeps", status_code=201, responses={**CREATED, **problems(Unsupported, IdempotencyMismatch, QuotaExceeded)}
 )
 async def create_sweep(
     sweep: SweepSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None

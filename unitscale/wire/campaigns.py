@@ -120,7 +120,7 @@ class Campaigns:
         if outcome == b"quota":
             raise QuotaExceeded(f"Its {jobs} jobs would be more than the {quota} that a project may have unfinished.")
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch
         return await self.get(project, kind, text(campaign_id)), outcome == b"replayed"
 
     async def get(self, project: str, kind: str, campaign_id: str) -> Held:

@@ -104,7 +104,7 @@ class Jobs:
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
             )
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch
         job_id, fields, rank = told
         record = dict(zip(fields[0::2], fields[1::2], strict=True))
         return _placed(text(job_id), record, rank, workers), outcome == b"replayed"
