@@ -15,7 +15,7 @@ from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, Q
 from unitscale.models.campaigns import member_id
 from unitscale.models.measures import measured
 from unitscale.models.pages import Page
-from unitscale.models.sweeps import Best, Sweep, SweepSpec
+from unitscale.models.sweeps import BestJob, Sweep, SweepSpec
 from unitscale.wire.campaigns import Glance, Held
 
 KIND = "sweep"
@@ -64,7 +64,7 @@ async def _shown(services: Services, held: Held) -> Sweep:
     return Sweep(**common(held, spec.name, glances), objective=spec.objective, axes=spec.axes, best=best)
 
 
-def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> Best | None:
+def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> BestJob | None:
     values = {
         glance.id: value
         for glance in glances
@@ -74,4 +74,4 @@ def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> Best | None:
         return None
     job = min(values, key=lambda job: spec.objective.cost(values[job]))
     settings = {member_id(held.id, place): setting for place, setting in enumerate(spec.points())}
-    return Best(job=job, value=values[job], setting=settings[job])
+    return BestJob(job=job, value=values[job], setting=settings[job])
