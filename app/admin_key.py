@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unitscale.errors import StoreAway
 from unitscale.models.keys import OPERATORS, NewKey
+from unitscale.wire.files import put_first
 from unitscale.wire.keyring import Keyring
 from unitscale.wire.settings import Settings
 
@@ -51,9 +52,4 @@ def _make(path: Path) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write("us_" + secrets.token_urlsafe(32) + "\n")
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
+    put_first(part, path)

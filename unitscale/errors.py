@@ -113,6 +113,13 @@ class IdempotencyMismatch(Malformed):
     code = "idempotency_mismatch"
     title = "The idempotency key was used with another body"
 
+    def __init__(
+        self,
+        message: str = "This Idempotency-Key was used with another body in the last 24 hours.",
+        fields: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message, fields)
+
 
 class WrongInput(Malformed):
     code = "wrong_input"

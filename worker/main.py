@@ -100,6 +100,7 @@ def _slot(store: Store, nursery: Nursery) -> Slot:
         queue=place.queue,
         attempts=Attempts(store, settings.lease_seconds, settings.max_losses, of_queue(place.queue)),
         blobs=Blobs(settings.data_folder, shelf),
+        uploads=Uploads(settings.data_folder, shelf),
         spare=Spare(nursery),
         lease_seconds=settings.lease_seconds,
         leaving=Process.leaving[0],

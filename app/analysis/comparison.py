@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from app.analysis.directions import better, of_process, unlike
+from unitscale.models.campaigns import PREFIXES
 from unitscale.models.jobs import Job
 
-CAMPAIGNS = ("sweep", "study", "transfer")
 MOST_ROWS = 512
 """Fields, and measures, that are told."""
 MOST_PATHS = 2048
@@ -88,7 +88,7 @@ def _measured(job: Job) -> dict[str, Any]:
 
 
 def _head(job: Job, latest: Mapping[str, float]) -> dict[str, Any]:
-    shown = job.model_dump(mode="json", include={"id", "state", "reason", "attempt", "progress", *CAMPAIGNS})
+    shown = job.model_dump(mode="json", include={"id", "state", "reason", "attempt", "progress", *PREFIXES})
     stopped_by = job.result.stopped_by if job.result else None
     return shown | {"name": job.spec.name, "stopped_by": stopped_by, "latest": dict(latest), **_how(job)}
 

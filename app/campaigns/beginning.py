@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Query
 
+from app.http.creating import created
 from app.services import Services
 from unitscale.models.campaigns import counted
 from unitscale.models.document import Document
@@ -18,16 +19,7 @@ LAUNCH_SECONDS = 10.0
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer back until it is over.")]
-CREATED: dict[str, Any] = {
-    "description": "What was asked for, running.",
-    "headers": {
-        "Location": {"description": "Where it is.", "schema": {"type": "string"}},
-        "Idempotency-Replayed": {
-            "description": "`true` when an earlier request had made it.",
-            "schema": {"type": "string"},
-        },
-    },
-}
+CREATED = created("What was asked for, running.")
 
 
 async def begin(
@@ -68,12 +60,6 @@ async def begin_later(
     """
     requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
     return await services.campaigns.begin(project, kind, requested, {}, room, idempotency)
-
-
-def located(response: Response, path: str, replayed: bool) -> None:
-    """Say where what was made is, and whether an earlier request had made it."""
-    response.headers["Location"] = path
-    response.headers.update({"Idempotency-Replayed": "true"} if replayed else {})
 
 
 def common(held: Held, name: str | None, glances: Iterable[Glance]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 
 from app.dependencies import Cursor, DatasetId, DatasetsDep, Limit, MayRead, MaySubmit, ServicesDep
 from app.errors import problems
+from app.http.creating import created, located
 from app.http.idempotency import Key
 from app.http.routing import routes_of
 from app.http.waiting import until_checked
@@ -19,19 +20,7 @@ from unitscale.models.pages import Page
 router = routes_of("datasets")
 
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer back until it has been checked.")]
-UPLOADED = {
-    201: {
-        "description": "The data set, about to be checked.",
-        "headers": {
-            "Location": {"description": "Where it is.", "schema": {"type": "string"}},
-            "Idempotency-Replayed": {
-                "description": "`true` when an earlier request had made it.",
-                "schema": {"type": "string"},
-            },
-        },
-    },
-    **problems(IdempotencyMismatch, TooLarge),
-}
+UPLOADED = {**created("The data set, about to be checked."), **problems(IdempotencyMismatch, TooLarge)}
 
 
 @router.post("/datasets", status_code=201, responses=UPLOADED, openapi_extra=UPLOAD_BODY)
@@ -40,8 +29,7 @@ async def upload_dataset(
 ) -> Dataset:
     """Take in a file of any size as it comes, and return; its check says whether jobs can train on it."""
     dataset, replayed = await take_in(services, caller.project, request, idempotency_key)
-    response.headers["Location"] = f"/v1/datasets/{dataset.id}"
-    response.headers.update({"Idempotency-Replayed": "true"} if replayed else {})
+    located(response, f"/v1/datasets/{dataset.id}", replayed)
     return dataset
 
 

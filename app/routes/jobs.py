@@ -8,6 +8,7 @@ from fastapi import Query, Response
 from app.dependencies import BlobsDep, Cursor, IntakeDep, JobId, JobsDep, Limit, MayRead, MaySubmit, ServicesDep
 from app.errors import problems
 from app.http import responses
+from app.http.creating import created, located
 from app.http.filters import JobFilter
 from app.http.idempotency import Key, of_body
 from app.http.polling import PollRoute
@@ -33,16 +34,7 @@ DryRunFlag = Annotated[bool, Query(description="Answer what would be done, and d
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer back until the job has ended.")]
 SUBMITTED = {
     200: {"description": "With `?dry_run=true`: the spec as it would run. Nothing was stored.", "model": DryRun},
-    201: {
-        "description": "The job, queued.",
-        "headers": {
-            "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
-            "Idempotency-Replayed": {
-                "description": "`true` when an earlier request had made the job.",
-                "schema": {"type": "string"},
-            },
-        },
-    },
+    **created("The job, queued."),
     **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded),
 }
 
@@ -67,8 +59,7 @@ async def submit_job(
         return responses.document(await intake.estimate(spec, caller.project))
     idempotency = of_body("/v1/jobs", spec, idempotency_key)
     job, replayed = await intake.submit(spec, caller.project, idempotency)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    response.headers.update({"Idempotency-Replayed": "true"} if replayed else {})
+    located(response, f"/v1/jobs/{job.id}", replayed)
     return job
 
 

@@ -7,9 +7,10 @@ from fastapi import Response
 from starlette.responses import HTMLResponse
 
 from app.analysis.points import unpacked
-from app.campaigns.beginning import CREATED, Wait, begin_later, common, located
+from app.campaigns.beginning import CREATED, Wait, begin_later, common
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, StudyId
 from app.errors import problems
+from app.http.creating import located
 from app.http.idempotency import Key, of_body
 from app.http.routing import routes_of
 from app.http.waiting import until_over
@@ -30,7 +31,7 @@ router = routes_of("studies")
 @router.post(
     "/studies",
     status_code=201,
-    responses={201: CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
+    responses={**CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
 )
 async def create_study(
     study: StudySpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None

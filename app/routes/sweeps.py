@@ -2,10 +2,11 @@
 
 from fastapi import Response
 
-from app.campaigns.beginning import CREATED, Wait, begin, common, located
+from app.campaigns.beginning import CREATED, Wait, begin, common
 from app.campaigns.sweeps import drawn_up
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, SweepId
 from app.errors import problems
+from app.http.creating import located
 from app.http.idempotency import Key, of_body
 from app.http.routing import routes_of
 from app.http.waiting import until_over
@@ -15,7 +16,7 @@ from unitscale.models.campaigns import member_id
 from unitscale.models.jobs import Timings
 from unitscale.models.measures import measured, of_process
 from unitscale.models.pages import Page
-from unitscale.models.sweeps import Best, Sweep, SweepSpec
+from unitscale.models.sweeps import BestJob, Sweep, SweepSpec
 from unitscale.wire.campaigns import Glance, Held
 
 KIND = "sweep"
@@ -25,7 +26,7 @@ router = routes_of("sweeps")
 @router.post(
     "/sweeps",
     status_code=201,
-    responses={201: CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
+    responses={**CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
 )
 async def create_sweep(
     sweep: SweepSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
@@ -66,7 +67,7 @@ async def _shown(services: Services, held: Held) -> Sweep:
     return Sweep(**common(held, spec.name, glances), objective=spec.objective, axes=spec.axes, best=best)
 
 
-def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> Best | None:
+def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> BestJob | None:
     measures = {
         glance.id: measured(glance.result, glance.timings.model_dump(), spec.objective.measure)
         for glance in glances
@@ -78,4 +79,4 @@ def _best(spec: SweepSpec, held: Held, glances: list[Glance]) -> Best | None:
         return None
     job = min(values, key=lambda job: spec.objective.cost(values[job]))
     settings = {member_id(held.id, place): setting for place, setting in enumerate(spec.points())}
-    return Best(job=job, value=values[job], setting=settings[job])
+    return BestJob(job=job, value=values[job], setting=settings[job])

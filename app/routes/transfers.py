@@ -2,10 +2,11 @@
 
 from fastapi import Response
 
-from app.campaigns.beginning import CREATED, Wait, begin, located
+from app.campaigns.beginning import CREATED, Wait, begin
 from app.campaigns.transfers import drawn_up, shown
 from app.dependencies import Cursor, Limit, MayRead, MaySubmit, ServicesDep, TransferId
 from app.errors import problems
+from app.http.creating import located
 from app.http.idempotency import Key, of_body
 from app.http.routing import routes_of
 from app.http.waiting import until_over
@@ -20,7 +21,7 @@ router = routes_of("transfers")
 @router.post(
     "/transfers",
     status_code=201,
-    responses={201: CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
+    responses={**CREATED, **problems(Unsupported, NoWorker, IdempotencyMismatch, QuotaExceeded)},
 )
 async def create_transfer(
     transfer: TransferSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None

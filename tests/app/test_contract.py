@@ -28,6 +28,10 @@ def test_every_operation_has_a_name_that_reads_well():
     assert "submit_job" in names
 
 
+def test_every_schema_has_a_name_of_its_own():
+    assert not [name for name in json.loads(COMMITTED.read_text())["components"]["schemas"] if "__" in name]
+
+
 def test_the_tour_has_a_row_for_every_operation_and_for_no_other():
     paths = json.loads(COMMITTED.read_text())["paths"]
     there = {f"{verb.upper()} {re.sub('{[a-z]+_id}', '{id}', path)}" for path, verbs in paths.items() for verb in verbs}

@@ -14,7 +14,7 @@ from unitscale.models.jobs import Job, Progress, State
 from unitscale.models.measures import Objective
 from unitscale.models.specs import JobSpec, TaskName
 from unitscale.models.studies import Candidate, Iteration, Study, Trial, TrialState
-from unitscale.models.sweeps import Best, Sweep
+from unitscale.models.sweeps import BestJob, Sweep
 from unitscale.models.transfers import Transfer
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -55,7 +55,7 @@ def a_job() -> Job:
 
 
 def a_sweep() -> Sweep:
-    best = Best(job=derived_id("job", 1, 1), value=0.0123, setting={"units.learning_rate": 0.1, "seed": 1})
+    best = BestJob(job=derived_id("job", 1, 1), value=0.0123, setting={"units.learning_rate": 0.1, "seed": 1})
     counts = Counts(succeeded=5, failed=1, queued=12)
     return Sweep(
         id=derived_id("sw", 1, 1), **COMMON, objective=Objective(minimize="val_loss"), best=best, counts=counts

@@ -109,3 +109,11 @@ def test_help_loads_nothing_heavy(tmp_path):
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run([sys.executable, *words], cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_help_waits_for_nothing_that_loads_slowly():
+    loaded = "import sys, unitscale.cli.main; print(*{'pydantic', 'httpx2'} & {*sys.modules})"
+
+    said = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True, cwd=REPOSITORY)
+
+    assert said.stdout.strip() == ""

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from unitscale.cli.comparison_page import page
 from unitscale.cli.plots import sparklines
-from unitscale.models.comparisons import Aligned, Best, Compared, Comparison, Laid, Reached
+from unitscale.models.comparisons import Aligned, BestJobs, Compared, Comparison, Laid, Reached
 from unitscale.models.jobs import Progress, Reason, State
 
 
@@ -17,7 +17,7 @@ def a_comparison(count: int, **more: object) -> Comparison:
     jobs = tuple(Compared(id=i, name="[red]x[/]", state=State.SUCCEEDED) for i in ids(count))
     fields = {"name": ("x",) * count, "units.learning_rate": tuple(0.1 * n for n in range(count))}
     measures = {"val_loss": tuple(1.0 + n for n in range(count)), "metrics.r2": (0.5,) * count}
-    best = {"val_loss": Best(better="lower", jobs=(jobs[0].id,))}
+    best = {"val_loss": BestJobs(better="lower", jobs=(jobs[0].id,))}
     whole = {"jobs": jobs, "total": count, "fields": fields, "measures": measures, "best": best, **more}
     return Comparison.model_validate(whole)
 

@@ -14,6 +14,7 @@ from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
 from unitscale.wire.shelves import Folder
+from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
 from worker.slot.spare import Nursery, Spare
 from worker.slot.supervisor import Slot, supervise
@@ -24,12 +25,20 @@ LONG = {"task": "regression", "dataset": "linear", "resources": {"alone": True},
 class Observed(Spare):
     """Remembers whom it gave away."""
 
-    pid = 0
+    def __init__(self, nursery):
+        super().__init__(nursery)
+        self.taken = []
 
     async def take(self):
-        trainer = await super().take()
-        self.pid = trainer.pid
-        return trainer
+        self.taken.append(await super().take())
+        return self.taken[-1]
+
+    async def close(self):
+        """End the one that waits, and hear all of them out."""
+        await self.take()
+        for trainer in self.taken:
+            await trainer.gone()
+            await trainer.log.read()
 
 
 class NoRenewal(Attempts):
@@ -50,12 +59,14 @@ class NoPoints(Attempts):
 async def slot(store, tmp_path):
     """Makes a slot whose worker stays."""
     nursery, (stays, leaving) = Nursery(tmp_path), os.pipe()
+    spare = Observed(nursery)
 
     def make(attempts):
-        blobs = Blobs(tmp_path, Folder(tmp_path))
-        return Slot("node", ("cpu:0",), "cpu-1", attempts, blobs, Observed(nursery), 30, stays)
+        blobs, uploads = Blobs(tmp_path, Folder(tmp_path)), Uploads(tmp_path, Folder(tmp_path))
+        return Slot("node", ("cpu:0",), "cpu-1", attempts, blobs, uploads, spare, 30, stays)
 
     yield make
+    await spare.close()
     nursery.close()
     await asyncio.sleep(0.1)  # in which what is closed is taken apart
     os.close(stays)
@@ -71,6 +82,6 @@ async def test_a_failing_duty_ends_the_attempt_at_once(store, slot, failing):
 
     await supervise(failed)
 
-    assert not psutil.pid_exists(failed.spare.pid)
+    assert not psutil.pid_exists(failed.spare.taken[0].pid)
     after = await jobs.get("lab", job.id)
     assert (after.state, after.attempt, after.losses) == (State.QUEUED, 1, 1)

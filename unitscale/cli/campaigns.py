@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from unitscale.cli import printing, study_page, sweep_page, transfer_page, wording
+from unitscale.cli import ids, printing, study_page, sweep_page, transfer_page, wording
 from unitscale.cli.exits import ExitCode
 from unitscale.cli.live import detachable
 
@@ -39,16 +39,16 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "sw": Kind("sweeps", sweep_page.page, sweep_page.listed),
-    "st": Kind("studies", study_page.page, study_page.listed),
-    "tr": Kind("transfers", transfer_page.page, transfer_page.listed),
+    "sweep": Kind("sweeps", sweep_page.page, sweep_page.listed),
+    "study": Kind("studies", study_page.page, study_page.listed),
+    "transfer": Kind("transfers", transfer_page.page, transfer_page.listed),
 }
-"""By what their ids begin with."""
 
 
 def kind_of(some_id: str) -> Kind | None:
     """The kind of campaign that an id is of; None for a job's."""
-    return KINDS.get(some_id.partition("_")[0])
+    kind = ids.kind_of(some_id)
+    return KINDS[kind] if kind else None
 
 
 def show(client: "Client", kind: Kind, campaign_id: str, as_json: bool) -> None:

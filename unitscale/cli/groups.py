@@ -49,9 +49,9 @@ def say_begun(ctx: typer.Context, begun: "Campaign", as_json: bool) -> None:
     printing.say(f"{jobs}:  {connection(ctx).command(f'watch {begun.id}')}")
 
 
-def list_page(ctx: typer.Context, prefix: str, limit: int, cursor: str | None, as_json: bool) -> None:
+def list_page(ctx: typer.Context, name: str, limit: int, cursor: str | None, as_json: bool) -> None:
     """A page of the campaigns of a kind, newest first; and how to get the next one."""
-    kind = campaigns.KINDS[prefix]
+    kind = campaigns.KINDS[name]
     with connect(ctx) as client:
         page = getattr(client, kind.noun).page(limit, cursor)
     printing.document(page, as_json, lambda: [kind.listed(page.data)])

@@ -6,8 +6,6 @@ from unitscale.cli.connection import connection
 from unitscale.cli.exits import ExitCode
 from unitscale.cli.printing import complain
 
-CAMPAIGNS = {"sw": "sweep", "st": "study", "tr": "transfer"}
-"""What the ids of campaigns begin with."""
 INSTEAD = {
     "pause": "`{ls} --state running` lists its jobs to be paused; `{cancel}` calls all of it off.",
     "resume": "`{ls} --state paused` lists those of its jobs that can be.",
@@ -15,6 +13,13 @@ INSTEAD = {
     "curves": "`{compare} --curve val_loss --csv` prints the curves of all its jobs.",
 }
 ELSE = "`{ls}` lists its jobs."
+
+
+def kind_of(some_id: str) -> str | None:
+    """The kind of campaign that an id is of; None for a job's."""
+    from unitscale.models import campaigns  # noqa: PLC0415  `--help` waits for no pydantic
+
+    return campaigns.kind_of(some_id)
 
 
 def of_jobs(ctx: typer.Context, ids: list[str]) -> list[str]:
@@ -26,7 +31,7 @@ def of_jobs(ctx: typer.Context, ids: list[str]) -> list[str]:
 
 def of_job(ctx: typer.Context, some_id: str) -> str:
     """The same of one."""
-    kind = CAMPAIGNS.get(some_id.partition("_")[0])
+    kind = kind_of(some_id)
     if kind is None:
         return some_id
     here, verb = connection(ctx), ctx.info_name or ""
@@ -38,6 +43,6 @@ def of_job(ctx: typer.Context, some_id: str) -> str:
 
 def of_campaign(some_id: str | None) -> str | None:
     """Raises BadParameter for what cannot be the id of a campaign."""
-    if some_id is not None and some_id.partition("_")[0] not in CAMPAIGNS:
+    if some_id is not None and kind_of(some_id) is None:
         raise typer.BadParameter(f"'{some_id}' is no id of a sweep (sw_…), a study (st_…) or a transfer (tr_…)")
     return some_id

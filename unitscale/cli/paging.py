@@ -2,18 +2,20 @@
 
 import shlex
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from unitscale.cli import printing
 from unitscale.cli.connection import connection
-from unitscale.models.pages import Page
+
+if TYPE_CHECKING:
+    from unitscale.models.pages import Page
 
 T = TypeVar("T")
 
 
-def filled(page_at: Callable[[int, str | None], Page[T]], limit: int, cursor: str | None) -> Page[T]:
+def filled(page_at: "Callable[[int, str | None], Page[T]]", limit: int, cursor: str | None) -> "Page[T]":
     """A page of so many, where there are so many: one answer may be short while there are more."""
     page = page_at(limit, cursor)
     found = page.data

@@ -94,10 +94,14 @@ class AsyncClient:
         return await self._send(calls.jobs(state, task, labels, limit, cursor, campaign))
 
     def iterate_jobs(
-        self, state: str | None = None, task: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        state: str | None = None,
+        task: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        campaign: str | None = None,
     ) -> AsyncIterator[Job]:
         """Every job that matches, newest first, over as many pages as there are."""
-        return self._every(lambda cursor: calls.jobs(state, task, labels, calls.LARGEST_PAGE, cursor))
+        return self._every(lambda cursor: calls.jobs(state, task, labels, calls.LARGEST_PAGE, cursor, campaign))
 
     async def cancel(self, job_id: str) -> Job:
         """Call it off. A running job's `wish` says so until it has stopped."""

@@ -11,6 +11,7 @@ import httpx2
 from unitscale.client import answers
 from unitscale.client.sending import Sent
 from unitscale.models.advice import Advice, AdviceRequest
+from unitscale.models.campaigns import kind_of
 from unitscale.models.catalog import Catalog
 from unitscale.models.curves import Curves
 from unitscale.models.datasets import Dataset
@@ -35,8 +36,6 @@ Params = tuple[tuple[str, str], ...]
 HOLD_SECONDS = 60
 """The longest that the service holds an answer back for `?wait=`."""
 LARGEST_PAGE = 200
-CAMPAIGNS = {"sw": "sweep", "st": "study", "tr": "transfer"}
-"""What the ids of campaigns begin with."""
 HEARTBEAT_SECONDS = 15
 """A stream on which nothing happens still says so this often."""
 
@@ -91,7 +90,7 @@ def jobs(
     wanted = tuple(("label", f"{name}:{value}") for name, value in (labels or {}).items())
     params = _params(state=state, task=task, limit=limit, cursor=cursor) + wanted
     if campaign is not None:
-        params += ((CAMPAIGNS.get(campaign.partition("_")[0], "sweep"), campaign),)
+        params += ((kind_of(campaign) or "sweep", campaign),)
     return Call("GET", "/v1/jobs", answers.one(Page[Job]), params)
 
 

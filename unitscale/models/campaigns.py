@@ -9,9 +9,11 @@ from typing import Annotated
 from unitscale.models.document import Answer, JobId, Moment, derived_id, id_field, made_at
 from unitscale.models.jobs import Reason, State, Wish
 
-SweepId = Annotated[str, id_field("sw")]
-StudyId = Annotated[str, id_field("st")]
-TransferId = Annotated[str, id_field("tr")]
+PREFIXES = {"sweep": "sw", "study": "st", "transfer": "tr"}
+"""What the ids of each kind begin with."""
+SweepId = Annotated[str, id_field(PREFIXES["sweep"])]
+StudyId = Annotated[str, id_field(PREFIXES["study"])]
+TransferId = Annotated[str, id_field(PREFIXES["transfer"])]
 
 
 class CampaignState(StrEnum):
@@ -54,6 +56,12 @@ class Campaign(Answer):
     jobs: tuple[JobId, ...] = ()
     """In the order of their places."""
     counts: Counts = Counts()
+
+
+def kind_of(some_id: str) -> str | None:
+    """The kind of campaign that an id is of; None for anything else's."""
+    begin = some_id.partition("_")[0]
+    return next((kind for kind, prefix in PREFIXES.items() if prefix == begin), None)
 
 
 def member_id(campaign: str, place: int) -> str:

@@ -33,7 +33,7 @@ class Compared(Answer):
     transfer: str | None = None
 
 
-class Best(Answer):
+class BestJobs(Answer):
     """The best of one measure, whose better end is known."""
 
     better: Literal["lower", "higher"]
@@ -95,7 +95,7 @@ class Comparison(Answer):
     """Spec fields that differ, by dotted path, defaults filled in."""
     measures: dict[str, tuple[Measure, ...]]
     """What jobs ended with and how long it took, by dotted path; null where a job has none."""
-    best: dict[str, Best]
+    best: dict[str, BestJobs]
     """Of the measures whose better end is known."""
     curves: dict[str, Aligned] = {}
     """Those that were asked for."""

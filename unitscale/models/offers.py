@@ -47,7 +47,7 @@ class Offer:
         self.datasets: Mapping[str, CatalogDataset] = datasets
         self.tasks: Mapping[str, CatalogTask] = _joined(tasks, datasets, models)
         self.rates = {
-            ("sgd" if optimizer == "sgd" else "adamw", "sp", model.kind): rate
+            (str(optimizer), "sp", model.kind): rate
             for model in models.values()
             for optimizer, rate in (model.learning_rates or {}).items()
         } | LEARNING_RATES

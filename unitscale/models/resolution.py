@@ -122,8 +122,7 @@ def _model(model: Model, entry: CatalogModel) -> Model:
 def _units(spec: JobSpec, examples: int, offer: Offer) -> Units:
     kind = offer.kind(spec)
     used = _used(examples, spec.data.fraction)
-    batch = {"full": used, "None": _auto_batch(spec, offer)}.get(str(spec.units.batch_size), spec.units.batch_size)
-    filled: dict[str, Any] = {**_rate(spec, offer), "batch_size": min(int(batch or 1), used)}
+    filled: dict[str, Any] = {**_rate(spec, offer), "batch_size": min(_last_batch(spec, offer), used)}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = offer.models[kind].sizes["width"]
     has_alphas = spec.units.parametrization is Parametrization.UMUP and kind in TRANSFORMERS
@@ -328,8 +327,11 @@ def _precision_checks(spec: JobSpec, kind: str) -> list[tuple[bool, str, str]]:
 
 
 def _last_batch(spec: JobSpec, offer: Offer) -> float:
+    """The batch size, as far as it is known without the data: infinity stands for all of them."""
     size = spec.units.batch_size
-    return size if isinstance(size, int) else _auto_batch(spec, offer) if size is None else math.inf
+    if isinstance(size, int):
+        return size
+    return _auto_batch(spec, offer) if size is None else math.inf
 
 
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:

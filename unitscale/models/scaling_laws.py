@@ -93,7 +93,7 @@ class ScalingLawRequest(Document):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        most = MOST_POINTS_REFITTED // len(self.points or "1")
+        most = MOST_POINTS_REFITTED // (len(self.points) if self.points else 1)
         if self.bootstrap > most:
             raise ValueError(f"so many points can be refitted {most:,} times; give that as bootstrap, or fewer points")
         return self

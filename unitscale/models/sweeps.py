@@ -63,7 +63,7 @@ class SweepSpec(Document):
         return list(self.settings) or grid(self.axes)
 
 
-class Best(Answer):
+class BestJob(Answer):
     """The job with the best measure so far."""
 
     job: JobId
@@ -78,7 +78,7 @@ class Sweep(Campaign):
     id: SweepId
     objective: Objective
     axes: dict[str, tuple[Any, ...]] = {}
-    best: Best | None = None
+    best: BestJob | None = None
     """Of the jobs that have succeeded; of times on different hardware none is the best."""
 
 

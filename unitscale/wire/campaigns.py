@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, QuotaExceeded
-from unitscale.models.campaigns import CampaignState
+from unitscale.models.campaigns import PREFIXES, CampaignState
 from unitscale.models.document import moment, new_id
 from unitscale.models.jobs import Job, Reason, Result, State, Timings
 from unitscale.models.pages import Page
@@ -18,7 +18,6 @@ from unitscale.wire.keys import name
 from unitscale.wire.reading import TIMED, Record, text, timings_of
 from unitscale.wire.store import Store
 
-PREFIXES = {"sweep": "sw", "study": "st", "transfer": "tr"}
 LEASE_MS = 30_000
 """An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
 GLANCED = ("state", "result", "hardware")
@@ -123,7 +122,7 @@ class Campaigns:
         if outcome == b"quota":
             raise QuotaExceeded(f"Its {jobs} jobs would be more than the {quota} that a project may have unfinished.")
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch
         return await self.get(project, kind, text(campaign_id)), outcome == b"replayed"
 
     async def get(self, project: str, kind: str, campaign_id: str) -> Held:
@@ -198,8 +197,9 @@ class Campaigns:
         return {job: int(place) for job, place in zip(held.jobs, places, strict=True) if place}
 
     async def _read(self, ids: Sequence[str]) -> list[Held | None]:
-        time, *records = await self._store.read(("TIME",), *(("HGETALL", name("campaign", i)) for i in ids))
-        read_at = moment(int(time[0]) * 1000 + int(time[1]) // 1000)
+        clock, *records = await self._store.read(("TIME",), *(("HGETALL", name("campaign", i)) for i in ids))
+        seconds, microseconds = map(int, clock)
+        read_at = moment(seconds * 1000 + microseconds // 1000)
         there = [(i, text(record[b"project"])) for i, record in zip(ids, records, strict=True) if record]
         listings = await self._store.read(*(("ZRANGE", name("members", project, i), 0, -1) for i, project in there))
         jobs = {i: members for (i, _), members in zip(there, listings, strict=True)}

@@ -46,7 +46,7 @@ class Datasets:
         bell = doorbell.message(doorbell.ANSWER)
         outcome, found = await self._store.run("enter", upload.id, project, key, body, bell, *fields)
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch
         return await self.get(project, text(found)), outcome == b"replayed"
 
     async def get(self, project: str, dataset_id: str) -> Dataset:

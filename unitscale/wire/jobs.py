@@ -113,7 +113,7 @@ class Jobs:
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
             )
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch
         if outcome == b"dataset":
             raise gone(prepared.spec)
         job_id, fields, rank = told

@@ -50,24 +50,19 @@ class Keyring:
 
     async def all(self, admin: Key) -> list[Key]:
         """The keys that this admin sees to, newest first."""
-        return [key for _, key in await self._everything() if sees_to(admin, key.project)]
+        [digests] = await self._store.read(("ZREVRANGE", name("keys"), 0, -1))
+        found = await self._store.read(*(("HGETALL", name("key", digest.decode())) for digest in digests))
+        keys = [_key(fields) for fields in found if fields]  # one may have been taken back meanwhile
+        return [key for key in keys if sees_to(admin, key.project)]
 
     async def take_back(self, key_id: str, admin: Key) -> None:
         """End a key. Raises NotFound, and Conflict for the admin's own: somebody has to stay who can make another."""
         if key_id == admin.id:
             raise Conflict("A key cannot take itself back; use another admin's.")
-        for digest, key in await self._everything():
-            if key.id == key_id and sees_to(admin, key.project):
-                await self._store.read(("DEL", name("key", digest)), ("ZREM", name("keys"), digest))
-                self._seen.pop(digest, None)
-                return
-        raise NotFound(f"There is no key {key_id}.")
-
-    async def _everything(self) -> list[tuple[str, Key]]:
-        [digests] = await self._store.read(("ZREVRANGE", name("keys"), 0, -1))
-        found = await self._store.read(*(("HGETALL", name("key", digest.decode())) for digest in digests))
-        pairs = zip(digests, found, strict=True)  # one may have been taken back meanwhile
-        return [(digest.decode(), _key(fields)) for digest, fields in pairs if fields]
+        digest = await self._store.run("take_back", key_id, "" if admin.project == OPERATORS else admin.project)
+        if digest is None:
+            raise NotFound(f"There is no key {key_id}.")
+        self._seen.pop(digest.decode(), None)
 
     async def _look_up(self, digest: str) -> Key:
         [fields] = await self._store.read(("HGETALL", name("key", digest)))

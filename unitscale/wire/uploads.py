@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from unitscale.models.document import made_at
+from unitscale.wire.files import linked
 from unitscale.wire.shelves import Shelf
 
 ABANDONED_SECONDS = 86_400.0
@@ -61,12 +62,9 @@ class Uploads:
         folder = self._root / dataset_id
         folder.mkdir()
         own, known = folder / "upload", self._files / sha256
-        try:
-            own.hardlink_to(known)
-        except OSError:  # a content not seen yet, or a file system without hard links
+        if not linked(known, own):  # a content not seen yet, or a file system without hard links
             part.rename(own)
-            with contextlib.suppress(OSError):
-                known.hardlink_to(own)
+            linked(own, known)
         _sync(folder)
         _sync(self._root)
 

@@ -15,6 +15,7 @@ from unitscale.models.datasets import is_uploaded
 from unitscale.models.jobs import Fused, Reason, Result, Wish
 from unitscale.wire.attempts import Advance, Attempts, Claimed, Stretch
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.uploads import Uploads
 from worker.pipe import PREPARED, Ended, Grouped, Lane, Points, Resume, Saved, Settled, Started, Stop, Stopped
 from worker.slot.journal import Journal
 from worker.slot.outbox import RETRY_SECONDS, Outbox
@@ -31,10 +32,13 @@ class JobLane:
     Sets `news` when there is something to do: an order to send, or a lane that is over.
     """
 
-    def __init__(self, job: Claimed, attempts: Attempts, blobs: Blobs, news: asyncio.Event, slot: str) -> None:
+    def __init__(
+        self, job: Claimed, attempts: Attempts, blobs: Blobs, uploads: Uploads, news: asyncio.Event, slot: str
+    ) -> None:
         self.job = job
         self._attempts = attempts
         self._blobs = blobs
+        self._uploads = uploads
         self._steps = 0
         self._published: set[str] = set()
         self.stop: Stop | None = None
@@ -90,7 +94,7 @@ class JobLane:
         name = self.job.spec.dataset
         if not is_uploaded(name):
             return None
-        return str(self._blobs.shelf.bring(f"datasets/{name}/{PREPARED}").parent)
+        return str(self._uploads.bring_prepared(str(name), PREPARED))
 
     def _resume(self) -> Resume | None:
         pointer = self.job.checkpoint

@@ -16,6 +16,7 @@ from unitscale.errors import StoreAway
 from unitscale.models.jobs import Reason
 from unitscale.wire.attempts import Attempts, Claimed
 from unitscale.wire.blobs import Blobs
+from unitscale.wire.uploads import Uploads
 from worker.pipe import Train
 from worker.slot.lane import JobLane
 from worker.slot.log import LOG_SECONDS, Log
@@ -43,6 +44,7 @@ class Slot:
     queue: str
     attempts: Attempts
     blobs: Blobs
+    uploads: Uploads
     spare: Spare
     lease_seconds: float
     leaving: int
@@ -75,7 +77,7 @@ async def supervise(slot: Slot) -> None:
     if not group:
         return
     news = asyncio.Event()
-    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, news, slot.name) for job in group}
+    lanes = {job.id: JobLane(job, slot.attempts, slot.blobs, slot.uploads, news, slot.name) for job in group}
     try:
         await _see_through(slot, trainer, lanes, news)
     except* Exception as failed:

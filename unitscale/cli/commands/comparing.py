@@ -7,12 +7,10 @@ import typer
 
 from unitscale.cli import comparison_page, printing
 from unitscale.cli.connection import connect
-from unitscale.cli.ids import CAMPAIGNS
 from unitscale.cli.options import AsJson
+from unitscale.cli.selection import MOST_JOBS, selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from unitscale.client import Client
     from unitscale.client.comparing import Asked
 
@@ -21,7 +19,7 @@ SPARKLINE_POINTS = 64
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="Of jobs; of a sweep, a study or a transfer: all its jobs."),
+    typer.Argument(metavar="[ID]...", help="Of jobs; of sweeps, studies and transfers: all their jobs."),
 ]
 Labels = Annotated[
     list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All jobs with it; with all of several.")
@@ -41,7 +39,7 @@ Sort = Annotated[
     str | None, typer.Option("--sort", "-s", help="A measure, best first, or a field; -s=-… turns the order round.")
 ]
 Limit = Annotated[
-    int | None, typer.Option("--limit", "-n", min=1, max=1024, help=f"Jobs to tell of; {SHOWN_JOBS} in a table.")
+    int | None, typer.Option("--limit", "-n", min=1, max=MOST_JOBS, help=f"Jobs to tell of; {SHOWN_JOBS} in a table.")
 ]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV: a row a job; with --curve, a row for each place.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
@@ -72,21 +70,21 @@ def compare(
     unitscale compare --label team=nlp --sort val_loss --limit 10 --markdown
     """
     given = {"align": align, "smooth": smooth, "max_points": max_points, "to_loss": to_loss, "of": of}
-    job_ids, campaigns = _told_apart(ids or ())
-    asked = cast("Asked", {**campaigns, "sort": sort, "limit": limit, **given})
-    asked |= {"labels": dict(map(_pair, label or ())), "keys": curve or ()}
+    asked = cast("Asked", {"sort": sort, "limit": limit, "keys": curve or (), **given})
     if not (ids or label):
         raise typer.BadParameter("name jobs, a sweep or a study, or give --label")
     if as_json + as_csv + as_markdown > 1:
         raise typer.BadParameter("give one of --json, --csv and --markdown")
     with connect(ctx) as client:
+        job_ids, in_common = selected(client, ids or [], dict(map(_pair, label or ())))
+        asked |= in_common
         if as_csv:
             return printing.write(client.compare_csv(job_ids, **asked))
         if as_markdown:
             return printing.write(client.compare_markdown(job_ids, **asked))
         if as_json:
             return printing.write_json(client.compare(job_ids, **asked))
-        return _show(client, job_ids or [], asked)
+        return _show(client, job_ids, asked)
 
 
 def _show(client: "Client", job_ids: list[str], asked: "Asked") -> None:
@@ -96,12 +94,6 @@ def _show(client: "Client", job_ids: list[str], asked: "Asked") -> None:
     printing.show(*comparison_page.page(answer, printing.stdout().width))
     if answer.total > len(answer.jobs):
         printing.say(f"{len(answer.jobs)} of {answer.total} jobs; --limit shows more, --sort val_loss the best first.")
-
-
-def _told_apart(ids: "Iterable[str]") -> tuple[list[str], dict[str, str]]:
-    """The ids of jobs; and of campaigns, by kind."""
-    campaigns = {CAMPAIGNS[begin]: some_id for some_id in ids if (begin := some_id.partition("_")[0]) in CAMPAIGNS}
-    return [some_id for some_id in ids if some_id not in campaigns.values()], campaigns
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def run(
     with connect(ctx) as client:
         begun = client.studies.begin(body, idempotency_key)
         if wait:
-            return campaigns.watch(client, connection(ctx), campaigns.KINDS["st"], begun.id, as_json)
+            return campaigns.watch(client, connection(ctx), campaigns.KINDS["study"], begun.id, as_json)
     return say_begun(ctx, begun, as_json)
 
 
@@ -69,4 +69,4 @@ def report(ctx: typer.Context, study_id: Argument, output: Output = None) -> Non
 @study.command("ls")
 def ls(ctx: typer.Context, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False) -> None:
     """List studies, newest first."""
-    list_page(ctx, "st", limit, cursor, as_json)
+    list_page(ctx, "study", limit, cursor, as_json)

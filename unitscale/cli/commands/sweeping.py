@@ -54,14 +54,14 @@ def run(
     with connect(ctx) as client:
         begun = client.sweeps.begin(body, idempotency_key)
         if wait:
-            return campaigns.watch(client, connection(ctx), campaigns.KINDS["sw"], begun.id, as_json)
+            return campaigns.watch(client, connection(ctx), campaigns.KINDS["sweep"], begun.id, as_json)
     return say_begun(ctx, begun, as_json)
 
 
 @sweep.command("ls")
 def ls(ctx: typer.Context, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False) -> None:
     """List sweeps, newest first."""
-    list_page(ctx, "sw", limit, cursor, as_json)
+    list_page(ctx, "sweep", limit, cursor, as_json)
 
 
 def _body(spec: Tree, axes: dict[str, list[Any]], name: str | None) -> Tree:

@@ -69,14 +69,14 @@ def run(
     with connect(ctx) as client:
         begun = client.transfers.begin(body, idempotency_key)
         if wait:
-            return campaigns.watch(client, connection(ctx), campaigns.KINDS["tr"], begun.id, as_json)
+            return campaigns.watch(client, connection(ctx), campaigns.KINDS["transfer"], begun.id, as_json)
     return say_begun(ctx, begun, as_json)
 
 
 @transfer.command("ls")
 def ls(ctx: typer.Context, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False) -> None:
     """List transfers, newest first."""
-    list_page(ctx, "tr", limit, cursor, as_json)
+    list_page(ctx, "transfer", limit, cursor, as_json)
 
 
 def _body(spec: Tree, said: dict[str, Any], lists: dict[str, str | None]) -> Tree:

@@ -1,14 +1,8 @@
 -- Record a campaign, about to be advanced, with the doorbell that asks for it. Repeated with the same id or
 -- idempotency key: the same campaign.
 local id, project, kind, key, body, jobs, quota, requested, document, bell, due = unpack(ARGV)
-if key ~= '' then
-  local seen = call('GET', keys.idempotency(project, key))
-  if seen then
-    local before = cjson.decode(seen)
-    if before.body ~= body then return {'mismatch', ''} end
-    if call('EXISTS', keys.campaign(before.id)) == 1 then return {'replayed', before.id} end
-  end
-end
+local before, made = earlier(project, key, body, keys.campaign)
+if before then return {before, made} end
 if call('EXISTS', keys.campaign(id)) == 1 then return {'replayed', id} end
 if call('SCARD', keys.unfinished(project)) + tonumber(jobs) > tonumber(quota) then return {'quota', ''} end
 local number = call('INCR', keys.campaign_count())
@@ -16,8 +10,6 @@ call('HSET', keys.campaign(id), 'project', project, 'kind', kind, 'number', numb
   'ended', 0, 'tries', 0, 'heed', 'all', 'requested', requested, 'document', document, 'bell', bell, 'created_at', now())
 call('ZADD', keys.campaign_listing(project, kind), number, id)
 call('ZADD', keys.advancing(), now() + due, id)
-if key ~= '' then
-  call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
-end
+remember(project, key, body, id)
 if due == '0' then ring('side', bell, 1) end
 return {'created', id}

@@ -15,6 +15,23 @@ local function ended(state)
   return next(NEXT[state]) == nil
 end
 
+-- What an earlier request with this idempotency key came to: 'replayed' and the id of what it made, as long as that is
+-- there (`record` names its key); 'mismatch' where it came with another body; nothing where there was none.
+local function earlier(project, key, body, record)
+  local seen = key ~= '' and call('GET', keys.idempotency(project, key))
+  if not seen then return end
+  local before = cjson.decode(seen)
+  if before.body ~= body then return 'mismatch', '' end
+  if call('EXISTS', record(before.id)) == 1 then return 'replayed', before.id end
+end
+
+local DAY_SECONDS = 86400
+
+local function remember(project, key, body, id)
+  if key == '' then return end
+  call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', DAY_SECONDS)
+end
+
 -- Does this attempt still hold the job?
 local function holds(id, token)
   return field(id, 'state') == 'running' and field(id, 'attempt') == token

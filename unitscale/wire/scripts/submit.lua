@@ -7,14 +7,9 @@ local alike, why_alone, campaign, place = unpack(ARGV, 14)
 local function told(outcome, job)
   return {outcome, job, call('HGETALL', keys.job(job)), call('ZRANK', keys.queue(field(job, 'queue')), job) or 0}
 end
-if key ~= '' then
-  local seen = call('GET', keys.idempotency(project, key))
-  if seen then
-    local before = cjson.decode(seen)
-    if before.body ~= body then return {'mismatch'} end
-    if call('EXISTS', keys.job(before.id)) == 1 then return told('replayed', before.id) end
-  end
-end
+local before, made = earlier(project, key, body, keys.job)
+if before == 'mismatch' then return {before} end
+if before then return told(before, made) end
 if call('EXISTS', keys.job(id)) == 1 then return told('replayed', id) end
 if campaign ~= '' then
   if call('ZSCORE', keys.members(project, campaign), id) then return told('replayed', id) end
@@ -42,9 +37,7 @@ else
   enqueue(id, turn(id))
 end
 call('SADD', keys.queues(), queue)
-if key ~= '' then
-  call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
-end
+remember(project, key, body, id)
 tell_state(id)
 if campaign == '' then ring(queue, bell, 1) end
 return told('created', id)
