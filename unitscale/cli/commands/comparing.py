@@ -1,6 +1,5 @@
 """`compare`: jobs side by side."""
 
-import re
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from unitscale.cli import comparison_page, printing
 from unitscale.cli.connection import connect
 from unitscale.cli.ids import CAMPAIGNS
-from unitscale.cli.options import AsJson
+from unitscale.cli.options import AsJson, Labels, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,9 +21,6 @@ SPARKLINE_POINTS = 64
 Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID]...", help="Of jobs; of a sweep, a study or a transfer: all its jobs."),
-]
-Labels = Annotated[
-    list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All jobs with it; with all of several.")
 ]
 Curves = Annotated[
     list[str] | None, typer.Option("--curve", "-c", help="Such as val_loss; repeatable. A table draws train_loss.")
@@ -74,7 +70,7 @@ def compare(
     given = {"align": align, "smooth": smooth, "max_points": max_points, "to_loss": to_loss, "of": of}
     job_ids, campaigns = _told_apart(ids or ())
     asked = cast("Asked", {**campaigns, "sort": sort, "limit": limit, **given})
-    asked |= {"labels": dict(map(_pair, label or ())), "keys": curve or ()}
+    asked |= {"labels": labels_of(label or ()), "keys": curve or ()}
     if not (ids or label):
         raise typer.BadParameter("name jobs, a sweep or a study, or give --label")
     if as_json + as_csv + as_markdown > 1:
@@ -102,10 +98,3 @@ def _told_apart(ids: "Iterable[str]") -> tuple[list[str], dict[str, str]]:
     """The ids of jobs; and of campaigns, by kind."""
     campaigns = {CAMPAIGNS[begin]: some_id for some_id in ids if (begin := some_id.partition("_")[0]) in CAMPAIGNS}
     return [some_id for some_id in ids if some_id not in campaigns.values()], campaigns
-
-
-def _pair(text: str) -> tuple[str, str]:
-    found = re.fullmatch("([^=:]+)[=:](.*)", text)
-    if found is None:
-        raise typer.BadParameter(f"'{text}' is not name=value", param_hint="--label")
-    return found[1], found[2]
