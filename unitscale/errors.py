@@ -198,7 +198,7 @@ class Diverged(TrainingError):
     title = "The loss is no longer a number"
 
     def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"Loss became {loss} at step {step}. A smaller learning_rate or clip_norm may help.")
+        super().__init__(f"Loss became {loss} at step {step}. Lower learning_rate, or set clip_norm, or lower it.")
 
 
 class WorkerLost(TrainingError):

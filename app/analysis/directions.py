@@ -20,6 +20,8 @@ SAME_DATA = ("task", "dataset")
 SAME_TOKENS = ("data.tokenizer", "data.vocabulary")
 TIMED = {"training_seconds", "first_token_ms", "p50", "p95"} | {name for name in HIGHER if name.endswith("_per_second")}
 """Times are of the hardware, and those of training of how many jobs it trained at a time, too."""
+OF_MACHINE = TIMED | {"peak_memory_bytes"}
+"""Memory, too: what it takes depends on the device, and jobs of one process share it."""
 PER_TOKEN = {"val_loss", "train_loss", "perplexity"}
 
 
@@ -43,7 +45,7 @@ def _same(path: str) -> tuple[str, ...]:
     last = path.rpartition(".")[2]
     if of_quality(path):
         return SAME_DATA + (SAME_TOKENS if last in PER_TOKEN else ())
-    if last in TIMED:
+    if last in OF_MACHINE:
         return ("hardware",) if path.startswith("deployment.") else ("hardware", "lanes")
     return ()
 
@@ -51,7 +53,7 @@ def _same(path: str) -> tuple[str, ...]:
 def of_process(path: str) -> bool:
     """Whether it is measured of the process that trains, of all of its jobs at once."""
     last = path.rpartition(".")[2]
-    return not path.startswith("deployment.") and (last in TIMED or last == "price")
+    return not path.startswith("deployment.") and (last in OF_MACHINE or last == "price")
 
 
 def of_quality(path: str) -> bool:

@@ -109,8 +109,15 @@ def _measures(told: Mapping[str, Any], *, principal: bool) -> Iterator[tuple[str
     for path, row in told["measures"].items():
         if not principal or is_principal(path):
             winners = told["best"].get(path, {"jobs": ()})["jobs"]
-            cells = [_short(value) for value in row]
+            cells = [_amount(value) for value in row]
             yield path, [f"**{cell}**" if job in winners else cell for cell, job in zip(cells, ids, strict=True)]
+
+
+def _amount(value: Any) -> str:
+    """The same of what was measured: whole numbers are grouped as the others are."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1e4:
+        return f"{value:,}"
+    return _short(value)
 
 
 def _short(value: Any) -> str:

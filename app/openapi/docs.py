@@ -4,7 +4,7 @@ from importlib import resources
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from app.openapi.contract import TITLE
@@ -13,7 +13,7 @@ ASSETS = "/docs/assets"
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page and its files."""
+    """Serve the page and its files; who opens the bare address is led to it."""
     folder = str(resources.files("fastapi_swagger") / "resources")
     app.mount(ASSETS, StaticFiles(directory=folder), name="docs_assets")
     page = get_swagger_ui_html(
@@ -28,3 +28,7 @@ def install(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]  # FastAPI uses it
         return page
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:  # pyright: ignore[reportUnusedFunction]  # as above
+        return RedirectResponse("/docs")

@@ -102,3 +102,10 @@ def test_no_key_takes_itself_back(api):
     answer = api.delete(f"/v1/keys/{mine['id']}", headers={"Authorization": f"Bearer {mine['key']}"})
 
     assert answer.status_code == 409
+
+
+def test_the_bare_address_leads_to_the_docs(api):
+    led = api.get("/")
+
+    assert (led.status_code, led.headers["location"]) == (307, "/docs")
+    assert api.get(led.headers["location"]).status_code == 200

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.analysis.comparison import differing, flattened
+from app.analysis.directions import unlike
 from app.analysis.downsampling import downsampled
 from app.analysis.marks import Marks
 from app.analysis.points import Points, unpacked
+from app.analysis.tabulated import markdown_of
 
 
 def points(*values: float) -> Points:
@@ -61,3 +63,26 @@ def test_only_what_differs_is_compared():
 
 def test_deploy_formats_are_told_apart():
     assert flattened({"deployment": [{"format": "fp32", "bytes": 8}]})["deployment.fp32.bytes"] == 8
+
+
+def test_peak_memory_is_compared_on_equal_devices_with_as_many_lanes_alone():
+    measured, lanes, hardware = (100, 90), [1, 4], ["a", "b"]
+
+    assert unlike("peak_memory_bytes", measured, {"lanes": lanes}) == ["lanes"]
+    assert unlike("peak_memory_bytes", measured, {"hardware": hardware}) == ["hardware"]
+    assert unlike("peak_memory_bytes", measured, {"seed": [0, 1]}) == []
+    assert unlike("deployment.int8.peak_memory_bytes", measured, {"lanes": lanes, "hardware": hardware}) == ["hardware"]
+
+
+def test_whole_numbers_that_were_measured_are_grouped_as_others_are():
+    jobs = [{"id": "a", "name": None, "state": "succeeded"}, {"id": "b", "name": None, "state": "succeeded"}]
+    measures = {"examples_per_second": [25952.3, 9.5], "parameters": [22144, 640]}
+    told = {"jobs": jobs, "fields": {"seed": [22144, 1]}, "measures": measures, "best": {}, "curves": {}}
+
+    lines = markdown_of(told | {"to_loss": None, "remarks": []}).splitlines()
+
+    assert lines[2:] == [
+        "| `seed` | 22144 | 1 |",
+        "| examples_per_second | 25,952 | 9.5 |",
+        "| parameters | 22,144 | 640 |",
+    ]

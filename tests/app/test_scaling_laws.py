@@ -91,6 +91,18 @@ def test_points_give_a_law_with_intervals_and_predictions(api):
     assert "6 · parameters · tokens" in answer["counting"]
 
 
+def test_a_law_that_misses_its_points_says_that_it_does_not_fit(api):
+    scattered = [point | {"loss": point["loss"] * (1.2 if place % 2 else 0.85)} for place, point in enumerate(points())]
+
+    right, wrong = (
+        api.post("/v1/scaling-laws", json={"points": given, "bootstrap": 0}).json() for given in (points(), scattered)
+    )
+
+    assert "poor_fit" not in codes(right)
+    assert "poor_fit" in codes(wrong)
+    assert wrong["spread"] > 0.05
+
+
 def test_without_refits_there_are_no_intervals(api):
     answer = api.post(PATH, json={"points": points(), "bootstrap": 0, "predict": {"flops": [1e14]}}).json()
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from unitscale.cli import study_page, sweep_page, tables, transfer_page
 from unitscale.cli.columns import Fitted, told
 from unitscale.models.campaigns import CampaignState, Counts
+from unitscale.models.catalog import CATALOG
 from unitscale.models.document import derived_id
 from unitscale.models.jobs import Job, Progress, State
 from unitscale.models.measures import Objective
@@ -132,3 +133,22 @@ def test_the_first_column_stands_where_there_is_no_room_for_any():
     one, other = told("a", ["x" * 30]), told("b", ["y" * 30])
 
     assert "x" in "".join(printed(Fitted([one, other], [one, other], "more elsewhere"), width=20))
+
+
+def test_a_column_without_any_value_takes_no_room_and_is_not_missed():
+    job = a_job().model_copy(update={"state": State.RUNNING})
+    unnamed = job.model_copy(update={"spec": JobSpec(task=TaskName.TEXT_GENERATION)})
+
+    heading, *rest = printed(tables.jobs([unnamed], AT))
+
+    assert "name" not in heading
+    assert "123456/1234567" in rest[0]
+    assert heading.split() == ["id", "task", "state", "step", "age"]
+    assert len(rest) == 1
+
+
+def test_the_catalog_cuts_no_word():
+    known = {word for task in CATALOG.tasks for word in task.name.replace("-", "- ").split()}
+    cells = {line[:18].split("  ")[0].strip() for line in printed(tables.catalog(CATALOG)[0])[1:]}
+
+    assert {part for cell in cells if cell for part in cell.replace("-", "- ").split()} == known

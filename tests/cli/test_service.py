@@ -215,6 +215,13 @@ def test_jobs_are_compared_in_every_form(unitscale, job_id, options, begins):
 
 
 @pytest.mark.parametrize("label", ["lot=a", "lot:a"])
+def test_jobs_are_listed_by_their_label(unitscale, label):
+    job = unitscale("submit", *SHORT, "-o", "labels.lot=b").stdout.strip()
+
+    assert unitscale("ls", "--label", label.replace("a", "b"), "--json").stdout.count(f'"id": "{job}"') == 1
+
+
+@pytest.mark.parametrize("label", ["lot=a", "lot:a"])
 def test_jobs_are_compared_by_their_label(unitscale, label):
     ids = [unitscale("submit", *SHORT, "-o", "labels.lot=a", "-o", f"seed={seed}").stdout.strip() for seed in (0, 1)]
 
@@ -330,3 +337,19 @@ def test_the_client_awaited_uploads_and_tells_how_far_it_is(data_dir, table):
 
     assert asyncio.run(run()) == "ready"
     assert told[-1] == (table.stat().st_size, table.stat().st_size)
+
+
+def test_what_a_submitted_job_waits_for_is_said_at_once(unitscale):
+    said = unitscale("submit", *SHORT, "-o", "resources.device=cuda")
+
+    assert "No connected worker has a slot of 1 cuda device(s)" in said.stderr
+    unitscale("cancel", said.stdout.strip())
+
+
+def test_an_uploaded_data_set_is_shown_by_its_id(unitscale, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("a,b\n" + "".join(f"{row},{2 * row}\n" for row in range(20)))
+    dataset = unitscale("data", "upload", str(file), "--task", "regression").stdout.strip()
+
+    assert "rows.csv" in unitscale("show", dataset).stdout
+    assert unitscale("show", dataset, "--json").stdout == unitscale("data", "show", dataset, "--json").stdout

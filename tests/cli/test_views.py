@@ -161,3 +161,11 @@ def test_a_size_is_told_in_a_unit_that_keeps_it_short(amount, said):
 @pytest.mark.parametrize("state", list(State))
 def test_every_state_has_a_colour(state):
     assert state in wording.STYLES
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "bar"),
+    [(State.RUNNING, 3, "━━━━━━━━━·····"), (State.FAILED, 0, "······"), (State.FAILED, 9, "━···")],
+)
+def test_the_bar_is_as_long_as_the_job_came_without_colours_too(state, step, bar):
+    assert bar in printed(a_job(state, progress=Progress(step=step, steps=10)))

@@ -67,6 +67,11 @@ def test_it_says_where_it_is_and_where_the_key_is(up, folder):
     assert (folder / "admin.key").read_text().strip() not in said
 
 
+def test_what_the_store_says_lies_in_its_log(up, folder):
+    assert "# WARNING" not in (folder / "out").read_text()
+    assert (folder / "valkey" / "valkey.log").exists()
+
+
 def test_the_key_is_for_its_owner_alone(up, folder):
     assert stat.S_IMODE((folder / "admin.key").stat().st_mode) == 0o600
 

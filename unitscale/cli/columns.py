@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +25,11 @@ class Column:
     """Characters to which its cells may be wrapped where room is short."""
     right: bool = False
     """Whether it is set flush right, as numbers are."""
+
+    @property
+    def says_something(self) -> bool:
+        """Whether one of its rows holds a value."""
+        return any(cell.plain not in ("", wording.number(None)) for cell in self.cells)
 
     @property
     def width(self) -> int:
@@ -45,7 +52,8 @@ class Fitted:
     """Of the rows."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        kept = fitting(self.wanted, options.max_width)
+        said = [column for column in self.wanted if column.says_something]
+        kept = fitting(said or self.wanted, options.max_width)
         shown = [column for column in self.columns if column.path in kept]
         table = bare_table()
         for column in shown:
@@ -54,7 +62,7 @@ class Fitted:
         for place, cells in enumerate(zip(*(column.cells for column in shown), strict=True)):
             table.add_row(*cells, style=self.styles[place] if self.styles else None)
         yield table
-        if missing := [column.path for column in self.columns if column.path not in kept]:
+        if missing := [column.path for column in said if column.path not in kept]:
             yield no_room(missing, self.elsewhere)
 
 
@@ -72,6 +80,21 @@ def told(title: str, values: Iterable[object], least: int | None = None, right: 
     """A column that is titled by its path; numbers as people read them."""
     cells = [value if isinstance(value, Text) else Text(wording.number(value)) for value in values]
     return Column(title, title, cells, least, right)
+
+
+class Hyphenated:
+    """Words that are wrapped at spaces and hyphens, never within a word."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = wrap(self._words, options.max_width, break_long_words=False)
+        yield Text("\n".join(lines))
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        longest = max(map(len, wrap(self._words, 1, break_long_words=False)), default=0)
+        return Measurement(longest, len(self._words))
 
 
 def no_room(missing: Iterable[str], elsewhere: str) -> Text:

@@ -113,14 +113,14 @@ def _marked(compared: "Comparison", path: str, row: Sequence[float | None]) -> l
     best = compared.best.get(path)
     winners = best.jobs if best else ()
     return [
-        Text(f"{BEST} {wording.number(value)}", style="bold green") if job.id in winners else _value(job, path, value)
+        Text(f"{BEST} {wording.amount(value)}", style="bold green") if job.id in winners else _value(job, path, value)
         for job, value in zip(compared.jobs, row, strict=True)
     ]
 
 
 def _value(job: "Compared", path: str, value: float | None) -> Text:
     latest = job.latest.get(path) if value is None else None
-    return Text(wording.number(value)) if latest is None else Text(f"{wording.number(latest)}…", style="dim")
+    return Text(wording.amount(value)) if latest is None else Text(f"{wording.number(latest)}…", style="dim")
 
 
 def _race(compared: "Comparison") -> list[Column]:

@@ -72,6 +72,8 @@ def _unheard(error: Exception) -> ExitCode | None:
         )
         return ExitCode.UNREACHABLE
     if isinstance(error, NotUnderstood):
-        complain("The answer makes no sense", str(error), [], "Check --url; `unitscale doctor` compares versions.")
+        complain(
+            "Unexpected response from the service", str(error), [], "Check --url; `unitscale doctor` compares versions."
+        )
         return ExitCode.REFUSED
     return None

@@ -30,7 +30,7 @@ class RunByDefault(TyperGroup):
         known = {*self.commands, "-h", "--help"}
         if args and args[0] in ANY:
             here = connection(ctx).command(" ".join(args))
-            printing.complain(f"`{args[0]}` stands alone", "It takes the id of anything.", [], here)
+            printing.complain(f"`unitscale {args[0]} ID` takes any id", "It needs no kind before it.", [], here)
             raise typer.Exit(ExitCode.USAGE)
         return super().parse_args(ctx, ["run", *args] if args and args[0] not in known else args)
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 SECTIONS = ("model", "units", "optimizer", "schedule", "budget", "resources")
 DRAWN = ("train_loss", "val_loss")
+BAR = 30
 DRAWN_POINTS = 240
 """Points of a curve: two for each dot that a plot is wide."""
 
@@ -109,7 +109,7 @@ def _noise(noise: "NoiseScale") -> str:
         for name, value, low, high in (seen, plain)
         if value is not None
     ]
-    return f"{', '.join(words)} examples" if words else "not to be told from nothing: measure more often"
+    return f"{', '.join(words)} examples" if words else "not distinguishable from zero: measure more often"
 
 
 def _timed(result: "Result") -> bool:
@@ -121,12 +121,12 @@ def _company(lanes: int) -> str:
     return "alone" if lanes == 1 else f"with {lanes - 1} others in one process"
 
 
-def _progress(job: "Job") -> RenderableType:
+def _progress(job: "Job") -> Text:
     step, steps = job.progress.step, job.progress.steps
     left = f"  {wording.seconds(job.progress.eta_seconds)} left" if job.progress.eta_seconds else ""
-    row = Table.grid(padding=(0, 1, 0, 0))
-    row.add_row(ProgressBar(total=steps or 1, completed=step, width=30), f"{step}/{wording.number(steps)}{left}")
-    return row
+    done = BAR * min(step, steps) // steps if steps else 0  # told apart from the rest without colours, too
+    bar = ("━" * done, wording.STYLES.get(job.state, "")), ("·" * (BAR - done), "dim")
+    return Text.assemble(*bar, f" {step}/{wording.number(steps)}{left}")
 
 
 def _drawn(curves: "Curves") -> Iterable[RenderableType]:

@@ -20,11 +20,14 @@ WIDTH = 60
 
 def page(law: "ScalingLaw") -> Sequence[RenderableType]:
     """The numbers, what they foretell, how far the points lie from them, and what speaks against it all."""
-    return [part for part in (_numbers(law), _losses(law), _optima(law), _residuals(law), _warnings(law)) if part]
+    formula = Text(FORMS.get(law.form, law.form), style="bold")
+    return [
+        part for part in (formula, _numbers(law), _losses(law), _optima(law), _residuals(law), _warnings(law)) if part
+    ]
 
 
 def _numbers(law: "ScalingLaw") -> Table:
-    table = _table(FORMS.get(law.form, law.form), "", "95 %")
+    table = _table("constant", "value", "95 %")
     for name, value in law.fit.items():
         table.add_row(name, wording.number(value), _interval(law.intervals.get(name)))
     return table

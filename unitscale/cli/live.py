@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from unitscale.cli import printing, wording
 from unitscale.cli.exits import ExitCode
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from unitscale.models.events import Event
     from unitscale.models.jobs import Job
 
+NUMBERS = 44
+"""Characters of a line for the time left and for two losses, without their courses."""
 REMEMBERED = 4096
 """Values of a curve that its sparkline is drawn from."""
 
@@ -43,7 +46,7 @@ class Course:
     def losses(self, width: int = 16) -> str:
         """The last train and validation loss, each with its course `width` characters wide."""
         return "  ".join(
-            f"{name} {wording.number(values[-1])} {sparkline(values, width)}"
+            f"{name} {wording.number(values[-1])} {sparkline(values, width) if width > 0 else ''}".rstrip()
             for name in ("train", "val")
             if (values := list(self.curves.get(f"{name}_loss", ())))
         )
@@ -98,11 +101,23 @@ def _view(job: "Job") -> "Generator[View]":
         yield _Lines(job)
         return
     console = printing.stderr()
-    bar = BarColumn(bar_width=max(4, console.width // 7))
-    columns = (TextColumn("{task.fields[state]}"), bar, TaskProgressColumn(), TimeRemainingColumn())
+    bar = BarColumn(bar_width=_bar_width(console.width))
+    columns = (TextColumn("{task.fields[state]}"), bar, TextColumn("{task.fields[step]}"), _Left())
     losses = TextColumn("{task.fields[losses]}", markup=False)
     with Progress(*columns, losses, console=console, transient=True) as progress:
         yield _Bar(progress, job)
+
+
+def _bar_width(width: int) -> int:
+    return max(4, width // 10)
+
+
+class _Left(TimeRemainingColumn):
+    """The time that is left, said to be that."""
+
+    def render(self, task: Task) -> Text:
+        left = super().render(task)
+        return left if "-" in left.plain else left + Text(" left", style=left.style)
 
 
 class _Bar:
@@ -111,16 +126,18 @@ class _Bar:
     def __init__(self, progress: Progress, job: "Job") -> None:
         self._progress = progress
         printing.say(f"{job.id}  {job.spec.name or job.spec.task}")
-        self._task = progress.add_task(job.id, total=None, state="", losses="")
+        self._task = progress.add_task(job.id, total=None, state="", step="", losses="")
 
     def __call__(self, course: Course) -> None:
+        step, width = f"step {course.step}/{wording.number(course.steps)}", self._progress.console.width
         style = wording.STYLES.get(course.state, "default")
         self._progress.update(
             self._task,
             total=course.steps,
             completed=course.step,
             state=f"[{style}]{course.state}[/]",
-            losses=course.losses(self._progress.console.width // 10),
+            step=step,
+            losses=course.losses((width - _bar_width(width) - len(course.state) - len(step) - NUMBERS) // 2),
         )
 
 

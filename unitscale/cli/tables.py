@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unitscale.cli import wording
-from unitscale.cli.columns import Fitted, bare_table, told
+from unitscale.cli.columns import Fitted, Hyphenated, bare_table, told
 
 if TYPE_CHECKING:
     from unitscale.models.catalog import Catalog, CatalogDataset, CatalogModel
@@ -44,7 +44,7 @@ def jobs(listed: "Iterable[Job]", now: datetime) -> Fitted:
         told("age", (wording.age(job.created_at, now) for job in rows), right=True),
     ]
     by_title = {column.title: column for column in columns}
-    wanted = [by_title[title] for title in ("id", "state", "name", "val_loss", "task", "step", "age")]
+    wanted = [by_title[title] for title in ("id", "state", "step", "name", "val_loss", "age", "task")]
     return Fitted(columns, wanted, "`unitscale show ID` has everything")
 
 
@@ -89,24 +89,32 @@ def workers(listed: "Iterable[Worker]", now: datetime) -> Table:
 
 def catalog(offered: "Catalog") -> list[Table]:
     """Tasks, data sets, models, and the words that the other fields take."""
-    tasks = _table("task", "data sets", "models", "metrics")
+    tasks = _worded_table("task", "data sets", "models", "metrics")
     for task in offered.tasks:
-        tasks.add_row(task.name, ", ".join(task.datasets), ", ".join(task.models), ", ".join(task.metrics))
-    datasets = _table("data set", "task", "examples", "what it is", right={"examples"})
+        _add(tasks, task.name, ", ".join(task.datasets), ", ".join(task.models), ", ".join(task.metrics))
+    datasets = _worded_table("data set", "task", "examples", "what it is", right={"examples"})
     for dataset in offered.datasets:
-        datasets.add_row(
-            dataset.name,
-            dataset.task,
-            str(dataset.training_examples or f"{dataset.training_tokens} tokens"),
-            _with_origin(dataset),
-        )
-    models = _table("model", "sizes (default)", "what it is")
+        examples = str(dataset.training_examples or f"{dataset.training_tokens} tokens")
+        _add(datasets, dataset.name, dataset.task, examples, _with_origin(dataset))
+    models = _worded_table("model", "sizes (default)", "what it is")
     for model in offered.models:
-        models.add_row(model.kind, wording.phrase(model.sizes), _with_origin(model))
-    words = _table("field", "choices")
+        _add(models, model.kind, wording.phrase(model.sizes), _with_origin(model))
+    words = _worded_table("field", "choices")
     for field in ("optimizers", "schedules", "precisions", "parametrizations", "devices"):
-        words.add_row(field, ", ".join(getattr(offered, field)))
+        _add(words, field, ", ".join(getattr(offered, field)))
     return [tasks, datasets, models, words]
+
+
+def _worded_table(*columns: str, right: Collection[str] = ()) -> Table:
+    """A table none of whose words is cut."""
+    table = bare_table()
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*map(Hyphenated, cells))
 
 
 def _with_origin(entry: "CatalogDataset | CatalogModel") -> str:
@@ -118,13 +126,21 @@ def _with_origin(entry: "CatalogDataset | CatalogModel") -> str:
     return f"{entry.content} ({'; '.join(notes)})" if notes else entry.content
 
 
-def datasets(listed: "Iterable[Dataset]", now: datetime) -> Table:
+def datasets(listed: "Iterable[Dataset]", now: datetime) -> Fitted:
     """One line a data set."""
-    table = _table("id", "name", "task", "state", "rows", "size", "age", right={"rows", "size", "age"})
-    for each in listed:
-        rows, age = wording.number(each.rows), wording.age(each.created_at, now)
-        table.add_row(each.id, each.name, each.task, state(each.state), rows, wording.size(each.bytes), age)
-    return table
+    rows = list(listed)
+    columns = [
+        told("id", (each.id for each in rows)),
+        told("name", (each.name for each in rows), least=10),
+        told("task", (each.task for each in rows)),
+        told("state", (state(each.state) for each in rows)),
+        told("rows", (each.rows for each in rows), right=True),
+        told("size", (wording.size(each.bytes) for each in rows), right=True),
+        told("age", (wording.age(each.created_at, now) for each in rows), right=True),
+    ]
+    by_title = {column.title: column for column in columns}
+    wanted = [by_title[title] for title in ("id", "state", "name", "rows", "task", "age", "size")]
+    return Fitted(columns, wanted, "`unitscale data show ID` has everything")
 
 
 def dataset(shown: "Dataset", now: datetime) -> Table:

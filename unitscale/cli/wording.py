@@ -49,6 +49,13 @@ def number(value: object) -> str:
     return spoken(value)
 
 
+def amount(value: object) -> str:
+    """The same of what was measured: whole numbers are grouped as the others are."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1e4:
+        return f"{value:,}"
+    return number(value)
+
+
 def counted(count: int, noun: str) -> str:
     """So many of them: 1 job, 2 jobs."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

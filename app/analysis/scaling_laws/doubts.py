@@ -16,6 +16,9 @@ TOGETHER = 0.98
 """Correlation of log N and log D from which on hardly anything tells their terms apart."""
 FAR = 5.0
 """Deviations, as `spread` has them, which of a normal noise is one in a million."""
+POOR = 0.05
+"""Deviation of points from a law that does not fit: what doubling a model gains, where its term, of an exponent of 0.3,
+is a quarter of the loss. A law that misses by as much tells no size from its double; two seeds differ by about 1 %."""
 UNSEEN = 0.02
 """Of a loss: a term that is less of every one of them is not seen."""
 WIDEN = {
@@ -35,7 +38,7 @@ BEYOND = 10.0
 
 def doubts(fit: Fit, told: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of `Doubt`, each with what to do about it. `told` are the predictions that were asked."""
-    each = (*_few(fit), *_far_off(fit), *_bounded(fit), *_loose(fit), *_unseen(fit), *_beyond(fit, told))
+    each = (*_few(fit), *_poor(fit), *_far_off(fit), *_bounded(fit), *_loose(fit), *_unseen(fit), *_beyond(fit, told))
     return [{"code": code, "detail": detail, "points": list(points)} for code, detail, points in each]
 
 
@@ -58,6 +61,15 @@ def _few(fit: Fit) -> Said:
             "N and D rise together, so that their terms can hardly be told apart; add runs of one size on several D."
         )
         yield "entangled_sizes", detail, ()
+
+
+def _poor(fit: Fit) -> Said:
+    if fit.spread > POOR:
+        detail = (
+            f"Points typically lie {fit.spread:.0%} off the law: it does not fit. Try the other form, or look whether "
+        )
+        detail += "all runs are of one setting."
+        yield "poor_fit", detail, ()
 
 
 def _far_off(fit: Fit) -> Said:

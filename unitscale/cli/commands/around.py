@@ -57,4 +57,4 @@ def delete_key(ctx: typer.Context, key_id: KeyId) -> None:
     """Make a key worthless, from now on."""
     with connect(ctx) as client:
         client.delete_key(key_id)
-    printing.say(f"{key_id} opens nothing any more.")
+    printing.say(f"{key_id} is no longer valid.")

@@ -1,13 +1,12 @@
 """`compare`: jobs side by side."""
 
-import re
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from unitscale.cli import comparison_page, printing
 from unitscale.cli.connection import connect
-from unitscale.cli.options import AsJson
+from unitscale.cli.options import AsJson, Labels, labels_of
 from unitscale.cli.selection import MOST_JOBS, selected
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ SPARKLINE_POINTS = 64
 Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID]...", help="Of jobs; of sweeps, studies and transfers: all their jobs."),
-]
-Labels = Annotated[
-    list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="All jobs with it; with all of several.")
 ]
 Curves = Annotated[
     list[str] | None, typer.Option("--curve", "-c", help="Such as val_loss; repeatable. A table draws train_loss.")
@@ -76,7 +72,7 @@ def compare(
     if as_json + as_csv + as_markdown > 1:
         raise typer.BadParameter("give one of --json, --csv and --markdown")
     with connect(ctx) as client:
-        job_ids, in_common = selected(client, ids or [], dict(map(_pair, label or ())))
+        job_ids, in_common = selected(client, ids or [], labels_of(label or ()))
         asked |= in_common
         if as_csv:
             return printing.write(client.compare_csv(job_ids, **asked))
@@ -94,10 +90,3 @@ def _show(client: "Client", job_ids: list[str], asked: "Asked") -> None:
     printing.show(*comparison_page.page(answer, printing.stdout().width))
     if answer.total > len(answer.jobs):
         printing.say(f"{len(answer.jobs)} of {answer.total} jobs; --limit shows more, --sort val_loss the best first.")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    found = re.fullmatch("([^=:]+)[=:](.*)", text)
-    if found is None:
-        raise typer.BadParameter(f"'{text}' is not name=value", param_hint="--label")
-    return found[1], found[2]

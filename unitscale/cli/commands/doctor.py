@@ -102,7 +102,7 @@ def _behind_the_key(client: "Client", here: Connection) -> Iterator[Check]:
     broken = [each for worker in workers if worker.abilities for each in worker.abilities.plugins.broken]
     if broken:
         detail = "; ".join(f"{each.entry_point}: {each.problem}" for each in broken)
-        yield Check("plug-ins", False, detail, "Mend or uninstall the package, and start the worker again.")
+        yield Check("plug-ins", False, detail, "Fix or uninstall the package, and start the worker again.")
     yield _versions({"the service": client.version(), **{each.id: each.version for each in workers}})
 
 

@@ -56,7 +56,7 @@ def predict(
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a trained model; one line an answer.
+    """Ask a trained model; prints the answers in order, texts with their line breaks (--json keeps them apart).
 
         unitscale predict job_06g1m2c8kq7v3x9t4b5n '[[0.5], [1.5]]'
 
@@ -76,7 +76,9 @@ def predict(
     if as_json:
         return printing.write_json(answer)
     for output in answer.outputs:
-        printing.write(_line(output))
+        printing.write(line := _line(output))
+        if not line:
+            printing.say("(empty)")
     return None
 
 

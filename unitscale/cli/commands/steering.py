@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def cancel(ctx: typer.Context, ids: AnyArguments, as_json: AsJson = False) -> None:
-    """Call jobs off, or sweeps with all of theirs. A running one stops within seconds; what it has learnt is kept."""
+    """Call jobs off, or sweeps with all of theirs. A running one stops within seconds.
+
+    Its checkpoints stay: another job can start from one with `init_from`. It cannot be asked for predictions.
+    """
     with connect(ctx) as client:
         _tell((_cancelled(client, some_id) for some_id in ids), as_json)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Source = Annotated[str | None, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON file; - reads stdin.")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--override", "-o", metavar="PATH=VALUE", help="Lay a value over the spec.")
+    list[str] | None, typer.Option("--override", "-o", metavar="PATH=VALUE", help="Override a field of the spec.")
 ]
 Wait = Annotated[bool, typer.Option("--wait", "-w", help="Watch the job until it has ended, then print its result.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show the spec with every default filled in; store nothing.")]
@@ -59,6 +59,8 @@ def submit(
             printing.document(job, as_json, lambda: job_page.page(job, curves, datetime.now(UTC)))
             return live.ending(job)
     printing.write(job.model_dump_json(indent=2) if as_json else job.id)
+    if job.queue:
+        printing.say(f"Queue: {job.queue.why}")
     printing.say(f"Follow it:  {connection(ctx).command(f'watch {job.id}')}")
     return None
 
