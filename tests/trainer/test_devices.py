@@ -89,6 +89,31 @@ def test_two_devices_train_as_one_does(train, on_two, spec):
         assert torch.allclose(tensor, together.weights()[name], atol=1e-3)
 
 
+@pytest.mark.parametrize("units", [{}, {"parametrization": "u-mup"}, {"micro_batch_size": 4, "batch_size": 16}])
+def test_two_devices_measure_the_noise_that_one_does(train, on_two, units):
+    spec = {**TEXT, "units": {"batch_size": 15, **units}, "budget": {"steps": 60}}
+    spec["diagnostics"] = {"noise_scale": True}
+
+    alone, together = train(spec)[0], on_two(spec)
+
+    for curve in ("noise_scale", "noise_scale_preconditioned"):
+        assert len(values(alone, curve)) > 5
+        assert values(together, curve) == pytest.approx(values(alone, curve), rel=1e-3)
+    assert together.ended.result.noise.measurements == alone.ended.result.noise.measurements
+
+
+def test_batches_that_follow_the_noise_grow_alike_on_two_devices(train, on_two):
+    spec = {**DIABETES, "units": {"batch_size": 128}, "budget": {"steps": 200}}
+    spec["batch_schedule"] = {"name": "noise-scale", "initial_batch_size": 4}
+
+    alone, together = train(spec)[0], on_two(spec)
+    paused = on_two(spec, wish=lambda message: "pause" if message.say == "started" else None)
+
+    assert values(alone, "batch_size")[-1] > 4
+    assert list(values(together, "batch_size")) == list(values(alone, "batch_size"))
+    assert on_two(paused.next_record()).curves["train_loss"] == together.curves["train_loss"]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
 @pytest.mark.parametrize("spec", [LINE, TEXT], ids=["line", "decoder"])

@@ -327,6 +327,11 @@ def _precision_checks(spec: JobSpec, kind: str) -> list[tuple[bool, str, str]]:
     return [(eight_bits and kind not in {*TRANSFORMERS, "mlp"}, "/units/precision", f"{hidden}.")]
 
 
+def _first_batch(spec: JobSpec, offer: Offer) -> float:
+    grows, last = spec.batch_schedule.name != "constant", _last_batch(spec, offer)
+    return float(spec.batch_schedule.initial_batch_size or max(1, last // 8)) if grows else last
+
+
 def _last_batch(spec: JobSpec, offer: Offer) -> float:
     size = spec.units.batch_size
     return size if isinstance(size, int) else _auto_batch(spec, offer) if size is None else math.inf
@@ -335,11 +340,10 @@ def _last_batch(spec: JobSpec, offer: Offer) -> float:
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     """A model with memory reads its text on from step to step, in as many places as its batch has examples."""
     remembers, constant = bool(spec.model.memory_length), spec.batch_schedule.name == "constant"
-    cut, measured = spec.units.micro_batch_size is not None, spec.diagnostics.noise_scale
+    cut = spec.units.micro_batch_size is not None
     return [
         (remembers and not constant, "/batch_schedule/name", "With memory_length the batch size is constant."),
         (remembers and cut, "/units/micro_batch_size", "With memory_length a batch is one pass."),
-        (remembers and measured, "/diagnostics/noise_scale", "With memory_length no part of a batch stands alone."),
         (remembers and spec.resources.devices > 1, "/resources/devices", "With memory_length a job has one device."),
     ]
 
@@ -347,8 +351,9 @@ def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
 def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     """What a plug-in's module holds and draws besides its weights is of one process, and of whole batches."""
     own, follows = offer.models[offer.kind(spec)].package is not None, spec.batch_schedule.name == "noise-scale"
-    scaled, measured = spec.units.precision is Precision.FP16_MIXED, follows or spec.diagnostics.noise_scale
     pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
+    measured, part = follows or spec.diagnostics.noise_scale, spec.units.micro_batch_size or math.inf
+    twice = "A plug-in's module may count or draw, so noise is measured of parts that it sees anyway: give a smaller "
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
         (
@@ -356,8 +361,7 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
             "/evaluation/formats",
             "A plug-in's model is served in fp32.",
         ),
-        (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
-        (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
+        (own and measured and part >= _first_batch(spec, offer), pointer, f"{twice}micro_batch_size."),
     ]
 
 
