@@ -126,7 +126,13 @@ CATALOG = Catalog(
             datasets=("shakespeare", "kjv", "grammar"),
             models=("encoder",),
             metrics=("perplexity", "accuracy"),
-            defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
+            defaults={
+                "dataset": "shakespeare",
+                "model": "encoder",
+                "steps": 2000,
+                "tokenizer": "characters",
+                "vocabulary": 4096,
+            },
         ),
         CatalogTask(
             name=_SPEECH,

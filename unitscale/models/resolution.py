@@ -252,8 +252,6 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
-    if uploaded.task != spec.task and uploaded.contents is not None and uploaded.contents.tokens is not None:
-        return f"{uploaded.id} came as tokens, which are for {uploaded.task} alone; upload its text."
     if uploaded.task == spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
     return f"{uploaded.id} was uploaded for {uploaded.task}, not for {spec.task}."
