@@ -240,7 +240,10 @@ def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None, offer: Offer) 
     if spec.dataset is not None and spec.dataset not in offer.tasks[spec.task].datasets:
         known = ", ".join(offer.tasks[spec.task].datasets) + f".{offer.hint}"
         return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task}; choose one of: {known}")]
-    return contexts.refusals(spec, None, offer)
+    entry = offer.datasets[spec.dataset or offer.tasks[spec.task].defaults["dataset"]]
+    known_sizes = [size for size in (entry.training_tokens, entry.held_out_tokens) if size is not None]
+    why = _beyond(spec, offer, min(known_sizes), entry.name) if known_sizes else None
+    return [("/model/context", why)] if why else contexts.refusals(spec, None, offer)
 
 
 def _unready(uploaded: Dataset) -> str | None:
@@ -261,12 +264,16 @@ def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
     """A text must have a window of the model's context in each of its splits."""
     if uploaded.contents is None or uploaded.contents.volume.training_tokens is None:
         return None
-    sizes = offer.models[offer.kind(spec)].sizes
-    context, shortest = spec.model.context or sizes.get("context", 1), min(uploaded.contents.splits.sizes)
-    if shortest > context:
-        return None
     unit = "characters" if uploaded.contents.tokens is None else "tokens"
-    return f"A split of {uploaded.id} has {shortest} {unit}, too few for a context of {context}."
+    return _beyond(spec, offer, min(uploaded.contents.splits.sizes), uploaded.id, unit)
+
+
+def _beyond(spec: JobSpec, offer: Offer, shortest: int, name: str, unit: str = "characters") -> str | None:
+    sizes = offer.models[offer.kind(spec)].sizes
+    context = spec.model.context or sizes.get("context", 1)
+    return (
+        f"A split of {name} has {shortest} {unit}, too few for a context of {context}." if shortest <= context else None
+    )
 
 
 def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
