@@ -92,3 +92,25 @@ def test_what_cannot_be_filled_is_named(train, given, why):
 
     assert answered.fields[0][0] == "/inputs/1"
     assert why in answered.problem
+
+
+def test_pieces_are_masked_and_found_like_characters(train):
+    spec = {**MASKED, "data": {"tokenizer": "bpe", "vocabulary": 400}, "budget": {"steps": 300}}
+    [record] = train({**spec, "evaluation": {"every_steps": 300}})
+    folder = Path(record.lane.folder) / "artifacts"
+    ask = Ask(ask="a", folder=str(folder), inputs=("the model[MASK] .", "§[MASK] 太[MASK]"))
+    filled, unseen = answer(ask).outputs
+
+    assert "tokenizer.json" in {artifact.name for artifact in record.ended.artifacts}
+    assert record.ended.result.metrics["accuracy"] > 0.3
+    assert filled.startswith("the model ")
+    assert filled.endswith(" .")
+    assert unseen.startswith("§")
+    assert "[MASK]" not in filled + unseen
+
+
+def test_a_text_of_too_many_pieces_is_named(train):
+    [record] = train({**MASKED, "data": {"tokenizer": "bpe", "vocabulary": 400}, "budget": {"steps": 1}})
+    answered = answer(Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=("[MASK]" * 40,)))
+
+    assert answered.fields == (("/inputs/0", "has 40 tokens; the model sees 32 at once"),)

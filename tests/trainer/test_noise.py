@@ -1,5 +1,6 @@
 """The noise scale: what is measured where it is known, and that measuring changes nothing."""
 
+from dataclasses import replace
 from math import inf, sqrt
 
 import pytest
@@ -16,6 +17,7 @@ from worker.trainer.engine.loop import Learner
 from worker.trainer.engine.noise import Noise, spacing
 from worker.trainer.engine.optimizer import optimizer
 from worker.trainer.engine.ratios import ratio, student
+from worker.trainer.engine.scaling import Scaled
 from worker.trainer.engine.schedules import Rates
 from worker.trainer.engine.tracks import PLAIN, Track
 from worker.trainer.engine.weights import Weights
@@ -128,6 +130,17 @@ def test_halves_count_by_their_terms_where_examples_have_more_or_fewer(micro):
     assert measurement.signal == pytest.approx((2 * whole.square().sum() - of_parts).item(), rel=1e-4)
 
 
+def test_the_scale_of_a_loss_leaves_the_noise_scale_alone():
+    batches = rows(torch.full((FEATURES,), 0.3), torch.ones(FEATURES), 16, 3)
+    for micro in (None, 8):
+        plain, scaled = a_learner(micro), a_learner(micro)
+        scaled = replace(scaled, scaled=Scaled(scaled.weights, scaled.optimizer))
+
+        found = [measured(learner, batches).measurements for learner in (plain, scaled)]
+
+        assert [row[:2] for row in found[1]] == [pytest.approx(row[:2], rel=1e-5) for row in found[0]]
+
+
 def test_no_signal_has_an_infinite_noise_scale():
     track = measured(a_learner(), rows(torch.zeros(FEATURES), torch.ones(FEATURES), 8, 40))
 
@@ -204,8 +217,9 @@ def test_scaled_gradients_are_the_true_ones_times_numbers(a_lane, library, task)
         DIGITS,
         {**TEXT, "task": "masked-language-modeling", "units": {"parametrization": "u-mup"}},
         {"task": "regression", "dataset": "linear", "units": {"batch_size": "full"}},
+        {**TEXT, "model": {**TEXT["model"], "memory_length": 24}, "units": {"parametrization": "u-mup"}},
     ],
-    ids=["u-mup", "parts", "fp8", "ramp", "sgd", "convnet", "masked", "full"],
+    ids=["u-mup", "parts", "fp8", "ramp", "sgd", "convnet", "masked", "full", "memory"],
 )
 def test_measuring_noise_changes_nothing(train, spec):
     noisy = train(with_noise(spec))[0]

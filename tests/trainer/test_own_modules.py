@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from unitscale.errors import BadDataset
+from unitscale.errors import BadDataset, Unsupported
 from unitscale.models.catalog import CatalogModel, Plugins
 from unitscale.models.datasets import Volume
 from unitscale.models.document import moment
@@ -295,6 +295,17 @@ def test_to_look_at_its_scales_changes_nothing(train_own, scales_of, precision):
     assert {f"rms.{kind}.{layer}" for kind in ("activation", "activation_gradient") for layer in layers} <= found.keys()
     assert {"rms.weight.stem", "rms.weight_gradient.stem", "rms.weight_gradient.gain"} <= found.keys()
     assert len(looked.points("rms.weight.stem")) == 13
+
+
+def test_its_noise_is_measured_of_parts_that_it_sees_anyway(train_own):
+    parts = {**SPEC, "units": {"batch_size": 31, "micro_batch_size": 16}}
+    [measured] = train_own({**parts, "diagnostics": {"noise_scale": True}})
+    [alone] = train_own(parts)
+
+    assert len(measured.points("noise_scale")) == 10
+    assert measured.curves["train_loss"] == alone.curves["train_loss"]
+    with pytest.raises(Unsupported, match="may count or draw"):
+        train_own({**SPEC, "diagnostics": {"noise_scale": True}})
 
 
 def test_it_is_trained_alone(train_own):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from unitscale.models import catalog
 from unitscale.models.predictions import Sampling
 from unitscale.models.specs import Data, JobSpec, Model, TaskName
 from worker.pipe import Ask
@@ -92,3 +93,10 @@ def test_bits_are_counted_by_characters_of_the_text(library):
 
     assert measured["bits_per_character"] == pytest.approx(evaluator.targets.numel() / len("".join(text)) / math.log(2))
     assert 19_500 < len("".join(text)) <= 20_000
+
+
+def test_the_catalog_knows_how_much_of_a_text_is_held_out():
+    known = {entry.name: entry.held_out_tokens for entry in catalog.DATASETS.values() if entry.training_tokens}
+
+    assert known == {name: DATASETS[name].validation for name in known}
+    assert known == {name: DATASETS[name].test for name in known}

@@ -109,3 +109,14 @@ def test_a_model_of_tokens_counts_bits_by_character_and_writes_text(checked, tok
     assert answered.outputs[0].startswith(" Wort")
     assert wrong.fields == (("/inputs/1", "must be a text"),)
     assert json.loads(tokenizer.to_str()) == json.loads(Path(artifacts, "tokenizer.json").read_text())
+
+
+def test_a_model_that_fills_masks_learns_from_the_same_tokens(checked, tokenizer, train, a_lane, record_of):
+    _, folder = checked(**parts(tokenizer))
+    spec = {**SPEC, "task": "masked-language-modeling"}
+    [record] = train(record_of(a_lane(spec).model_copy(update={"dataset": str(folder)})))
+    ask = Ask(ask="a", folder=str(Path(record.lane.folder) / "artifacts"), inputs=("das[MASK] war da",))
+
+    assert record.ended.reason is None
+    assert record.ended.result.val_loss < record.points("train_loss")["value"][0]
+    assert "[MASK]" not in answer(ask).outputs[0]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unitscale.errors import Unsupported
+from unitscale.models.datasets import Dataset
 from unitscale.models.resolution import resolve
 from unitscale.models.specs import JobSpec
 
@@ -73,3 +74,32 @@ def test_a_task_has_defaults_of_its_own_under_what_is_said():
     assert (other.schedule.name, other.optimizer.clip_norm, other.units.batch_size) == ("constant", None, 4)
     assert (same.schedule.name, same.schedule.warmup_steps, same.optimizer.clip_norm) == ("cosine", 7, 1.0)
     assert resolve(plain, "cpu") == plain
+
+
+@pytest.mark.parametrize(("dataset", "context"), [("grammar", 20_000), ("shakespeare", 100_000)])
+def test_a_context_that_no_window_of_a_bundled_text_fills_is_refused(dataset, context):
+    spec = {"task": "text-generation", "dataset": dataset, "model": {"context": context}}
+
+    with pytest.raises(Unsupported) as error:
+        resolve(JobSpec.model_validate(spec), "cpu")
+
+    assert [pointer for pointer, _ in error.value.fields] == ["/model/context"]
+    assert (
+        resolve(JobSpec.model_validate({**spec, "model": {"context": context - 1}}), "cpu").model.context == context - 1
+    )
+
+
+def test_a_text_too_long_for_pieces_is_refused_with_the_way_to_bring_it():
+    splits, volume = {"seed": 0, "training": 58_000_000, "validation": 1_000_000, "test": 1_000_000}, (None, 58_000_000)
+    contents = {"rows": 1, "splits": splits, "volume": volume, "characters": 60_000_000}
+    known = {"id": "ds_" + "0" * 20, "state": "ready", "task": "text-generation", "name": "long", "bytes": 1}
+    text = Dataset.model_validate({**known, "sha256": "", "created_at": 0, "contents": contents})
+    spec = {"task": "text-generation", "dataset": text.id, "data": {"tokenizer": "bpe"}}
+
+    with pytest.raises(Unsupported) as error:
+        resolve(JobSpec.model_validate(spec), "cpu", text)
+
+    [(pointer, detail)] = error.value.fields
+    assert pointer == "/data/tokenizer"
+    assert "60,000,000 characters" in detail
+    assert "tokenizer.json" in detail

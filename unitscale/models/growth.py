@@ -62,9 +62,4 @@ def growth_checks(spec: JobSpec, last: float) -> list[tuple[bool, str, str]]:
         (name != "constant" and (first or 1) > last, pointer, "A batch grows: its first is no larger than its last."),
         (follows and first is not None and first < FEWEST_HALVED, pointer, halved),
         (follows and last < FEWEST_HALVED, "/units/batch_size", halved),
-        (
-            (follows or spec.diagnostics.noise_scale) and spec.resources.devices > 1,
-            "/batch_schedule/name" if follows else "/diagnostics/noise_scale",
-            "The noise scale is measured on one device.",
-        ),
     ]

@@ -6,7 +6,6 @@ from unitscale.models import tuning
 from unitscale.models.datasets import Volume
 from unitscale.models.resolution import examples_to_see, total_steps, training_examples
 from unitscale.models.specs import JobSpec, TaskName
-from unitscale.models.units import Precision
 
 STEPS = 100
 FEWEST = 30
@@ -60,8 +59,7 @@ def _unmeasured(spec: JobSpec, own: bool) -> str:
     """Why the noise of such a job is not measured; empty where it is."""
     checks = (
         (own, "the noise is not measured for a plug-in's model"),
-        (spec.units.precision is Precision.FP16_MIXED, "the noise is not measured in fp16-mixed"),
-        (bool(spec.model.memory_length), "with memory_length no part of a batch stands alone"),
+        (bool(spec.model.memory_length), "a model with memory reads its text on as one run alone"),
         (int(spec.units.batch_size or 1) < 2, "a batch of one example has no halves"),
     )
     return next((why for wrong, why in checks if wrong), "")

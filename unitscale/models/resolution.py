@@ -239,7 +239,10 @@ def _unsupported_dataset(spec: JobSpec, uploaded: Dataset | None, offer: Offer) 
     if spec.dataset is not None and spec.dataset not in offer.tasks[spec.task].datasets:
         known = ", ".join(offer.tasks[spec.task].datasets) + "."
         return [("/dataset", f"There is no data set '{spec.dataset}' for {spec.task}; choose one of: {known}")]
-    return contexts.refusals(spec, None, offer)
+    entry = offer.datasets[spec.dataset or offer.tasks[spec.task].defaults["dataset"]]
+    known_sizes = [size for size in (entry.training_tokens, entry.held_out_tokens) if size is not None]
+    why = _beyond(spec, offer, min(known_sizes), entry.name) if known_sizes else None
+    return [("/model/context", why)] if why else contexts.refusals(spec, None, offer)
 
 
 def _unready(uploaded: Dataset) -> str | None:
@@ -251,8 +254,6 @@ def _unready(uploaded: Dataset) -> str | None:
 
 
 def _other_task(spec: JobSpec, uploaded: Dataset) -> str | None:
-    if uploaded.task != spec.task and uploaded.contents is not None and uploaded.contents.tokens is not None:
-        return f"{uploaded.id} came as tokens, which are for {uploaded.task} alone; upload its text."
     if uploaded.task == spec.task or {uploaded.task, spec.task} <= OF_TEXT:
         return None
     return f"{uploaded.id} was uploaded for {uploaded.task}, not for {spec.task}."
@@ -262,12 +263,16 @@ def _too_short(spec: JobSpec, uploaded: Dataset, offer: Offer) -> str | None:
     """A text must have a window of the model's context in each of its splits."""
     if uploaded.contents is None or uploaded.contents.volume.training_tokens is None:
         return None
-    sizes = offer.models[offer.kind(spec)].sizes
-    context, shortest = spec.model.context or sizes.get("context", 1), min(uploaded.contents.splits.sizes)
-    if shortest > context:
-        return None
     unit = "characters" if uploaded.contents.tokens is None else "tokens"
-    return f"A split of {uploaded.id} has {shortest} {unit}, too few for a context of {context}."
+    return _beyond(spec, offer, min(uploaded.contents.splits.sizes), uploaded.id, unit)
+
+
+def _beyond(spec: JobSpec, offer: Offer, shortest: int, name: str, unit: str = "characters") -> str | None:
+    sizes = offer.models[offer.kind(spec)].sizes
+    context = spec.model.context or sizes.get("context", 1)
+    return (
+        f"A split of {name} has {shortest} {unit}, too few for a context of {context}." if shortest <= context else None
+    )
 
 
 def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
@@ -326,6 +331,11 @@ def _precision_checks(spec: JobSpec, kind: str) -> list[tuple[bool, str, str]]:
     return [(eight_bits and kind not in {*TRANSFORMERS, "mlp"}, "/units/precision", f"{hidden}.")]
 
 
+def _first_batch(spec: JobSpec, offer: Offer) -> float:
+    grows, last = spec.batch_schedule.name != "constant", _last_batch(spec, offer)
+    return float(spec.batch_schedule.initial_batch_size or max(1, last // 8)) if grows else last
+
+
 def _last_batch(spec: JobSpec, offer: Offer) -> float:
     """The batch size, as far as it is known without the data: infinity stands for all of them."""
     size = spec.units.batch_size
@@ -337,11 +347,10 @@ def _last_batch(spec: JobSpec, offer: Offer) -> float:
 def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
     """A model with memory reads its text on from step to step, in as many places as its batch has examples."""
     remembers, constant = bool(spec.model.memory_length), spec.batch_schedule.name == "constant"
-    cut, measured = spec.units.micro_batch_size is not None, spec.diagnostics.noise_scale
+    cut = spec.units.micro_batch_size is not None
     return [
         (remembers and not constant, "/batch_schedule/name", "With memory_length the batch size is constant."),
         (remembers and cut, "/units/micro_batch_size", "With memory_length a batch is one pass."),
-        (remembers and measured, "/diagnostics/noise_scale", "With memory_length no part of a batch stands alone."),
         (remembers and spec.resources.devices > 1, "/resources/devices", "With memory_length a job has one device."),
     ]
 
@@ -349,12 +358,12 @@ def _memory_checks(spec: JobSpec) -> list[tuple[bool, str, str]]:
 def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
     """What a plug-in's module holds and draws besides its weights is of one process, and of whole batches."""
     own, follows = offer.models[offer.kind(spec)].package is not None, spec.batch_schedule.name == "noise-scale"
-    scaled, measured = spec.units.precision is Precision.FP16_MIXED, follows or spec.diagnostics.noise_scale
     pointer = "/batch_schedule/name" if follows else "/diagnostics/noise_scale"
+    measured, part = follows or spec.diagnostics.noise_scale, spec.units.micro_batch_size or math.inf
+    twice = "A plug-in's module may count or draw, so noise is measured of parts that it sees anyway: give a smaller "
     return [
         (own and spec.resources.devices > 1, "/resources/devices", "A plug-in's model trains on one device."),
-        (own and measured, pointer, "The noise scale is not measured for a plug-in's model."),
-        (scaled and measured, pointer, "The noise scale is not measured in fp16-mixed."),
+        (own and measured and part >= _first_batch(spec, offer), pointer, f"{twice}micro_batch_size."),
     ]
 
 

@@ -37,10 +37,13 @@ def _unsupported_pieces(spec: JobSpec, uploaded: Dataset | None) -> list[tuple[s
     """What pieces of a text do not allow: they are learnt, and counted, when a job starts."""
     contents = uploaded.contents if uploaded else None
     characters = (contents.characters if contents else 0) or 0
-    most = f"bpe is for {MOST_PIECED:,} at the most, characters for any"
+    most = (
+        f"bpe is learnt when a job starts, from {MOST_PIECED:,} at the most. Take characters, or upload it as tokens: "
+        "a .zip of .bin files and the tokenizer.json that made them."
+    )
     checks = (
         (spec.budget.epochs is not None, "/budget/epochs", "How many pieces there are is not known; give steps."),
-        (characters > MOST_PIECED, "/data/tokenizer", f"The text has {characters:,} characters; {most}."),
+        (characters > MOST_PIECED, "/data/tokenizer", f"The text has {characters:,} characters; {most}"),
         (
             contents is not None and contents.tokens is not None,
             "/data/tokenizer",

@@ -36,6 +36,7 @@ from worker.trainer.engine.streams import StreamBatches
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED
 from worker.trainer.evaluation.evaluator import Evaluator, StreamedEvaluator
 from worker.trainer.layers.memory import Memory
+from worker.trainer.plugins import OwnModel
 from worker.trainer.protocols import CorruptsInputs, Laned, VariableLength
 from worker.trainer.units.coordinates import coordinates
 
@@ -77,9 +78,9 @@ class Assembly(NamedTuple):
         """Of the whole run, as far as is known: batches that grow take fewer."""
         return self.length()
 
-    def grow(self, step: int) -> None:
-        """Let batches follow what has been measured up to and with a step: of the noise that the optimizer sees."""
-        if self.following is None or self.learner.noise is None:
+    def hear_noise(self, step: int) -> None:
+        """Let batches follow what was measured at a step, if anything: of the noise that the optimizer sees."""
+        if self.following is None or self.learner.noise is None or not self.learner.noise.is_due(step):
             return
         estimates = self.learner.noise.tracks[0].estimates()
         seen = estimates.get(PRECONDITIONED, estimates.get(PLAIN))
@@ -115,7 +116,8 @@ def assemble(
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
     parts, batches = _accumulation(blueprint, losses, ranks), _batches(blueprint, training, memory, sizes)
-    noise = _noise(blueprint, losses, parts, rule, batches, steps)
+    apart = memory.apart(losses) if memory else losses
+    noise = _noise(blueprint, apart, (parts, ranks), rule, batches, steps)
     scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
     of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
     return Assembly(
@@ -161,13 +163,20 @@ def _terms(blueprint: Blueprint) -> Terms | None:
 
 
 def _noise(
-    blueprint: Blueprint, losses: Losses, parts: Accumulation | None, rule: Optimizer, batches: AnyBatches, steps: int
+    blueprint: Blueprint,
+    losses: Losses,
+    how: tuple[Accumulation | None, Ranks | None],
+    rule: Optimizer,
+    batches: AnyBatches,
+    steps: int,
 ) -> Noise | None:
     if not blueprint.spec.diagnostics.noise_scale:
         return None
     weights, name = blueprint.weights, blueprint.spec.optimizer.name
     plain = coordinates(weights, losses, blueprint.kinds, blueprint.table, blueprint.folds, batches, name)
-    return Noise(weights, losses, parts, Lengths(weights, blueprint.specs, rule, plain), steps, _terms(blueprint))
+    (parts, ranks), lengths = how, Lengths(weights, blueprint.specs, rule, plain)
+    halves = not isinstance(blueprint.model, OwnModel)  # one that counts or draws would do so twice
+    return Noise(weights, losses, parts, lengths, steps, _terms(blueprint), halves, ranks)
 
 
 def _multiplications(blueprint: Blueprint, inputs: Tensor) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from unitscale.errors import BadDataset
+from unitscale.models.catalog import OF_TEXT
 from unitscale.models.datasets import Contents
 from unitscale.models.specs import TaskName
 from worker.pipe import Check, Checked
@@ -54,7 +55,7 @@ def _prepare(order: Check) -> Contents:
 
 
 def _read(order: Check, file: Path, unfinished: Path) -> Contents:
-    if order.task is TaskName.TEXT_GENERATION or (order.task not in PAIRED and order.format in PLAIN):
+    if order.task in OF_TEXT or (order.task not in PAIRED and order.format in PLAIN):
         return TEXTS[order.format](file, unfinished / uploaded.TENSORS)
     tensors, contents = _tensors(order, file)
     uploaded.write(unfinished, tensors)

@@ -42,8 +42,10 @@ class Accumulation:
         self._losses, self._size, self._ranks, self._terms = losses, size, ranks, terms
 
     def parts(self, batch: Batch) -> int:
-        """How many parts a batch comes in."""
-        return math.ceil(batch[0].shape[1] / self._size) if self._size else 1
+        """How many parts a batch comes in, those of all ranks together."""
+        whole = batch[0].shape[1]
+        shares = self._ranks.parts(whole) if self._ranks else [slice(0, whole)]
+        return sum(math.ceil((share.stop - share.start) / (self._size or whole)) for share in shares)
 
     def __call__(
         self, batch: Batch, leaves: list[Tensor], ones: Tensor, hear: Hear | None = None

@@ -38,6 +38,7 @@ class Learner:
 
     def gradients_at(self, step: int, batch: Batch, ones: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses (K,) of a batch, and the gradients of the leaves, measured where a step asks for it."""
+        ones = ones if self.scaled is None else self.scaled.scale
         if self.noise is not None and self.noise.is_due(step):
             return self.noise.gradients(step, batch, ones, self.gradients)
         return self.gradients(batch, ones)
@@ -64,5 +65,7 @@ def train(learner: Learner, batches: Iterator[Batch], first: int, last: int, obs
         weights.take(slopes)
         if learner.ranks is not None:
             learner.ranks.step(losses, weights.gradients)
+            if learner.noise is not None:
+                learner.noise.conclude(learner.ranks)
         learner.optimizer.step(step)
         observe(step, losses)

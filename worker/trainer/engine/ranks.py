@@ -62,9 +62,13 @@ class Ranks:
         dist.init_process_group("gloo" if device == "cpu" else "nccl", timeout=PATIENCE)
         return cls(dist.get_rank(), words)
 
+    def parts(self, whole: int) -> list[slice]:
+        """Which of so many examples are each rank's; none where there are fewer than ranks."""
+        return [slice(whole * rank // self.count, whole * (rank + 1) // self.count) for rank in range(self.count)]
+
     def part(self, whole: int) -> slice:
-        """Which of so many examples are this rank's; none where there are fewer than ranks."""
-        return slice(whole * self.number // self.count, whole * (self.number + 1) // self.count)
+        """Which are this one's."""
+        return self.parts(whole)[self.number]
 
     def compare(self, *tensors: Tensor) -> None:
         """Make sure that this rank starts from what the leader starts from. Raises Internal."""
@@ -79,8 +83,8 @@ class Ranks:
         """Agree on one more step, and put the sums over all ranks in place of what each has. Raises Dismissed."""
         self.say(Word.STEP)
         self.obey(until=Word.STEP)
-        self._add(losses)
-        self._add(gradients)
+        self.add(losses)
+        self.add(gradients)
 
     def say(self, word: Word) -> None:
         """The leader tells the others what comes next."""
@@ -103,10 +107,11 @@ class Ranks:
         for place, tensor in enumerate(whole.split(list(sizes), 1)):
             if place in mine:
                 tensor.copy_(mine[place])
-        self._add(whole)
+        self.add(whole)
         return whole
 
-    def _add(self, tensor: Tensor) -> None:
+    def add(self, tensor: Tensor) -> None:
+        """Put the sum over all ranks in place of what each has: after a word, so that all of them do."""
         with _with_all():
             dist.all_reduce(tensor)
 

@@ -3,6 +3,9 @@
 K lanes, L blocks, B streams of text, T tokens of a window, M tokens remembered, D width.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -41,6 +44,17 @@ class Memory:
             x = torch.cat((self._kept[number][:, : x.shape[1]], x), 2)
         self._next[number] = x[:, :, -self._length :].detach()
         return x
+
+    def apart(self, losses: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The same losses without a trace: what is handed to the next step stays as it is."""
+
+        def computed(*batch: Any) -> Tensor:
+            handed = dict(self._next)
+            found = losses(*batch)
+            self._next = handed
+            return found
+
+        return computed
 
     def read(self, lane: int) -> Tensor:
         """A copy of what one lane hands to the next step.  (L, B, M, D)"""

@@ -95,7 +95,7 @@ def _follow(order: Train, library: Path, ranks: Ranks) -> None:
     batches = assembly.batches.start(done + 1)
     ranks.errands = {Word.VALIDATION: lambda: _measure(assembly), Word.TEST: assembly.test.outputs}
     try:
-        train(assembly.learner, batches, done + 1, assembly.steps, lambda _step, _losses: None)
+        train(assembly.learner, batches, done + 1, assembly.steps, lambda step, _losses: assembly.hear_noise(step))
         ranks.obey(until=Word.LEAVE)
     except Dismissed:
         return

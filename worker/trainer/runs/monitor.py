@@ -166,7 +166,7 @@ class Monitor:
         points = self._noise.points(step) if self._noise else {}
         if points and self._assembly.following is not None:
             points[0]["batch_size"] = self._assembly.following.size(step)
-            self._assembly.grow(step)
+            self._assembly.hear_noise(step)
         return points
 
     def _ending(self, step: int, measured: Measured, out_of_time: Sequence[Run]) -> dict[int, StoppedBy]:

@@ -3,6 +3,7 @@
 K lanes, B batch, T tokens, V vocabulary, N windows.
 """
 
+import json
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from unitscale.errors import WrongInput
 from worker.trainer.assembly.prepared_data import PreparedData
+from worker.trainer.data import tokenizers
 from worker.trainer.data.examples import Examples, Splits
 
 SHARE = 0.15
@@ -27,8 +29,10 @@ class MaskedLanguageModeling:
     """Cross entropy of the tokens that were chosen: as many in every window, so that each counts the same."""
 
     def prepare(self, splits: Splits, facts: dict[str, Any]) -> PreparedData:
-        alphabet = facts["alphabet"]
-        config = {"inputs": [splits.training.inputs.shape[1]], "outputs": len(alphabet) + 1, "alphabet": alphabet}
+        """The mask is one past the vocabulary."""
+        words = {word: facts[word] for word in ("tokenizer", "alphabet") if word in facts}
+        size = tokenizers.size_of(words["tokenizer"]) if "tokenizer" in words else len(words["alphabet"])
+        config = {"inputs": [splits.training.inputs.shape[1]], "outputs": size + 1, **words}
         held_out = (self.corrupted(split, _generator(), config) for split in splits[1:])
         return PreparedData(Splits(splits.training, *held_out), config)
 
@@ -61,25 +65,27 @@ class MaskedLanguageModeling:
         nats, found = outputs.double().mean(0).tolist()
         return {"perplexity": math.exp(min(nats, 700.0)), "accuracy": found}
 
-    def artifacts(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
-        return {}
+    def artifacts(self, _outputs: Tensor, _targets: Tensor, config: dict[str, Any]) -> dict[str, Any]:
+        """The tokenizer that the model's tokens are those of, where it has one."""
+        return {"tokenizer.json": json.loads(config["tokenizer"])} if "tokenizer" in config else {}
 
     def parse_inputs(self, inputs: tuple[Any, ...], config: dict[str, Any]) -> list[Tensor]:
         """The tokens of each text, masks among them.
 
-        Raises WrongInput, naming every input that is no text in the model's alphabet, has no mask, or is too long.
+        Raises WrongInput, naming every input that is no text in the model's tokens, has no mask, or is too long.
         """
-        places = {character: place for place, character in enumerate(config["alphabet"])}
-        wrong = [(n, fault) for n, given in enumerate(inputs) if (fault := _fault(given, places, config["inputs"][0]))]
+        read = [_read(given, config) for given in inputs]
+        wrong = tuple((f"/inputs/{place}", fault) for place, fault in enumerate(read) if isinstance(fault, str))
         if wrong:
-            fields = tuple((f"/inputs/{place}", detail) for place, detail in wrong)
-            raise WrongInput(f"Input {wrong[0][0]} {wrong[0][1]}.", fields)
-        return [torch.tensor(_numbers(given, places)) for given in inputs]
+            raise WrongInput(f"Input {wrong[0][0].removeprefix('/inputs/')} {wrong[0][1]}.", wrong)
+        return [tokens for tokens in read if isinstance(tokens, Tensor)]
 
     def format_outputs(self, outputs: list[tuple[Tensor, Tensor]], config: dict[str, Any]) -> list[str]:
         """The texts with their masks filled, of tokens (T,) and logits (T, V)."""
         vocabulary = config["outputs"] - 1
         filled = (tokens.where(tokens < vocabulary, logits[:, :vocabulary].argmax(-1)) for tokens, logits in outputs)
+        if "tokenizer" in config:
+            return [tokenizers.decoded(config["tokenizer"], tokens.tolist()) for tokens in filled]
         return ["".join(config["alphabet"][token] for token in tokens.tolist()) for tokens in filled]
 
 
@@ -106,17 +112,23 @@ def _nats(outputs: Tensor, targets: Tensor, width: int) -> Tensor:
     return nats.view(truth.shape)
 
 
-def _numbers(text: str, places: dict[str, int]) -> list[int]:
-    pieces = [[places[character] for character in piece] for piece in text.split(MASK)]
-    return pieces[0] + [token for piece in pieces[1:] for token in (len(places), *piece)]
-
-
-def _fault(given: Any, places: dict[str, int], context: int) -> str | None:
-    if not isinstance(given, str) or MASK not in given:
-        return f"must be a text with {MASK} in the place of each character to be found"
-    characters = given.replace(MASK, "")
-    unknown = next((character for character in characters if character not in places), None)
-    if unknown is not None:
-        return f"has a character that the training text has not: {unknown!r}"
-    tokens = len(characters) + given.count(MASK)
-    return None if tokens <= context else f"has {tokens} characters; the model sees {context} at once"
+def _read(given: Any, config: dict[str, Any]) -> Tensor | str:
+    """The tokens of a text, masks among them; or what is wrong with it."""
+    if not isinstance(given, str) or MASK not in given or any("\ud800" <= each <= "\udfff" for each in given):
+        return f"must be a text with {MASK} in the place of each token to be found"
+    pieces, mask = given.split(MASK), config["outputs"] - 1
+    if "tokenizer" in config:
+        numbers = [tokenizers.encoded(config["tokenizer"], piece) for piece in pieces]
+    else:
+        places = {character: place for place, character in enumerate(config["alphabet"])}
+        unknown = next((character for character in "".join(pieces) if character not in places), None)
+        if unknown is not None:
+            return f"has a character that the training text has not: {unknown!r}"
+        numbers = [[places[character] for character in piece] for piece in pieces]
+    tokens = numbers[0] + [token for piece in numbers[1:] for token in (mask, *piece)]
+    unit, context = "tokens" if "tokenizer" in config else "characters", config["inputs"][0]
+    return (
+        torch.tensor(tokens)
+        if len(tokens) <= context
+        else f"has {len(tokens)} {unit}; the model sees {context} at once"
+    )
