@@ -143,12 +143,18 @@ class _Turn:
             best=winner or next(iter(self.found), None),
             winner=winner and winner.model_copy(update={"test_metrics": self._test_metrics(winner)}),
             front=tuple(front(self.study, self.found)) if len(self.study.objectives) > 1 else (),
-            importances=importances.of(self.study, self.searched) if winner else self.before.importances,
+            importances=self._importances(over=winner is not None),
             reached=winner is not None and self._reaches(winner),
         )
         return progress.model_copy(update={"summary": summary(self.study, progress)}).model_dump(
             mode="json", exclude_defaults=True
         )
+
+    def _importances(self, *, over: bool) -> dict[str, float]:
+        """Told anew when a batch has ended, or as many trials as one holds."""
+        before = sum(trial.settled for trial in self.before.trials if trial.again is None)
+        batches = [ended // self.study.parallel for ended in (before, sum(t.settled for t in self.searched))]
+        return importances.of(self.study, self.searched) if over or batches[1] > batches[0] else self.before.importances
 
     def _with_best(self, iteration: Iteration) -> Iteration:
         """The best when it was over is put down once, and stays."""
