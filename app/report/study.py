@@ -12,6 +12,7 @@ from app.report.charts import Series, chart
 from app.report.markup import Child, Markup, element, together
 from unitscale.models.campaigns import OVER
 from unitscale.models.ends import ends_of
+from unitscale.models.ranking import ranked
 from unitscale.models.studies import Candidate, Study, StudySpec, Trial
 
 STYLE = Path(__file__).with_name("style.css")
@@ -23,7 +24,7 @@ Curves = Mapping[str, Points]
 
 def drawn(study: Study) -> list[str]:
     """The jobs whose curves the report shows: the best trials', the best first."""
-    return [trial.job for trial in _ranked(study)[:BEST_CURVES]]
+    return [trial.job for trial in ranked(study.objectives, _searched(study))[:BEST_CURVES]]
 
 
 def page(study: Study, spec: StudySpec, curves: Curves) -> str:
@@ -36,13 +37,6 @@ def page(study: Study, spec: StudySpec, curves: Curves) -> str:
         element("style", Markup(STYLE.read_text(encoding="utf-8"))),
     )
     return "<!doctype html>\n" + element("html", head, element("body", *report.body()), lang="en")
-
-
-def _ranked(study: Study) -> list[Trial]:
-    """Trials of the search that count, the best first, by the first objective."""
-    objective = study.objectives[0]
-    counting = [trial for trial in _searched(study) if trial.feasible]
-    return sorted(counting, key=lambda trial: objective.cost(trial.values.get(objective.measure) or 0.0))
 
 
 def _trials(study: Study) -> list[Trial]:
@@ -191,10 +185,10 @@ class _Report:
         )
         yield chart(series, x, y)
         rows = [
-            (wording.choice(each.units), *(wording.number(each.values.get(name)) for name in names))
+            (wording.choice(each.units), wording.runs(each), *(wording.number(each.values.get(name)) for name in names))
             for each in self.study.front
         ]
-        yield _table(("units", x, y), rows, numbers=2)
+        yield _table(("units", "figures are", x, y), rows, numbers=2)
 
     def _learning(self) -> Iterator[Markup]:
         trials = {trial.job: trial for trial in _searched(self.study)}

@@ -244,6 +244,30 @@ def test_a_front_is_drawn_against_both_objectives():
     assert page.tags.count("svg") == 1
 
 
+def test_a_front_says_which_figures_are_medians():
+    spec, values = (
+        a_spec(objective=TWO),
+        [{"val_loss": 1.0, "deployment.bytes": 9.0}, {"val_loss": 2.0, "deployment.bytes": 5.0}],
+    )
+    front = (
+        Candidate(place=0, job=job(0), units={}, values=values[0], runs=3, confirmed=True),
+        Candidate(place=1, job=job(1), units={}, values=values[1]),
+    )
+
+    text = seen(a_study(spec, front=front), spec).text
+
+    assert "medians of 3 further runs" in text
+    assert "of a single run" in text
+
+
+def test_of_two_objectives_the_curves_are_of_the_front_the_most_balanced_first():
+    spec = a_spec(objective=TWO)
+    figures = [(0.1, 900.0), (0.2, 200.0), (0.3, 950.0), (0.9, 100.0)]
+    trials = [a_trial(n, values={"val_loss": loss, "deployment.bytes": size}) for n, (loss, size) in enumerate(figures)]
+
+    assert report.drawn(a_study_of(*trials, spec=spec)) == [job(1), job(0), job(3), job(2)]
+
+
 def test_curves_of_the_best_trials_are_drawn():
     curve = b"".join(step.to_bytes(4, "little") + b"\x00\x00\x80\x3f" for step in range(1, 1000))
     study = a_study()

@@ -8,12 +8,13 @@ from math import isfinite
 from unitscale.errors import Malformed
 from unitscale.models.campaigns import CampaignState, member_id
 from unitscale.models.jobs import ENDED, Job, Reason
+from unitscale.models.ranking import ranked
 from unitscale.models.studies import Candidate, Iteration, Progress, StudySpec, Trial, TrialState
 from unitscale.models.trials import spec_of, timed
 from unitscale.wire.campaigns import Decision, Held
 from worker.campaigns.search import importances, pruning
 from worker.campaigns.search.asking import ask
-from worker.campaigns.search.judging import candidates, front, medians, ranked, settled
+from worker.campaigns.search.judging import candidates, front, medians, settled
 from worker.campaigns.search.wording import summary
 
 CONFIRMATION = "confirmation"
@@ -161,7 +162,7 @@ class _Turn:
         if iteration.best is not None or not all(trial.settled for trial in iteration.trials):
             return iteration
         until = [trial for each in self.iterations[: iteration.number + 1] for trial in each.trials]
-        best = next(iter(ranked(self.study, [trial for trial in until if trial.again is None])), None)
+        best = next(iter(ranked(self.study.objectives, [trial for trial in until if trial.again is None])), None)
         return iteration.model_copy(update={"best": best and best.place})
 
     def _test_metrics(self, winner: Candidate) -> dict[str, float | None]:
