@@ -82,6 +82,15 @@ def test_it_says_what_to_use_and_how_sure_that_is():
     assert "test data" in text
 
 
+def test_it_says_that_what_had_to_hold_does():
+    spec = a_spec(subject_to=[{"measure": "metrics.r2", "at_least": 0.5}])
+    winner = Candidate(place=3, job=job(3), units={"batch_size": 8}, values={"val_loss": 0.25, "metrics.r2": 0.625})
+
+    text = seen(a_study(spec, winner=winner), spec).text
+
+    assert "validation loss 0.25, with R² (1 is perfect) 0.625 (at least 0.5 was asked for)." in text
+
+
 def test_a_value_at_the_end_of_what_was_searched_asks_for_more():
     narrow = a_spec(units={"learning_rate": {"low": 0.1, "high": 0.4}, "batch_size": {"choices": [8, "full"]}})
 
@@ -240,7 +249,7 @@ def test_a_front_is_drawn_against_both_objectives():
     ]
     page = seen(a_study(spec, front=tuple(ends)), spec)
 
-    assert "What one costs the other" in page.text
+    assert "Trade-off (Pareto front)" in page.text
     assert page.tags.count("svg") == 1
 
 
