@@ -8,6 +8,8 @@ sampler found is the winner's objective: the median of three runs with fresh see
 """
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -158,6 +160,7 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts are ended, too
     with tempfile.TemporaryDirectory(prefix="studies-") as folder, Stack(Path(folder)) as stack:
         for name in asked.parts or PARTS:
             with stack.client() as client:
