@@ -12,6 +12,7 @@ from app.report.charts import Series, chart
 from app.report.markup import Child, Markup, element, together
 from unitscale.models.campaigns import OVER
 from unitscale.models.ends import ends_of
+from unitscale.models.ranking import ranked
 from unitscale.models.studies import Candidate, Study, StudySpec, Trial
 
 STYLE = Path(__file__).with_name("style.css")
@@ -23,7 +24,7 @@ Curves = Mapping[str, Points]
 
 def drawn(study: Study) -> list[str]:
     """The jobs whose curves the report shows: the best trials', the best first."""
-    return [trial.job for trial in _ranked(study)[:BEST_CURVES]]
+    return [trial.job for trial in ranked(study.objectives, _searched(study))[:BEST_CURVES]]
 
 
 def page(study: Study, spec: StudySpec, curves: Curves) -> str:
@@ -36,13 +37,6 @@ def page(study: Study, spec: StudySpec, curves: Curves) -> str:
         element("style", Markup(STYLE.read_text(encoding="utf-8"))),
     )
     return "<!doctype html>\n" + element("html", head, element("body", *report.body()), lang="en")
-
-
-def _ranked(study: Study) -> list[Trial]:
-    """Trials of the search that count, the best first, by the first objective."""
-    objective = study.objectives[0]
-    counting = [trial for trial in _searched(study) if trial.feasible]
-    return sorted(counting, key=lambda trial: objective.cost(trial.values.get(objective.measure) or 0.0))
 
 
 def _trials(study: Study) -> list[Trial]:
@@ -91,7 +85,16 @@ class _Report:
             return
         yield "Train with " if self.study.winner else "The best so far is "
         yield element("strong", wording.choice(self.shown.units))
-        yield ": " + " and ".join(self._value(self.shown, each.measure) for each in self.study.objectives) + "."
+        yield ": " + " and ".join(self._value(self.shown, each.measure) for each in self.study.objectives)
+        yield self._held(self.shown) + "."
+
+    def _held(self, candidate: Candidate) -> str:
+        """What had to hold, as far as that is not what was aimed at."""
+        said = (
+            f"{self._value(candidate, each.measure)} ({wording.bound(each)} was asked for)"
+            for each in self.spec.subject_to
+        )
+        return ", with " + " and ".join(said) if self.spec.subject_to else ""
 
     def _value(self, candidate: Candidate, name: str) -> str:
         return f"{wording.measure(name)} {wording.number(candidate.values.get(name))}"
@@ -124,19 +127,22 @@ class _Report:
             element("li", element("b", wording.number(value)), element("span", f"{wording.tested(name)}, test data"))
             for name, value in winner.test_metrics.items()
         ]
-        note = "Test data were kept aside: nothing was chosen by them, and this is the only time they are looked at."
+        note = (
+            "Test data were kept aside: nothing was chosen by them, so figures on them may be a little worse. This is "
+            "the only time they are looked at."
+        )
         return together(element("ul", *figures, class_="figures"), element("p", note, class_="note"))
 
     def _recommended(self) -> Iterator[Markup]:
         if self.shown is None:
             return
-        yield element("h2", "Recommended units" if self.study.winner else "Units so far")
+        yield element("h2", "Recommended settings" if self.study.winner else "Best settings so far")
         rows = [
             (unit, wording.number(value), self._space(unit), wording.meaning(unit))
             for unit, value in self.shown.units.items()
         ]
-        yield _table(("unit", "value", "searched", "what it is"), rows)
-        yield element("p", f"The job with these units: {self.shown.job}", class_="note")
+        yield _table(("setting", "value", "searched", "what it is"), rows)
+        yield element("p", f"The job with these settings: {self.shown.job}", class_="note")
 
     def _space(self, unit: str) -> str:
         searched = wording.space(self.spec.units[unit])
@@ -146,10 +152,12 @@ class _Report:
     def _question(self) -> Iterator[Markup]:
         yield element("h2", "What was asked")
         base, budget = self.spec.base, self.spec.budget
-        where = f" on {base.dataset}" if base.dataset else ""
+        where = f" on the data {base.dataset}" if base.dataset else ""
         conditions = ", ".join(map(wording.condition, self.spec.subject_to))
-        under = f", as long as {conditions}" if conditions else ""
-        yield element("p", f"Of {base.task}{where}: {wording.aim(self.study.objectives)}{under}.")
+        under = f", with {conditions}" if conditions else ""
+        target = f" The target was {wording.bound(self.study.target)}." if self.study.target else ""
+        aim = f"For {base.task}{where}, what gives {wording.aim(self.study.objectives)}{under}?"
+        yield element("p", aim + target)
         seconds = f" within {wording.number(budget.max_seconds)} s" if budget.max_seconds else ""
         searched, trials = len(_searched(self.study)), _trials(self.study)
         spent = (
@@ -179,22 +187,32 @@ class _Report:
             return
         names = [each.measure for each in self.study.objectives]
         x, y = map(wording.measure, names)
-        front = _pairs(self.study.front, names)
+        front, drawn = _pairs(self.study.front, names), {each.place for each in self.study.front}
         series = [
-            Series("none is better in both", sorted(front), "line", 0),
-            Series("on the front", front, "dots", 0),
-            Series("other trials", _pairs([t for t in _searched(self.study) if t.feasible], names), "hollow", 5),
+            Series("Pareto front", sorted(front), "line", 0),
+            Series("choices on it", front, "dots", 0),
+            Series(
+                "other trials",
+                _pairs([t for t in _searched(self.study) if t.feasible and t.place not in drawn], names),
+                "hollow",
+                5,
+            ),
+            Series("recommended", _pairs([self.study.winner] if self.study.winner else [], names), "dots", 1),
         ]
-        yield element("h2", "What one costs the other")
-        yield element(
-            "p", "Whoever wants more of the one has to give up some of the other: these are the best bargains."
+        yield element("h2", "Trade-off (Pareto front)")
+        said = (
+            "No other choice is better than one of these in both. From one to the next, more of the one costs some of "
+            "the other. Recommended is the most balanced of those repeated; where one side matters more, take another."
         )
+        yield element("p", said)
         yield chart(series, x, y)
         rows = [
-            (wording.choice(each.units), *(wording.number(each.values.get(name)) for name in names))
+            (wording.choice(each.units), wording.runs(each), *(wording.number(each.values.get(name)) for name in names))
             for each in self.study.front
         ]
-        yield _table(("units", x, y), rows, numbers=2)
+        best = self.shown.place if self.shown else None
+        marks = ["best" if each.place == best else None for each in self.study.front]
+        yield _table(("settings", "figures are", x, y), rows, numbers=2, marks=marks)
 
     def _learning(self) -> Iterator[Markup]:
         trials = {trial.job: trial for trial in _searched(self.study)}
@@ -215,8 +233,8 @@ class _Report:
     def _importances(self) -> Iterator[Markup]:
         if not self.study.importances:
             return
-        yield element("h2", "What made the difference")
-        yield element("p", "The share of the difference between trials that each unit accounts for.")
+        yield element("h2", "Which settings mattered")
+        yield element("p", "How much of the difference between trials each setting accounts for.")
         for unit, share in sorted(self.study.importances.items(), key=lambda entry: -entry[1]):
             bar = element("div", element("i", style=f"width:{share:.1%}"))
             yield element("div", element("span", unit), bar, element("span", f"{share:.0%}"), class_="bar")
@@ -237,10 +255,10 @@ class _Report:
             )
             for place in dict.fromkeys(trial.again for trial in again if trial.again is not None)
         ]
-        yield element("h2", "How the best did again")
+        yield element("h2", "The best, repeated")
         said = "A single good run may be luck. So the best trials were repeated from other random numbers."
         yield element("p", said)
-        yield _table(("trial", f"{wording.measure(name)}, first run", "again"), rows)
+        yield _table(("trial", f"{wording.measure(name)}, first run", "repeated"), rows)
 
     def _all_trials(self) -> Iterator[Markup]:
         trials = _searched(self.study)
@@ -307,8 +325,8 @@ def _table(
 
 def _footer() -> Markup:
     said = (
-        "Units are what training is tuned by. All trials of the search start from the same random numbers: they "
-        "differ in their units alone. Units under which one of the repeated runs failed are not recommended. "
+        "All trials of the search start from the same random numbers: they differ in their settings alone. Settings "
+        "under which one of the repeated runs failed are not recommended. "
         "Made by Unitscale."
     )
     return element("footer", element("p", said, class_="note"))

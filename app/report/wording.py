@@ -6,7 +6,7 @@ from typing import Any
 from unitscale.models.measures import Objective
 from unitscale.models.spaces import Choices, Space
 from unitscale.models.spoken import spoken
-from unitscale.models.studies import Constraint, Limit
+from unitscale.models.studies import Candidate, Constraint, Limit
 
 MEASURES = {
     "val_loss": "validation loss",
@@ -70,6 +70,13 @@ def number(value: Any) -> str:
 def choice(units: Mapping[str, Any]) -> str:
     """Units on one line."""
     return ", ".join(f"{unit} {number(value)}" for unit, value in units.items())
+
+
+def runs(candidate: Candidate) -> str:
+    """What its figures are of."""
+    if candidate.confirmed:
+        return f"medians of {candidate.runs} further runs" if candidate.runs > 1 else "of a further run"
+    return "of a single run"
 
 
 def space(searched: Space) -> str:

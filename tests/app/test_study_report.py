@@ -82,6 +82,15 @@ def test_it_says_what_to_use_and_how_sure_that_is():
     assert "test data" in text
 
 
+def test_it_says_that_what_had_to_hold_does():
+    spec = a_spec(subject_to=[{"measure": "metrics.r2", "at_least": 0.5}])
+    winner = Candidate(place=3, job=job(3), units={"batch_size": 8}, values={"val_loss": 0.25, "metrics.r2": 0.625})
+
+    text = seen(a_study(spec, winner=winner), spec).text
+
+    assert "validation loss 0.25, with R² (1 is perfect) 0.625 (at least 0.5 was asked for)." in text
+
+
 def test_a_value_at_the_end_of_what_was_searched_asks_for_more():
     narrow = a_spec(units={"learning_rate": {"low": 0.1, "high": 0.4}, "batch_size": {"choices": [8, "full"]}})
 
@@ -240,8 +249,32 @@ def test_a_front_is_drawn_against_both_objectives():
     ]
     page = seen(a_study(spec, front=tuple(ends)), spec)
 
-    assert "What one costs the other" in page.text
+    assert "Trade-off (Pareto front)" in page.text
     assert page.tags.count("svg") == 1
+
+
+def test_a_front_says_which_figures_are_medians():
+    spec, values = (
+        a_spec(objective=TWO),
+        [{"val_loss": 1.0, "deployment.bytes": 9.0}, {"val_loss": 2.0, "deployment.bytes": 5.0}],
+    )
+    front = (
+        Candidate(place=0, job=job(0), units={}, values=values[0], runs=3, confirmed=True),
+        Candidate(place=1, job=job(1), units={}, values=values[1]),
+    )
+
+    text = seen(a_study(spec, front=front), spec).text
+
+    assert "medians of 3 further runs" in text
+    assert "of a single run" in text
+
+
+def test_of_two_objectives_the_curves_are_of_the_front_the_most_balanced_first():
+    spec = a_spec(objective=TWO)
+    figures = [(0.1, 900.0), (0.2, 200.0), (0.3, 950.0), (0.9, 100.0)]
+    trials = [a_trial(n, values={"val_loss": loss, "deployment.bytes": size}) for n, (loss, size) in enumerate(figures)]
+
+    assert report.drawn(a_study_of(*trials, spec=spec)) == [job(1), job(0), job(3), job(2)]
 
 
 def test_curves_of_the_best_trials_are_drawn():

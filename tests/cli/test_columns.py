@@ -152,3 +152,16 @@ def test_the_catalog_cuts_no_word():
     cells = {line[:18].split("  ")[0].strip() for line in printed(tables.catalog(CATALOG)[0])[1:]}
 
     assert {part for cell in cells if cell for part in cell.replace("-", "- ").split()} == known
+
+
+def test_a_front_says_of_how_many_runs_its_figures_are():
+    common = {"job": derived_id("job", 1, 0), "units": {"learning_rate": 0.1}, "values": {"val_loss": 0.5}}
+    front = (Candidate(place=4, runs=3, confirmed=True, **common), Candidate(place=7, **common))
+
+    lines = its_page(a_study(a_trial(0)).model_copy(update={"front": front}))
+
+    assert [" ".join(line.split()) for line in lines[-3:]] == [
+        "trial runs val_loss with",
+        "4 3 0.5 learning_rate 0.1",
+        "7 1 0.5 learning_rate 0.1",
+    ]

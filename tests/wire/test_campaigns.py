@@ -1,6 +1,7 @@
 """The record of campaigns: decided once a round, heeded when jobs end, called off whole."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -209,6 +210,28 @@ async def test_one_that_kills_whoever_looks_at_it_fails(campaigns, store, held):
 
     assert (found.state, found.reason.code) == (CampaignState.FAILED, "internal")
     assert await campaigns.take() is None
+
+
+async def test_a_lease_that_is_kept_is_nobody_elses(campaigns, store, held):
+    taken = await campaigns.take()
+    await store.redis.zadd("advancing", {held.id: float(taken.lease) - 4000})
+    before = replace(taken, lease=str(int(taken.lease) - 4000))
+
+    kept = await campaigns.keep(before)
+
+    assert int(kept.lease) >= int(taken.lease)
+    assert await store.redis.zscore("advancing", held.id) == float(kept.lease)
+    assert await campaigns.take() is None
+
+
+async def test_a_lease_that_another_has_or_that_a_decision_ended_is_not_kept(campaigns, store, held):
+    lost = await campaigns.take()
+    await store.redis.zadd("advancing", {held.id: 0})
+    taken = await campaigns.take()
+
+    assert (await campaigns.keep(replace(lost, lease="0"))).lease == ""
+    await campaigns.decide(taken, Decision())
+    assert (await campaigns.keep(taken)).lease == ""
 
 
 async def test_the_quota_counts_all_jobs_that_it_begins_with(campaigns, intake, held):

@@ -382,6 +382,32 @@ def test_what_matters_most_has_the_largest_share():
     assert math.isclose(sum(progress.importances.values()), 1, abs_tol=0.01)
 
 
+def test_what_matters_is_told_as_batches_end():
+    run = Run(by_rate, units=RATE | {"batch_size": {"choices": [8, 16]}}, sampler="random", budget={"trials": 16})
+    told = []
+    for _ in range(4):
+        run.turn()
+        told.append(bool(run.progress.importances))
+        run.end_all()
+
+    assert told == [False, False, True, True]
+
+
+def test_what_matters_is_told_of_trials_that_leave_units_as_the_base_has_them():
+    def ends(job):
+        decay = job.spec.optimizer.weight_decay
+        return succeeded(by_rate(job)["result"].val_loss / 10 + abs(decay - 0.5))
+
+    units = RATE | {
+        "optimizer.weight_decay": {"low": 0.25, "high": 1, "step": 0.25},
+        "batch_size": {"choices": [8, 16]},
+    }
+    progress = Run(ends, units=units, sampler="independent", budget={"trials": 14}, parallel=8).to_end()
+
+    assert progress.importances.keys() == units.keys()
+    assert progress.importances["batch_size"] < 0.2
+
+
 @pytest.mark.parametrize(
     ("study", "alone"),
     [

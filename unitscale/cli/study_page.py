@@ -136,11 +136,11 @@ def _front(study: "Study") -> list[RenderableType]:
     if not study.front:
         return []
     table = Table(title="Front: none beats these in both", title_justify="left", box=None, pad_edge=False)
-    for column in ("trial", *(each.measure for each in study.objectives), "with"):
+    for column in ("trial", "runs", *(each.measure for each in study.objectives), "with"):
         table.add_column(column, overflow="fold")
     for each in study.front:
         values = (wording.number(each.values.get(objective.measure)) for objective in study.objectives)
-        table.add_row(str(each.place), *values, wording.phrase(each.units))
+        table.add_row(str(each.place), str(each.runs), *values, wording.phrase(each.units))
     return [table]
 
 

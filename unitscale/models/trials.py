@@ -79,11 +79,11 @@ def size_of(study: StudySpec, counts: list[int]) -> int:
 def check(study: StudySpec, offer: Offer) -> list[JobSpec]:
     """Specs at the ends of what is searched, to be looked at further.
 
-    Raises Malformed, naming every field that makes no sense.
+    Raises Malformed, naming every field that cannot stay as it is.
     """
     wrong = [*_wrong_units(study), *_wrong_measures(study, offer), *_wrong_pairs(study)]
     if wrong:
-        raise Malformed("The study makes no sense as it stands.", tuple(wrong))
+        raise Malformed("The study cannot be run as it is written.", tuple(wrong))
     specs = [
         varied(study.base, {path_of(unit): value}, {path_of(unit): pointer})
         for unit, pointer, value in _extremes(study)

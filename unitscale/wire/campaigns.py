@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,8 @@ from unitscale.wire.keys import name
 from unitscale.wire.reading import TIMED, Record, text, timings_of
 from unitscale.wire.store import Store
 
-LEASE_MS = 30_000
-"""An advancer that takes longer is taken to be lost; both may finish, and the first decision counts."""
+LEASE_MS = 5_000
+"""An advancer that does not prolong it is taken to be lost; both may finish, and the first decision counts."""
 GLANCED = ("state", "result", "hardware")
 TRIES = 5
 LAUNCH_MS = 10_000
@@ -49,6 +49,8 @@ class Held:
     """created_at, ended_at"""
     read_at: datetime
     """When it was read, by the record's clock."""
+    lease: str = ""
+    """Until when it is this advancer's, by the same clock, in milliseconds; empty: it is nobody's."""
     jobs: tuple[str, ...] = ()
     """Ids of the jobs that were submitted, in the order of their places."""
     curves: Mapping[int, Sequence[tuple[int, float]]] = field(default_factory=dict[int, Sequence[tuple[int, float]]])
@@ -152,7 +154,11 @@ class Campaigns:
         if not taken:
             return None
         [found] = await self._read([text(taken[0])])
-        return found
+        return replace(found, lease=text(taken[1])) if found else None
+
+    async def keep(self, held: Held) -> Held:
+        """Prolong the lease of one that was taken; without a lease where it is over."""
+        return replace(held, lease=text(await self._store.run("keep", held.id, held.lease, LEASE_MS)))
 
     async def decide(self, held: Held, decision: Decision) -> bool:
         """Put a decision down; False when another one was taken since `held` was read."""

@@ -1,8 +1,9 @@
 """Advances campaigns: looks at what ended, decides what follows, submits it. Any node may; a decision counts once."""
 
 import struct
-from asyncio import to_thread
+from asyncio import create_task, gather, sleep, to_thread
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from unitscale.errors import NoWorker, StoreAway
 from unitscale.models.campaigns import OVER, member_id
 from unitscale.models.jobs import Job
-from unitscale.wire.campaigns import Campaigns, Decision, Held
+from unitscale.wire.campaigns import LEASE_MS, Campaigns, Decision, Held
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.intake import Intake
 from unitscale.wire.launching import launch
@@ -43,12 +44,27 @@ class Advancer:
             if held is None:
                 return False
             if held.state not in OVER and held.wish is None:
-                await self._advance(held)
+                await self._keep_and_advance(held)
         except StoreAway:
             return False
         except NoWorker as error:  # tried again when the lease has run out
             log.warning("a campaign waits to be advanced", why=error.message)
         return True
+
+    async def _keep_and_advance(self, held: Held) -> None:
+        keeping = create_task(self._keep(held))
+        try:
+            await self._advance(held)
+        finally:
+            keeping.cancel()
+            await gather(keeping, return_exceptions=True)
+
+    async def _keep(self, held: Held) -> None:
+        """Prolong the lease until a decision is put down."""
+        while held.lease:
+            await sleep(LEASE_MS / 3000)
+            with suppress(StoreAway):
+                held = await self._campaigns.keep(held)
 
     async def _advance(self, held: Held) -> None:
         """Submit what was decided before; decide; submit that. What is refused then is decided about at once."""

@@ -8,12 +8,13 @@ from math import isfinite
 from unitscale.errors import Malformed
 from unitscale.models.campaigns import CampaignState, member_id
 from unitscale.models.jobs import ENDED, Job, Reason
+from unitscale.models.ranking import ranked
 from unitscale.models.studies import Candidate, Iteration, Progress, StudySpec, Trial, TrialState
 from unitscale.models.trials import spec_of, timed
 from unitscale.wire.campaigns import Decision, Held
 from worker.campaigns.search import importances, pruning
 from worker.campaigns.search.asking import ask
-from worker.campaigns.search.judging import candidates, front, medians, ranked, settled
+from worker.campaigns.search.judging import candidates, front, medians, settled
 from worker.campaigns.search.wording import summary
 
 CONFIRMATION = "confirmation"
@@ -143,19 +144,25 @@ class _Turn:
             best=winner or next(iter(self.found), None),
             winner=winner and winner.model_copy(update={"test_metrics": self._test_metrics(winner)}),
             front=tuple(front(self.study, self.found)) if len(self.study.objectives) > 1 else (),
-            importances=importances.of(self.study, self.searched) if winner else self.before.importances,
+            importances=self._importances(over=winner is not None),
             reached=winner is not None and self._reaches(winner),
         )
         return progress.model_copy(update={"summary": summary(self.study, progress)}).model_dump(
             mode="json", exclude_defaults=True
         )
 
+    def _importances(self, *, over: bool) -> dict[str, float]:
+        """Told anew when a batch has ended, or as many trials as one holds."""
+        before = sum(trial.settled for trial in self.before.trials if trial.again is None)
+        batches = [ended // self.study.parallel for ended in (before, sum(t.settled for t in self.searched))]
+        return importances.of(self.study, self.searched) if over or batches[1] > batches[0] else self.before.importances
+
     def _with_best(self, iteration: Iteration) -> Iteration:
         """The best when it was over is put down once, and stays."""
         if iteration.best is not None or not all(trial.settled for trial in iteration.trials):
             return iteration
         until = [trial for each in self.iterations[: iteration.number + 1] for trial in each.trials]
-        best = next(iter(ranked(self.study, [trial for trial in until if trial.again is None])), None)
+        best = next(iter(ranked(self.study.objectives, [trial for trial in until if trial.again is None])), None)
         return iteration.model_copy(update={"best": best and best.place})
 
     def _test_metrics(self, winner: Candidate) -> dict[str, float | None]:

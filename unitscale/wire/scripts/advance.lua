@@ -7,7 +7,8 @@ if not id then return false end
 if call('HINCRBY', keys.campaign(id), 'tries', 1) > most then
   call_off_all(id)
   end_campaign(id, 'failed', reason)
-  return {id, ''}
+  return {id, ''}  -- it is over, and held by nobody
 end
-call('ZADD', keys.advancing(), time + lease, id)
-return {id, call('HGET', keys.campaign(id), 'project')}
+local due = string.format('%.0f', time + lease)
+call('ZADD', keys.advancing(), due, id)
+return {id, due}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unitscale.models.ranking import ranked
 from unitscale.models.studies import StudySpec, Trial
 from unitscale.models.trials import swept
-from worker.campaigns.search.judging import ranked
 from worker.campaigns.search.sameness import Tried
 
 
@@ -28,7 +28,7 @@ def ask(study: StudySpec, searched: Sequence[Trial], count: int) -> Asked:
     before, beyond = list(searched[: len(stage)]), list(searched[len(stage) :])
     if len(before) < len(stage):
         return _next(stage, before, count, f"Stage 1 of 3: {first} alone.")
-    found = next(iter(ranked(study, before)), None)
+    found = next(iter(ranked(study.objectives, before)), None)
     if found is None or not others or not _settled(before):
         return Asked([], f"Stage 1 of 3 has ended: {first} alone.")
     rate = {first: found.units[first]}
@@ -57,5 +57,5 @@ def _settled(trials: Sequence[Trial]) -> bool:
 
 def _better(study: StudySpec, found: Trial, trials: Sequence[Trial], unit: str) -> list[Any]:
     """The best value of a unit, where any does better than leaving the unit as the base has it."""
-    best = ranked(study, [found, *(trial for trial in trials if unit in trial.units)])[0]
+    best = ranked(study.objectives, [found, *(trial for trial in trials if unit in trial.units)])[0]
     return [best.units[unit]] if unit in best.units else []

@@ -1,15 +1,13 @@
 """What came of trials: which count, which are better, and what stands between two objectives."""
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 
 from unitscale.models.jobs import ENDED, Job
 from unitscale.models.measures import measure
+from unitscale.models.ranking import costs, front_of, order
 from unitscale.models.studies import Candidate, StudySpec, Trial, TrialState, state_of
 from worker.campaigns.search.sameness import run_of
-
-Costs = tuple[float, ...]
 
 
 def settled(study: StudySpec, trial: Trial, job: Job | None, hardware: str | None) -> Trial:
@@ -45,19 +43,6 @@ def _note(study: StudySpec, trial: Trial, job: Job) -> str | None:
     return f"It breaks the constraint on {', '.join(broken)}." if broken else None
 
 
-def costs(study: StudySpec, values: Mapping[str, float | None]) -> Costs:
-    """Its objectives, turned so that less is better; infinite where one is missing."""
-    found = [(each, values.get(each.measure)) for each in study.objectives]
-    return tuple(math.inf if value is None else each.cost(value) for each, value in found)
-
-
-def ranked(study: StudySpec, trials: Sequence[Trial]) -> list[Trial]:
-    """Those that count, the best first; of two objectives the front first, the most balanced of it first of all."""
-    counting = [trial for trial in trials if trial.feasible]
-    order = _order([costs(study, trial.values) for trial in counting])
-    return [counting[place] for place in order]
-
-
 def candidates(study: StudySpec, trials: Sequence[Trial]) -> list[Candidate]:
     """The choices of units that count, each once, the best first: by the medians of their runs with fresh seeds, where
     there are such, else by the one run."""
@@ -65,7 +50,7 @@ def candidates(study: StudySpec, trials: Sequence[Trial]) -> list[Candidate]:
     runs = {place: [trial for trial in trials if trial.again == place] for place in again if place is not None}
     found = [_candidate(study, first, runs.get(first.place, ())) for first in _firsts(study, trials, runs)]
     counting = [each for each in found if _counts(study, each)]
-    return [counting[place] for place in _order([costs(study, each.values) for each in counting])]
+    return [counting[place] for place in order([costs(study.objectives, each.values) for each in counting])]
 
 
 def _firsts(study: StudySpec, trials: Sequence[Trial], again: Collection[int]) -> Iterable[Trial]:
@@ -79,8 +64,8 @@ def _firsts(study: StudySpec, trials: Sequence[Trial], again: Collection[int]) -
 
 def front(study: StudySpec, found: Sequence[Candidate]) -> list[Candidate]:
     """Of two objectives the candidates that no other beats in both, along the first one."""
-    layer = _front([costs(study, each.values) for each in found])
-    return sorted((found[place] for place in layer), key=lambda each: costs(study, each.values))
+    layer = front_of([costs(study.objectives, each.values) for each in found])
+    return sorted((found[place] for place in layer), key=lambda each: costs(study.objectives, each.values))
 
 
 def _candidate(study: StudySpec, first: Trial, runs: Sequence[Trial]) -> Candidate:
@@ -88,7 +73,7 @@ def _candidate(study: StudySpec, first: Trial, runs: Sequence[Trial]) -> Candida
     if not ended or not all(run.settled for run in runs):
         return Candidate(place=first.place, job=first.job, units=first.units, values=first.values)
     values = medians([{name: run.values.get(name) for name in study.measures} for run in ended])
-    middle = sorted(ended, key=lambda run: costs(study, run.values))[(len(ended) - 1) // 2]
+    middle = sorted(ended, key=lambda run: costs(study.objectives, run.values))[(len(ended) - 1) // 2]
     return Candidate(
         place=first.place, job=middle.job, units=first.units, values=values, runs=len(ended), confirmed=True
     )
@@ -104,31 +89,3 @@ def _counts(study: StudySpec, candidate: Candidate) -> bool:
     if any(candidate.values.get(name) is None for name in study.measures):
         return False
     return all(each.excess(candidate.values[each.measure] or 0.0) <= 0 for each in study.subject_to)
-
-
-def _order(points: Sequence[Costs]) -> list[int]:
-    """Places from best to worst. Of two objectives: front after front, in each what is nearest to the best of both."""
-    left, order = list(range(len(points))), list[int]()
-    if points and len(points[0]) == 1:
-        return sorted(left, key=lambda place: points[place])
-    while left:
-        layer = [left[index] for index in _front([points[place] for place in left])]
-        spans = [(min(axis), max(axis)) for axis in zip(*(points[place] for place in layer), strict=True)]
-        order += sorted(layer, key=lambda place: _distance(points[place], spans))
-        left = sorted(set(left) - set(layer))
-    return order
-
-
-def _front(points: Sequence[Costs]) -> list[int]:
-    """Those that no other beats in both, or in the one there is."""
-    kept = list[int]()
-    for place in sorted(range(len(points)), key=lambda place: points[place]):
-        if not kept or points[place][-1] < points[kept[-1]][-1] or points[place] == points[kept[-1]]:
-            kept.append(place)
-    return kept
-
-
-def _distance(point: Costs, spans: Sequence[tuple[float, float]]) -> float:
-    """From the best of each objective, each in shares of what it spans."""
-    pairs = zip(point, spans, strict=True)
-    return math.hypot(*((cost - low) / (high - low) if high > low else 0.0 for cost, (low, high) in pairs))
