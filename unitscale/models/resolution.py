@@ -21,6 +21,8 @@ AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
 COMPILED = ("transformer", "encoder")
 """Kinds that are worth being compiled."""
+UNLIKE = ("encoder-decoder", "speech-encoder")
+"""Kinds whose tensors are as long as what a batch happens to hold."""
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -370,15 +372,19 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
 
 
 def _compile_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
-    """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
+    """What is compiled is made for one shape, and takes seconds to be made for another."""
     field, kind = "/resources/compile", offer.kind(spec)
-    several = bool(spec.units.micro_batch_size) or spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
-    remembers = bool(spec.model.memory_length)
+    several = spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
+    remembers, unlike = bool(spec.model.memory_length), kind in UNLIKE
     return [
         (spec.resources.compile and wrong, field, detail)
         for wrong, detail in (
-            (kind not in COMPILED, f"{_a(kind)} gains nothing from being compiled; leave compile out."),
-            (several, "Only batches of one size, in one piece, on one device can be compiled; leave compile out."),
+            (
+                unlike,
+                f"{_a(kind)} would be compiled for every batch anew, as long as its texts are; leave compile out.",
+            ),
+            (kind not in {*COMPILED, *UNLIKE}, f"{_a(kind)} gains nothing from being compiled; leave compile out."),
+            (several, "Only batches of one size on one device can be compiled; leave compile out."),
             (remembers, "With memory_length nothing can be compiled; leave compile out."),
         )
     ]
