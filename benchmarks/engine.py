@@ -29,7 +29,7 @@ AIMS = {
     "gpt-6x384": 0.47,
     "gpt-6x384-bf16": 0.24,
 }
-UNIT_SCALED = ("gpt-2x64", "gpt-4x128")
+UNIT_SCALED = ("gpt-2x64", "gpt-4x128", "gpt-4x128-compiled")
 WITH_PEERS = ("mlp", "gpt-4x128")
 FEWER_BITS, COMPILED = "-bf16", "-compiled"
 COMPARED = 20
@@ -80,7 +80,9 @@ def _measure_one(ledger: Ledger, work: str, aim: float) -> float:
 
 def _measure_unit_scaling(ledger: Ledger, work: str) -> None:
     """What u-μP costs, against SP."""
-    with runners({"SP": (OURS, work), "u-μP": (OURS, f"{work}-u-mup")}) as loops:
+    size = work.removesuffix(COMPILED)
+    scaled_work = f"{size}-u-mup{work.removeprefix(size)}"
+    with runners({"SP": (OURS, work), "u-μP": (OURS, scaled_work)}) as loops:
         turns = _in_turns(loops)
     plain, scaled = (_seconds_a_step(turns[name], WORKS[work].steps) for name in ("SP", "u-μP"))
     ratio = median(mine / other for mine, other in zip(scaled, plain, strict=True))

@@ -63,6 +63,7 @@ WORKS: dict[str, Work] = {
     "gpt-4x128-compiled": Work(SMALL, 3, extra=COMPILED),
     "gpt-4x128-bf16-compiled": Work(SMALL, 5, "bf16-mixed", COMPILED),
     "gpt-4x128-u-mup": Work(unit_scaled(SMALL), 3),
+    "gpt-4x128-u-mup-compiled": Work(unit_scaled(SMALL), 3, extra=COMPILED),
     "gpt-2x64": Work(TINY, 20),
     "gpt-2x64-u-mup": Work(unit_scaled(TINY), 20),
     "gpt-6x384": Work(LARGE, 1),

@@ -34,6 +34,25 @@ def test_a_compiled_job_learns_the_same_and_goes_on_bitwise(train):
     assert resumed.curves == compiled.curves
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"units": {"batch_size": 16, "parametrization": "u-mup", "micro_batch_size": 8}},
+        {"task": "masked-language-modeling", "units": {"batch_size": 8, "parametrization": "u-mup"}},
+    ],
+    ids=["decoder-in-parts", "encoder"],
+)
+def test_under_u_mup_a_compiled_job_learns_the_same(train, spec):
+    brief = {**TEXT, "model": {"width": 16, "depth": 1, "head_size": 8, "context": 16}, "budget": {"steps": 4}, **spec}
+
+    [plain], [compiled] = train(brief), train({**brief, "resources": {"compile": True}})
+
+    assert compiled.ended.result is not None, compiled.ended.reason
+    assert compiled.points("train_loss")["value"] == pytest.approx(plain.points("train_loss")["value"], rel=1e-5)
+
+
 def test_compiled_jobs_are_not_trained_together(train):
     records = train(COMPILED, COMPILED)
 
@@ -44,13 +63,18 @@ def test_compiled_jobs_are_not_trained_together(train):
     ("spec", "word"),
     [
         ({"task": "regression"}, "gains nothing"),
-        ({**TEXT, "units": {"micro_batch_size": 4}}, "one size"),
+        ({"task": "regression", "model": {"kind": "mlp"}}, "gains nothing"),
+        ({"task": "image-classification"}, "gains nothing"),
+        ({"task": "translation"}, "every batch anew"),
+        ({"task": "speech-recognition"}, "every batch anew"),
+        ({**TEXT, "batch_schedule": {"name": "ramp"}}, "one size"),
+        ({**TEXT, "resources": {"devices": 2}}, "one device"),
         ({**TEXT, "model": {"memory_length": 32}}, "memory_length"),
     ],
 )
 def test_what_cannot_be_compiled_is_refused(spec, word):
     with pytest.raises(Unsupported) as refused:
-        resolve(JobSpec.model_validate({**spec, "resources": {"compile": True}}), "cpu")
+        resolve(JobSpec.model_validate({**spec, "resources": {**spec.get("resources", {}), "compile": True}}), "cpu")
 
     assert refused.value.fields[0][0] == "/resources/compile"
     assert word in refused.value.fields[0][1]

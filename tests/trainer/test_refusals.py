@@ -57,6 +57,22 @@ def test_why_sgd_has_no_rates_under_u_mup_is_said():
         resolved({**TEXT, "units": {"parametrization": "u-mup"}, "optimizer": {"name": "sgd"}})
 
 
+def test_an_optimizer_that_a_model_has_no_rates_for_is_what_is_refused():
+    with pytest.raises(Unsupported) as refused:
+        resolved({"task": "translation", "optimizer": {"name": "sgd"}})
+
+    assert refused.value.fields == (
+        ("/optimizer/name", "An encoder-decoder has no learning rates for sgd; choose one of: adamw."),
+    )
+
+
+@pytest.mark.parametrize(("kind", "article"), [("encoder", "An"), ("mlp", "An"), ("linear", "A")])
+def test_models_have_their_article(kind, article):
+    task = "masked-language-modeling" if kind == "encoder" else "regression"
+    with pytest.raises(Unsupported, match=f"{article} {kind} has no channels"):
+        resolved({"task": task, "model": {"kind": kind, "channels": 8}})
+
+
 def test_default_rates_differ_by_parametrization():
     rates = {
         name: resolved({**TEXT, "units": {"parametrization": name}}).units.learning_rate for name in ("sp", "u-mup")

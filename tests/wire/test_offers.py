@@ -114,7 +114,7 @@ def test_what_a_plug_in_brings_is_asked_for_like_anything_else():
 
     assert (own.model.width, own.units.learning_rate) == (32, 0.5)
     assert (counting.dataset, counting.budget.epochs, counting.units.batch_size) == ("events", 3, 10)
-    assert refusal({"task": "regression", "model": {"kind": "highway"}}, brings)[0] == "/units/parametrization"
+    assert refusal({"task": "regression", "model": {"kind": "highway"}}, brings)[0] == "/optimizer/name"
     assert refusal({"task": "counting"}, a_worker())[0] == "/task"
 
 

@@ -20,6 +20,8 @@ AUTO_BATCH = 32
 EVALUATIONS_A_RUN = 10
 COMPILED = ("transformer", "encoder")
 """Kinds that are worth being compiled."""
+UNLIKE = ("encoder-decoder", "speech-encoder")
+"""Kinds whose tensors are as long as what a batch happens to hold."""
 SIDE = 8
 """Sizes that are multiples of this pick the same kernels for one lane as for many."""
 
@@ -282,10 +284,15 @@ def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
     has_heads = entry.package is None and "head_size" in entry.sizes
     wrong = _unfit_sizes(spec.model, _model(spec.model, entry)) if has_heads else []
     return wrong + [
-        (f"/model/{size}", f"A {kind} has no {size}.")
+        (f"/model/{size}", f"{_a(kind)} has no {size}.")
         for size in sizes
         if getattr(spec.model, size) is not None and size not in entry.sizes
     ]
+
+
+def _a(kind: str) -> str:
+    """With its article, by how it is said."""
+    return f"{'An' if kind[0] in 'aeio' or kind == 'mlp' else 'A'} {kind}"
 
 
 def _unfit_sizes(said: Model, model: Model) -> list[tuple[str, str]]:
@@ -308,9 +315,12 @@ def _parametrization_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str
     name, kind = units.parametrization.value, offer.kind(spec)
     possible = [model for known, other, model in offer.rates if (known, other) == (optimizer, name)]
     alike = ", ".join(possible) if possible else "none: it has no learning rates for that optimizer; choose adamw"
+    optimizers = list(dict.fromkeys(known for known, _, model in offer.rates if model == kind))
+    no_rates = f"{_a(kind)} has no learning rates for {optimizer}; choose one of: {', '.join(optimizers)}."
     return [
+        (optimizer not in optimizers, "/optimizer/name", no_rates),
         (
-            kind not in possible,
+            optimizer in optimizers and kind not in possible,
             "/units/parametrization",
             f"{name} with {optimizer} is there for these models: {alike}.",
         ),
@@ -368,15 +378,19 @@ def _own_module_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str
 
 
 def _compile_checks(spec: JobSpec, offer: Offer) -> list[tuple[bool, str, str]]:
-    """What is compiled is made for batches of one size, which pass through a transformer in one piece."""
+    """What is compiled is made for one shape, and takes seconds to be made for another."""
     field, kind = "/resources/compile", offer.kind(spec)
-    several = bool(spec.units.micro_batch_size) or spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
-    remembers = bool(spec.model.memory_length)
+    several = spec.resources.devices > 1 or spec.batch_schedule.name != "constant"
+    remembers, unlike = bool(spec.model.memory_length), kind in UNLIKE
     return [
         (spec.resources.compile and wrong, field, detail)
         for wrong, detail in (
-            (kind not in COMPILED, f"A {kind} gains nothing from being compiled; leave compile out."),
-            (several, "Only batches of one size, in one piece, on one device can be compiled; leave compile out."),
+            (
+                unlike,
+                f"{_a(kind)} would be compiled for every batch anew, as long as its texts are; leave compile out.",
+            ),
+            (kind not in {*COMPILED, *UNLIKE}, f"{_a(kind)} gains nothing from being compiled; leave compile out."),
+            (several, "Only batches of one size on one device can be compiled; leave compile out."),
             (remembers, "With memory_length nothing can be compiled; leave compile out."),
         )
     ]

@@ -115,11 +115,11 @@ def assemble(
     sizes = following or growth(blueprint.spec)
     rates = _rates(specs, sizes, steps, device)
     rule = optimizer(blueprint.weights, specs, rates, blueprint.shares())
-    parts, batches = _accumulation(blueprint, losses, ranks), _batches(blueprint, training, memory, sizes)
+    of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
+    parts, batches = _accumulation(blueprint, of_steps, ranks), _batches(blueprint, training, memory, sizes)
     apart = memory.apart(losses) if memory else losses
     noise = _noise(blueprint, apart, (parts, ranks), rule, batches, steps)
     scaled = Scaled(blueprint.weights, rule) if blueprint.numbers.scaled else None
-    of_steps = compiled(losses, library) if blueprint.spec.resources.compile else losses
     return Assembly(
         learner=Learner(blueprint.weights, of_steps, scaled or rule, parts, noise, ranks, scaled),
         batches=batches,
