@@ -69,7 +69,9 @@ local function group(id)
   for _, other in ipairs(call('ZRANGE', among, 0, wanted - 1)) do
     if other ~= id and #ids < wanted then ids[#ids + 1] = other end
   end
-  return ids, finding, finding and finding.why or 'what they cost together is not known yet'
+  if not finding then return ids, nil, 'what they cost together is not known yet' end
+  if #ids == finding.most then return ids, finding, finding.why end
+  return ids, finding, (finding.most < finding.tried and 'at most ' or 'up to ') .. finding.most .. ' pay: ' .. finding.why
 end
 
 local function take(id, score, time, fused, finding)
