@@ -91,7 +91,8 @@ end
 local id, score = best()
 if not id then return call('EXISTS', keys.queue(queue)) == 1 and 'others' or '[]' end
 local ids, finding, why = group(id)
-local fused = cjson.encode({lanes = #ids, why = why})
+local cost = finding and #ids == finding.most and finding.cost or nil
+local fused = cjson.encode({lanes = #ids, why = why, cost = cost})
 local time, band, taken = now(), field(id, 'band'), {}
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
 for place, each in ipairs(ids) do

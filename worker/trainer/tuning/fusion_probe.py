@@ -129,7 +129,8 @@ class FusionProbe:
         return f"{lanes} lanes cost {ratio:.3g} times one, measured on this machine"
 
     def _found(self, lanes: int, why: str) -> Verdict:
-        return Verdict(lanes, why, Finding(most=lanes, tried=len(self._specs), why=why))
+        cost = self._runs[lanes].seconds / self._runs[1].seconds
+        return Verdict(lanes, why, Finding(most=lanes, tried=len(self._specs), why=why, cost=cost))
 
     def _run(self, specs: Sequence[JobSpec], steps: int | None = None) -> Run:
         """So many steps, or as many as it takes to time them."""
