@@ -26,7 +26,7 @@ from unitscale.models.specs import JobSpec
 from unitscale.models.tuned import TunedRate
 from unitscale.wire.settings import Settings
 from worker.pipe import Lane, Settled, Train
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.tuning.auto import settle
 
 Numbers = NDArray[np.float64]
@@ -66,7 +66,7 @@ def open_spec(asked: argparse.Namespace, name: str, seed: int) -> JobSpec:
 def advice(spec: JobSpec, library: Path) -> Settled:
     """What `auto` becomes."""
     ear, lane = Ear(), Lane(job="job", attempt=1, spec=spec, folder="")
-    settle(Train(lanes=(lane,)), ear, Bell(), library)  # type: ignore[arg-type]  # all it does is to speak
+    settle(Train(lanes=(lane,)), ear, Interrupt(), library)  # type: ignore[arg-type]  # all it does is to speak
     return ear.said[-1]
 
 

@@ -24,7 +24,7 @@ from worker.pipe import Ended, Lane, Train
 from worker.trainer.deployment.decoder import Cache
 from worker.trainer.deployment.serving import model_of
 from worker.trainer.engine import kernels
-from worker.trainer.process.interrupt import Bell
+from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
 SPEC = {
@@ -85,7 +85,7 @@ def _speed(ledger: Ledger, models: dict[Format, nn.Module]) -> None:
 def _trained(folder: Path) -> Ended:
     lane = Lane(job="bench", attempt=1, spec=resolve(JobSpec.model_validate(SPEC), "cpu"), folder=str(folder))
     ear = Ear()
-    train_group(Train(lanes=(lane,)), ear, Bell(), folder / "library")  # type: ignore[arg-type]  # it only speaks
+    train_group(Train(lanes=(lane,)), ear, Interrupt(), folder / "library")  # type: ignore[arg-type]  # it only speaks
     return ear.ended
 
 
