@@ -2,12 +2,14 @@
 
 from contextlib import suppress
 
+from app.analysis.points import unpacked
 from app.analysis.scaling_laws.evidence import Evidence, check, of_jobs, of_points
 from app.services import Services
 from unitscale.errors import NotEnded, NotFound
 from unitscale.models.datasets import Dataset, is_uploaded
 from unitscale.models.jobs import ENDED, Job
 from unitscale.models.scaling_laws import ScalingLaw, ScalingLawRequest
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.jobs import Jobs
 
@@ -31,7 +33,13 @@ async def _evidence(services: Services, project: str, wanted: ScalingLawRequest)
     if wanted.points is not None:
         return of_points(wanted.points)
     jobs = await _jobs(services.jobs, project, wanted.jobs or ())
-    return of_jobs(jobs, await _uploaded(services.datasets, project, jobs))
+    uploaded = await _uploaded(services.datasets, project, jobs)
+    return of_jobs(jobs, uploaded, await _last_rates(services.curves, [job.id for job in jobs]))
+
+
+async def _last_rates(curves: PackedCurves, ids: list[str]) -> dict[str, float]:
+    ends = await curves.ends(ids, "learning_rate")
+    return {job: unpacked(end).values()[-1] for job, end in zip(ids, ends, strict=True) if end}
 
 
 async def _jobs(jobs: Jobs, project: str, ids: tuple[str, ...]) -> list[Job]:

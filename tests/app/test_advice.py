@@ -3,7 +3,9 @@
 from math import log2
 
 import pytest
-from doubles import ADMIN
+from doubles import ADMIN, Server
+
+from unitscale.models.jobs import Fused
 
 TEXT = {
     "task": "text-generation",
@@ -128,6 +130,75 @@ def test_time_and_loss_are_those_of_the_same_past_jobs(api, swept):
     assert expected["training_seconds"]["sure"] == "high"
     assert expected["loss"]["value"] == pytest.approx(2)
     assert expected["price"]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("cost", "seconds", "sure"),
+    [(2.5, 4, "medium"), (None, 5, "low")],
+    ids=["measured", "unmeasured"],
+)
+def test_after_a_transfer_the_time_is_that_of_its_groups_not_of_its_probes(api, worker, cost, seconds, sure):
+    """Four lanes took 10 steps a second together; one alone takes 4 s of 100 steps, if four cost 2.5 times one."""
+    grouped = api.post("/v1/jobs", json={**TEXT, "units": {**TEXT["units"], "learning_rate": 0.01}}).json()
+    claimed = worker.claim()
+    worker.run(worker.attempts.group(claimed, Fused(lanes=4, why="measured", cost=cost), True, None))
+    worker.advance(claimed, 100)
+    worker.succeed(claimed, val_loss=2.0)
+    api.post("/v1/jobs", json={**TEXT, "budget": {"steps": 1}}).raise_for_status()
+    probe = worker.claim()
+    worker.advance(probe, 1, seconds_a_step=5.0)
+    worker.succeed(probe, val_loss=3.0)
+
+    expected = advised(api)["expected"]["training_seconds"]
+
+    assert expected["value"] == pytest.approx(seconds)
+    assert expected["low"] <= 4 <= expected["high"]
+    assert (expected["sure"], expected["jobs"]) == (sure, [grouped["id"]])
+
+
+def test_the_price_is_that_of_the_time_at_what_an_hour_costs(settings, swept):
+    with Server(settings.model_copy(update={"price_per_device_hour": 36.0})) as priced:
+        priced.wait()
+        with priced.client() as client:
+            price = advised(client)["expected"]["price"]
+
+    assert price["value"] == pytest.approx(0.1)
+    assert "36 a device hour, by the service's setting" in price["reason"]
+
+
+def test_rates_that_diverged_count_as_worse_than_all_others(api, worker, past):
+    """Two finite rates make no parabola; a third that diverged says that the best lies between."""
+    for rate in (-8, -7):
+        past(2 + 0.1 * (rate + 7) ** 2, learning_rate=2.0**rate)
+    spec = {**TEXT, "units": {**TEXT["units"], "learning_rate": 0.5}}
+    diverged = api.post("/v1/jobs", json=spec).json()["id"]
+    worker.fail(worker.claim())
+
+    answer = advised(api)
+
+    rate = answer["units"]["learning_rate"]
+    assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
+    assert (rate["sure"], answer["looked_at"]) == ("high", 3)
+    assert diverged in rate["jobs"]
+    assert answer["expected"]["loss"]["value"] == answer["expected"]["loss"]["low"] == 2
+
+
+def test_jobs_that_all_diverged_advise_no_rate(api, worker):
+    spec = {**TEXT, "units": {**TEXT["units"], "learning_rate": 0.5}}
+    api.post("/v1/jobs", json=spec).raise_for_status()
+    worker.fail(worker.claim())
+
+    answer = advised(api)
+
+    assert answer["units"]["learning_rate"]["jobs"] == []
+    assert answer["expected"]["loss"]["value"] is None
+
+
+def test_all_jobs_that_were_read_are_named(api, past):
+    for number in range(60):
+        past(2 + number / 100, learning_rate=0.01 * (1 + number))
+
+    assert len(advised(api)["expected"]["training_seconds"]["jobs"]) == 60
 
 
 def test_other_sizes_take_a_time_that_is_scaled_and_less_sure(api, swept):

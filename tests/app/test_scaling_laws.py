@@ -1,6 +1,7 @@
 """Scaling laws over HTTP: of points, of jobs, and what is refused."""
 
 import asyncio
+import struct
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from unitscale.models.document import moment
 from unitscale.models.jobs import Result
 from unitscale.models.scaling_laws import ScalingLawRequest
 from unitscale.models.workers import Abilities, Slot, Worker
-from unitscale.wire.attempts import Advance
+from unitscale.wire.attempts import Advance, Stretch
 
 PATH = "/v1/scaling-laws"
 TEXT = {
@@ -54,12 +55,13 @@ def trained(api, worker):
     node = {"id": "w1", "started_at": now, "seen_at": now, "hardware": "x", "device": "cpu", "version": "0"}
     worker.run(worker.workers.describe(Worker(**node, slots=slots, abilities=abilities)))
 
-    def train(parameters, examples, stopped_by="budget", caller=api, metrics=None, worse=1.0, **changes):
+    def train(parameters, examples, stopped_by="budget", caller=api, metrics=None, worse=1.0, rates=(), **changes):
         merged = {key: {**TEXT.get(key, {}), **value} for key, value in changes.items() if isinstance(value, dict)}
         job = caller.post("/v1/jobs", json=TEXT | changes | merged).raise_for_status().json()
         claimed = worker.claim()
         seen = Advance(step=100, steps=100, training_seconds=3.7, evaluation_seconds=0.1, examples=examples)
-        worker.run(worker.attempts.advance(claimed, seen, []))
+        curve = b"".join(struct.pack("<If", step, rate) for step, rate in rates)
+        worker.run(worker.attempts.advance(claimed, seen, [Stretch("learning_rate", 0, curve)] if rates else []))
         loss = loss_of(parameters, examples * CONTEXT) * worse
         result = Result(stopped_by=stopped_by, parameters=parameters, val_loss=loss, metrics=metrics or {})
         worker.run(worker.attempts.succeed(claimed, result, ()))
@@ -132,6 +134,14 @@ def test_jobs_give_points_that_say_how_they_are_counted(api, trained):
     assert codes(answer) == []
 
 
+def test_a_plateau_that_fell_is_no_reason_to_doubt(api, grid, trained):
+    fell = trained(5000, 700, schedule={"name": "plateau"}, rates=[(50, 0.5), (100, 0.125)])
+
+    answer = api.post(PATH, json={"jobs": [*grid, fell], "bootstrap": 0}).raise_for_status().json()
+
+    assert "undecayed_schedule" not in codes(answer)
+
+
 def test_jobs_of_another_project_do_not_exist(api, server, worker, grid, trained):
     worker.admit("us_stranger", "other")
     with server.client("us_stranger") as stranger:
@@ -177,6 +187,16 @@ def test_jobs_that_are_no_points_are_refused_by_name(api, worker, grid):
             "1 runs ended before their learning rate had fallen",
         ),
         ({"stopped_by": "max_seconds"}, "undecayed_schedule", "1 runs ended before their learning rate had fallen"),
+        (
+            {"schedule": {"name": "cosine", "final_fraction": 0.9}},
+            "undecayed_schedule",
+            "1 runs ended before their learning rate had fallen",
+        ),
+        (
+            {"schedule": {"name": "plateau"}, "rates": [(50, 0.5), (100, 0.5)]},
+            "undecayed_schedule",
+            "1 runs ended before their learning rate had fallen",
+        ),
         ({"dataset": "shakespeare"}, "mixed_datasets", "data sets: grammar, shakespeare"),
         ({"data": {"tokenizer": "bpe"}}, "mixed_tokenizers", "tokenizers: characters, bpe 4096"),
         ({"model": {"context": 32}}, "mixed_contexts", "contexts: 64, 32"),

@@ -34,6 +34,19 @@ def test_its_page_ranks_its_jobs_and_shows_what_they_set(unitscale, sweep):
     assert "4 succeeded" in "".join(lines)
 
 
+def test_of_more_jobs_than_a_page_holds_the_best_stands_first(unitscale):
+    """The best is the first that was submitted, and the service lists the newest first."""
+    tiny = (*LINE[:-1], "budget.steps=2", "-o", "units.batch_size=full")
+    rates = ",".join(str(round(0.1 - 0.0003 * place, 4)) for place in range(300))
+    sweep = json.loads(unitscale("sweep", *tiny, "-a", f"units.learning_rate={rates}", "--wait", "--json").stdout)
+
+    lines = unitscale("show", sweep["id"]).stdout.splitlines()
+
+    head = next(number for number, line in enumerate(lines) if line.startswith("job "))
+    assert sweep["best"]["job"] == sweep["jobs"][0]
+    assert sweep["best"]["job"] in lines[head + 1]
+
+
 def test_its_jobs_are_listed(unitscale, sweep):
     listed = json.loads(unitscale("ls", "--campaign", sweep["id"], "--json").stdout)
 

@@ -66,8 +66,16 @@ def test_lanes_that_are_slower_together_train_alone(verdict):
     found = verdict(LONG, 16, kind)
 
     assert found.lanes == 1
-    assert found.why == "together they were slower: 2 lanes cost 2.1 times one, measured on this machine"
+    assert found.why == "together they gain nothing: 2 lanes cost 2.1 times one, measured on this machine"
     assert max(kind.tried) == 4
+
+
+def test_more_lanes_are_taken_only_where_they_gain_more_than_the_noise(verdict):
+    hardly = verdict(LONG, 2, timed({1: 1.0, 2: 1.96}))
+    worth_it = verdict(LONG, 2, timed({1: 1.0, 2: 1.92}))
+
+    assert (hardly.lanes, worth_it.lanes) == (1, 2)
+    assert hardly.why == "together they gain nothing: 2 lanes cost 1.96 times one, measured on this machine"
 
 
 def test_lanes_whose_numbers_would_be_others_train_alone(verdict):

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from worker.trainer.tuning.fusion_probe import FusionProbe
+
 LINE = {"dataset": "linear", "units": {"batch_size": "full"}, "optimizer": {"name": "sgd"}, "budget": {"steps": 30}}
 DIABETES = {"dataset": "diabetes", "budget": {"epochs": 2}}
 DIGITS = {"task": "image-classification", "dataset": "digits", "budget": {"steps": 25}}
@@ -28,12 +30,30 @@ def with_lanes(spec, count):
                 **spec.get("optimizer", {}),
                 "weight_decay": 0.01 * (lane % 3),
                 "clip_norm": [None, 0.5, 2.0][lane % 3],
-                **({"momentum": [0.0, 0.9][lane % 2]} if sgd else {"betas": [0.9, 0.95 + 0.003 * lane]}),
+                **({"momentum": [0.0, 0.9][lane % 2]} if sgd else {"betas": [0.9, 0.95 + 0.003 * (lane % 16)]}),
             },
             "schedule": {"name": ["constant", "cosine", "linear", "wsd"][lane % 4], "warmup_steps": lane},
         }
         for lane in range(count)
     ]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        LINE,
+        {**DIABETES, "model": {"kind": "mlp", "width": 13, "depth": 1}, "units": {"batch_size": 19}},
+        {**TEXT, "model": {"width": 8, "depth": 1, "head_size": 4, "context": 5}, "units": {"batch_size": 3}},
+    ],
+)
+def test_of_groups_of_any_size_every_lane_takes_the_steps_that_it_takes_alone(spec, a_lane, library):
+    specs = [a_lane(each).spec for each in with_lanes(spec, 33)]
+    probe = FusionProbe(specs, "cpu", library, None)
+    alone = [probe._run([each], 3) for each in specs]
+
+    for lanes in range(2, 34):
+        together = probe._run(specs[:lanes], 3)
+        assert [together.lane_is(lane, alone[lane]) for lane in range(lanes)] == [True] * lanes
 
 
 def assert_same(alone, together):

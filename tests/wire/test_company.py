@@ -280,6 +280,17 @@ async def test_the_wish_of_a_job_that_does_not_belong_comes_true(submit, claim, 
     assert (await jobs.get(LAB, ids[1])).state is State.CANCELLED
 
 
+@pytest.mark.parametrize(("tried", "why"), [(8, "at most 4 pay: measured"), (4, "up to 4 pay: measured")])
+async def test_a_group_that_is_smaller_than_what_was_measured_says_so(submit, claim, attempts, jobs, tried, why):
+    await measured(submit, claim, attempts, Finding(most=4, tried=tried, why="measured"))
+    ids = await submit(3)
+
+    await claim()
+
+    fused = (await jobs.get(LAB, ids[0])).fused
+    assert (fused.lanes, fused.why) == (3, why)
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

@@ -1,6 +1,6 @@
 """A sweep on one page: what its jobs set, how far they are, which is best."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,18 @@ CURVES, SPARKLINE = 24, 12
 
 def page(client: "Client", sweep: "Sweep", lines: int) -> list[RenderableType]:
     """Its standing, then a line a job, the best first; those that have no result yet come last."""
-    jobs = client.jobs(campaign=sweep.id, limit=MOST_ROWS).data
-    ranked = sorted(jobs, key=lambda job: (*_rank(sweep, job), sweep.jobs.index(job.id)))
+    places = {job: place for place, job in enumerate(sweep.jobs)}
+    ranked = sorted(_all(client, sweep), key=lambda job: (*_rank(sweep, job), places.get(job.id, len(places))))
     return [standing(sweep), _table(client, sweep, ranked[: min(lines, MOST_ROWS)]), *_rest(sweep, lines)]
+
+
+def _all(client: "Client", sweep: "Sweep") -> "Iterator[Job]":
+    """Every job of it: the best may be on any page."""
+    page = client.jobs(campaign=sweep.id, limit=MOST_ROWS)
+    yield from page.data
+    while page.next_cursor:
+        page = client.jobs(campaign=sweep.id, limit=MOST_ROWS, cursor=page.next_cursor)
+        yield from page.data
 
 
 def listed(sweeps: "Iterable[Sweep]") -> Fitted:

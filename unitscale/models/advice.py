@@ -52,7 +52,7 @@ class Known(Document):
     """In examples; under AdamW as AdamW sees it: `result.noise.preconditioned` of a job."""
     scaling_law: FittedLaw | None = None
     jobs: Annotated[tuple[JobId, ...], Field(max_length=MOST_JOBS), AfterValidator(_each_once)] | None = None
-    """Past jobs to go by. Null: those of the project's newest thousand that have succeeded."""
+    """Past jobs to go by. Null: those of the project's newest thousand."""
 
 
 class AdviceRequest(Document):

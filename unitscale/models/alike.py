@@ -20,6 +20,8 @@ class Finding(Answer):
     tried: int
     """Lanes of the largest group that was thought of: where `most` is as many, more may pay as well."""
     why: str
+    cost: float | None = None
+    """What a step of `most` lanes takes, in steps of one."""
 
 
 class Company(NamedTuple):

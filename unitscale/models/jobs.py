@@ -61,6 +61,8 @@ class Fused(Answer):
     lanes: int
     """Jobs of that process, this one included; 1: it trains alone."""
     why: str
+    cost: float | None = None
+    """What a step of all of them takes, in steps of one, as it was measured; null where that is not known."""
 
 
 class Progress(Answer):

@@ -127,12 +127,18 @@ def weights(spec: JobSpec, model: Model | None = None) -> float:
     model = model or spec.model
     width, depth = float(model.width or FEATURES), int(model.depth or 1)
     if model.kind in TRANSFORMERS or model.kind == "encoder-decoder":
-        vocabulary = spec.data.vocabulary if spec.data.tokenizer == "bpe" else CHARACTERS
         stacks = 1 if model.kind in TRANSFORMERS else 2.4
-        return stacks * 10 * depth * width**2 + (vocabulary or CHARACTERS) * width
+        return stacks * 10 * depth * width**2 + vocabulary(spec, model) * width
     if model.kind == "linear":
         return float(FEATURES)
     return (depth - 1) * width**2 + 2 * FEATURES * width
+
+
+def vocabulary(spec: JobSpec, model: Model) -> int:
+    """Words, or characters, that a token may be, as far as a spec tells; none where there are no tokens."""
+    if model.kind not in TRANSFORMERS and model.kind != "encoder-decoder":
+        return 0
+    return (spec.data.vocabulary if spec.data.tokenizer == "bpe" else None) or CHARACTERS
 
 
 def described(planned: Plan, width: int | None) -> str:

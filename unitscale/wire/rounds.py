@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-Command = tuple[str | int, ...]
+Command = tuple[str | float | bytes, ...]
 Asked = tuple[Sequence[Command], "asyncio.Future[list[Any]]"]
 
 

@@ -1,5 +1,6 @@
 """The connection to Redis: atomic scripts by name, reads in one round trip, and one word for its absence."""
 
+import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -9,8 +10,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
-from redis.exceptions import BusyLoadingError, ConnectionError, ReadOnlyError, TimeoutError  # noqa: A004 redis-py's names
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 redis-py's name
+    NoScriptError,
+    ReadOnlyError,
+    TimeoutError,  # noqa: A004 redis-py's name
+)
 
 from unitscale.errors import StoreAway
 from unitscale.models.jobs import NEXT
@@ -45,31 +51,27 @@ class Store:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._scripts: dict[str, AsyncScript] = {}
         self._rounds = Rounds(redis)
 
     async def run(self, script: str, *args: str | float | bytes) -> Any:
         """Run one of `scripts/*.lua` atomically. Each may be repeated: the second time changes nothing."""
-        with away():
-            return await self._script(script)(args=list(args))
+        [answer] = await self.run_each(script, [args])
+        return answer
 
     async def run_each(self, script: str, calls: Sequence[Sequence[str | float | bytes]]) -> list[Any]:
         """Run a script once for each of these, in this order and in one round trip. Each run is atomic by itself."""
+        commands = [("EVALSHA", digest(script), 0, *args) for args in calls]
         with away():
-            async with self.redis.pipeline(transaction=False) as pipe:
-                for args in calls:
-                    await self._script(script)(args=list(args), client=pipe)
-                return await pipe.execute()
+            try:
+                return await self._rounds.ask(commands)
+            except NoScriptError:
+                await self._rounds.ask([("SCRIPT LOAD", source(script))])
+                return await self._rounds.ask(commands)
 
     async def read(self, *commands: tuple[str | int, ...]) -> list[Any]:
         """The answers to these commands, in one round trip."""
         with away():
             return await self._rounds.ask(commands)
-
-    def _script(self, name: str) -> AsyncScript:
-        if name not in self._scripts:
-            self._scripts[name] = self.redis.register_script(source(name))
-        return self._scripts[name]
 
 
 @cache
@@ -78,6 +80,12 @@ def source(name: str) -> str:
     folder = resources.files("unitscale.wire") / "scripts"
     shared = (folder / "prelude.lua").read_text()
     return "\n".join((keys.lua(), _life(), shared, (folder / f"{name}.lua").read_text()))
+
+
+@cache
+def digest(name: str) -> str:
+    """What Redis knows the script by."""
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
 def _life() -> str:

@@ -146,7 +146,8 @@ class JobLane:
                 pass
 
     def _group(self, grouped: Grouped) -> None:
-        fused = Fused(lanes=grouped.lanes, why=grouped.why)
+        cost = grouped.finding.cost if grouped.finding else None
+        fused = Fused(lanes=grouped.lanes, why=grouped.why, cost=cost)
         write = partial(self._attempts.group, self.job, fused, grouped.trains, grouped.finding)
         if grouped.trains:
             self._outbox.put(write)

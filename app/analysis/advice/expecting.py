@@ -1,15 +1,17 @@
 """What to expect: seconds, loss and price, from past jobs of the same shapes, or scaled with a stated uncertainty."""
 
 from collections.abc import Sequence
-from math import exp, log, log2
+from math import exp, isfinite, log, log2
 
-from app.analysis.advice.past import Setting, distance
+from app.analysis.advice.past import Setting, distance, diverged
 from unitscale.models.advice import Expectations, Expected, FittedLaw, Known, Sure
 from unitscale.models.jobs import Job
 from unitscale.models.specs import JobSpec
 from unitscale.models.tuning import weights, work_of_step
 
 HOUR_SECONDS = 3600.0
+FEWEST = 20
+"""Steps from which a job's speed says something: probes of a step or two do not."""
 SPREAD = 1.3
 """By which the speed of one machine varies from job to job."""
 FAR = 2.0
@@ -33,32 +35,71 @@ def expectations(
 
 def training_seconds(spec: JobSpec, steps: int, jobs: Sequence[Job]) -> Expected:
     """By the speed of the same shapes, else of the nearest, at the same number of operations a second."""
-    timed = [job for job in jobs if job.timings.steps_per_second and _place(job.spec) == _place(spec)]
-    timed = [job for job in timed if _alone(job)] or timed
+    timed = [job for job in jobs if _timed(job) and _place(job.spec) == _place(spec)]
     same = [job for job in timed if _shapes(job.spec) == _shapes(spec)]
     if same:
-        speeds = [job.timings.steps_per_second or 1.0 for job in same]
-        mean = exp(sum(map(log, speeds)) / len(speeds))
-        reason = f"{steps} steps at {mean:.3g} a second, as in {_counted(same)} of the same shapes."
-        low, high = steps / max(*speeds, mean * SPREAD), steps / min(*speeds, mean / SPREAD)
-        why = "Measured on the same kind of device; other jobs on the machine change it."
-        if not _alone(same[0]):
-            return _expected(steps / mean, (low, high), reason, same, ("medium", "They trained together with others."))
-        return _expected(steps / mean, (low, high), reason, same, ("high", why))
+        return _as_those(steps, _best_known(same))
     if not timed:
-        return _nothing(f"No past job of this task ran on {spec.resources.device}.")
-    job = min(timed, key=lambda each: _apart(each, spec))
-    return _scaled(spec, steps, job)
+        return _nothing(f"No past job of this task took {FEWEST} steps or more on {spec.resources.device}.")
+    return _scaled(spec, steps, min(_best_known(timed), key=lambda each: _apart(each, spec)))
+
+
+def _timed(job: Job) -> bool:
+    """Whether its steps a second say something: the first few take longer than all others."""
+    return bool(job.timings.steps_per_second) and (job.progress.step or 0) >= FEWEST and not diverged(job)
+
+
+def _best_known(jobs: Sequence[Job]) -> Sequence[Job]:
+    """Those that trained alone; else those of groups whose cost was measured; else all."""
+    return [job for job in jobs if _alone(job)] or [job for job in jobs if _share(job)] or jobs
+
+
+def _as_those(steps: int, same: Sequence[Job]) -> Expected:
+    """As past jobs of the same shapes, which are alike in how well their speed is known."""
+    speeds = [_speed(job) for job in same]
+    mean = exp(sum(map(log, speeds)) / len(speeds))
+    reason = f"{steps} steps at {mean:.3g} a second, as in {_counted(same)} of the same shapes"
+    spread = max(SPREAD, *(_doubt(job) for job in same))
+    ends = steps / max(*speeds, mean * spread), steps / min(*speeds, mean / spread)
+    if _alone(same[0]):
+        sure: tuple[Sure, str] = "high", "Measured on the same kind of device; other jobs on the machine change it."
+    elif _share(same[0]):
+        reason += ", by what a step together was measured to cost"
+        sure = "medium", "They trained together with others, and the cost of that was measured over a few steps."
+    else:
+        reason += ", between what a step together took and an equal part of it"
+        sure = "low", "They trained together with others, and what one of them costs alone was not measured."
+    return _expected(steps / mean, ends, f"{reason}.", same, sure)
+
+
+def _speed(job: Job) -> float:
+    """Steps a second that it would have taken alone; of a group of unknown cost the middle of what is possible."""
+    together = job.timings.steps_per_second or 1.0
+    return together if _alone(job) else together * (_share(job) or _lanes(job) ** 0.5)
+
+
+def _doubt(job: Job) -> float:
+    """The factor that its speed may be off by for what is not known of its group."""
+    return 1.0 if _alone(job) or _share(job) else _lanes(job) ** 0.5
+
+
+def _share(job: Job) -> float | None:
+    """Steps of one lane that a step of its group cost, where that was measured."""
+    return job.fused.cost if job.fused else None
+
+
+def _lanes(job: Job) -> int:
+    return job.fused.lanes if job.fused else 1
 
 
 def _scaled(spec: JobSpec, steps: int, job: Job) -> Expected:
-    apart, speed = _apart(job, spec), job.timings.steps_per_second or 1.0
+    apart, speed = _apart(job, spec), _speed(job)
     seconds = steps * work_of_step(spec) / (work_of_step(job.spec) * speed)
-    off = 2.0 ** (0.5 + apart / 2)
+    off = 2.0 ** (0.5 + apart / 2) * _doubt(job)
     reason = (
         f"{steps} steps, at the operations a second of the nearest past job ({2.0**apart:.3g} times apart in work)."
     )
-    sure: Sure = "medium" if apart <= FAR else "low"
+    sure: Sure = "medium" if apart <= FAR and _doubt(job) == 1 else "low"
     why = f"Small models run at a lower speed than large ones: expect to be off by a factor of up to {off:.2g}."
     return _expected(seconds, (seconds / off, seconds * off), reason, [job], (sure, why))
 
@@ -73,7 +114,8 @@ def loss(
     found = min(alike, key=lambda each: distance(each, spec, steps), default=None)
     if found is None or (far := distance(found, spec, steps)) > NEAR:
         return _nothing("No past job on this data is near enough.")
-    least, most = min(found.losses.values()), max(found.losses.values())
+    finite = [value for value in found.losses.values() if isfinite(value)]
+    least, most = min(finite), max(finite)
     value = least if spec.units.tune else _at(found, log2(float(spec.units.learning_rate or 1)))
     there = [job for job in jobs if job.id in found.jobs]
     reason = f"The loss of {_counted(there)} {'of the same settings' if far <= LIKE else f'{far:.1f} octaves away'}."
@@ -92,8 +134,9 @@ def _by_law(spec: JobSpec, steps: int, law: FittedLaw) -> Expected:
 
 
 def _at(found: Setting, rate: float) -> float:
-    """The loss of the past rate that is nearest."""
-    return found.losses[min(found.losses, key=lambda each: abs(each - rate))]
+    """The loss of the past rate that is nearest, of those that did not diverge."""
+    finite = {each: value for each, value in found.losses.items() if isfinite(value)}
+    return finite[min(finite, key=lambda each: abs(each - rate))]
 
 
 def _price(spec: JobSpec, seconds: Expected, jobs: Sequence[Job], price: float | None) -> Expected:
@@ -134,7 +177,7 @@ def _apart(job: Job, spec: JobSpec) -> float:
 
 def _alone(job: Job) -> bool:
     """Whether its steps were its own alone."""
-    return job.fused is None or job.fused.lanes == 1
+    return _lanes(job) == 1
 
 
 def _place(spec: JobSpec) -> tuple[object, ...]:
@@ -160,7 +203,7 @@ def _counted(jobs: Sequence[Job]) -> str:
 def _expected(
     value: float, ends: tuple[float, float], reason: str, jobs: Sequence[Job], sure: tuple[Sure, str]
 ) -> Expected:
-    ids = tuple(job.id for job in jobs[:50])
+    ids = tuple(job.id for job in jobs)
     return Expected(value=value, low=ends[0], high=ends[1], reason=reason, jobs=ids, sure=sure[0], why_sure=sure[1])
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf, log2
 from typing import NamedTuple
 
+from unitscale.errors import Diverged
 from unitscale.models.jobs import Job, State
 from unitscale.models.specs import JobSpec
 from unitscale.models.vertices import edge, vertex
@@ -42,25 +43,27 @@ class Setting(NamedTuple):
 
 
 def usable(jobs: Iterable[Job], task: str) -> list[Job]:
-    """Those that succeeded by training from first weights to the end of their budget."""
-    return [
-        job
-        for job in jobs
-        if job.state is State.SUCCEEDED
-        and job.spec.task == task
-        and job.spec.init_from is None
-        and job.result is not None
-        and job.result.stopped_by == "budget"
-        and job.result.val_loss is not None
-    ]
+    """Those that trained from first weights to the end of their budget, and those that diverged on the way."""
+    mine = (job for job in jobs if job.spec.task == task and job.spec.init_from is None)
+    return [job for job in mine if _ran_its_course(job) or diverged(job)]
+
+
+def diverged(job: Job) -> bool:
+    """Whether its rate was too large: what it says of a rate is an infinite loss, and it says nothing of time."""
+    return job.state is State.FAILED and job.reason is not None and job.reason.code == Diverged.code
+
+
+def _ran_its_course(job: Job) -> bool:
+    ended = job.result if job.state is State.SUCCEEDED else None
+    return ended is not None and ended.stopped_by == "budget" and ended.val_loss is not None
 
 
 def settings(jobs: Sequence[Job]) -> list[Setting]:
-    """The settings that these jobs trained."""
+    """The settings that these jobs trained, but those of which every job diverged."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(_key(job), []).append(job)
-    return [_setting(group) for group in groups.values()]
+    return [_setting(group) for group in groups.values() if not all(map(diverged, group))]
 
 
 def nearest(settings: Iterable[Setting], spec: JobSpec, steps: int) -> Setting | None:

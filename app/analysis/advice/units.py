@@ -37,7 +37,7 @@ def parametrization(
     widest = max((each.spec.model.width or 0 for each in tuned), default=usual_width or 0)
     if trainable and width and width > widest:
         reason = f"Width {width} is beyond {widest}, the widest whose rates were tuned: under u-μP they stay the best."
-        jobs = tuple(job for each in tuned for job in each.jobs)[:50]
+        jobs = tuple(job for each in tuned for job in each.jobs)
         why = "Measured on decoders; the loss itself is about that of sp tuned at each width, not lower."
         return Recommended(value=Parametrization.UMUP.value, reason=reason, jobs=jobs, sure="medium", why_sure=why)
     reason = f"Nothing is scaled beyond width {widest}, whose rates are known." if width else "There is no width."
@@ -120,7 +120,7 @@ def _measured_faster(spec: JobSpec, offered: Collection[str], jobs: Sequence[Job
     if gain < FASTER or worse > AS_GOOD * abs(min(map(_loss, usual))):
         return None
     reason = f"{gain:.2f} times the speed of {spec.units.precision.value} in past jobs, their loss {worse:+.4f}."
-    ids = (best.id, *(job.id for job in usual))[:50]
+    ids = (best.id, *(job.id for job in usual))
     why = "The same model, data and batch." if gain > FASTER**2 else "The gain is small."
     sure: Sure = "high" if gain > FASTER**2 else "medium"
     return Recommended(value=best.spec.units.precision.value, reason=reason, jobs=ids, sure=sure, why_sure=why)

@@ -34,7 +34,7 @@ def of_points(points: Sequence[Point]) -> Evidence:
     return Evidence(tuple(FittedPoint(**point.model_dump()) for point in points), AS_GIVEN + BUDGETS)
 
 
-def of_jobs(jobs: Sequence[Job], uploaded: Mapping[str, Dataset]) -> Evidence:
+def of_jobs(jobs: Sequence[Job], uploaded: Mapping[str, Dataset], last_rates: Mapping[str, float]) -> Evidence:
     """What these jobs came to. Raises NoLaw, naming each that is no point of a law."""
     wrong = tuple((f"/jobs/{place}", why) for place, job in enumerate(jobs) if (why := shortcomings(job)))
     if wrong:
@@ -44,7 +44,7 @@ def of_jobs(jobs: Sequence[Job], uploaded: Mapping[str, Dataset]) -> Evidence:
         for job in jobs
         if job.result is not None
     )
-    return Evidence(points, OF_JOBS + BUDGETS, doubts(jobs, points, uploaded))
+    return Evidence(points, OF_JOBS + BUDGETS, doubts(jobs, points, uploaded, last_rates))
 
 
 def check(evidence: Evidence, wanted: ScalingLawRequest) -> None:

@@ -13,6 +13,9 @@ from unitscale.models.units import Parametrization
 MOST_EPOCHS = 4.0
 """Up to which repeated tokens are nearly as good as fresh ones. Source: arXiv:2305.16264."""
 
+DECAYED = 0.5
+"""Of the highest rate, what the last one may be at the most: decayed schedules end at 0.1 of it, or lower."""
+
 Said = Iterator[tuple[str, str, Sequence[int]]]
 
 
@@ -34,9 +37,15 @@ def tokens_seen(job: Job) -> int:
     return round(rate * seconds) if rate and seconds else 0
 
 
-def doubts(jobs: Sequence[Job], points: Sequence[FittedPoint], uploaded: Mapping[str, Dataset]) -> tuple[Doubt, ...]:
-    """Everything about these runs that a law should not be made of."""
-    each = (*_mixed(jobs), *_repeated(jobs, uploaded), *_undecayed(jobs), *_untuned(jobs), *_several(jobs, points))
+def doubts(
+    jobs: Sequence[Job],
+    points: Sequence[FittedPoint],
+    uploaded: Mapping[str, Dataset],
+    last_rates: Mapping[str, float],
+) -> tuple[Doubt, ...]:
+    """Everything about these runs that a law should not be made of. `last_rates`: job → its last learning rate."""
+    of_each_run = (*_repeated(jobs, uploaded), *_undecayed(jobs, last_rates))
+    each = (*_mixed(jobs), *of_each_run, *_untuned(jobs), *_several(jobs, points))
     return tuple(Doubt(code=code, detail=detail, points=tuple(places)) for code, detail, places in each)
 
 
@@ -93,19 +102,28 @@ def _characters_a_token(job: Job) -> float:
     return job.result.val_loss / (log(2) * bits)
 
 
-def _undecayed(jobs: Sequence[Job]) -> Said:
-    places = [place for place, job in enumerate(jobs) if _stayed_high(job)]
+def _undecayed(jobs: Sequence[Job], last_rates: Mapping[str, float]) -> Said:
+    places = [place for place, job in enumerate(jobs) if _stayed_high(job, last_rates.get(job.id))]
     if places:
         detail = (
             f"{len(places)} runs ended before their learning rate had fallen: their losses are higher than their sizes "
-            "allow. Use the schedule cosine, linear or wsd, and let it come to its end."
+            "allow. Use the schedule cosine, linear or wsd, let it come to its end, and let that be low."
         )
         yield "undecayed_schedule", detail, places
 
 
-def _stayed_high(job: Job) -> bool:
+def _stayed_high(job: Job, last: float | None) -> bool:
+    """Whether its last rate was near the highest: as its curve says, or, without one, as its schedule does."""
     stopped = job.result is not None and job.result.stopped_by != "budget"
-    return job.spec.schedule.name == "constant" or stopped
+    return stopped or job.spec.schedule.name == "constant" or _last_share(job, last) > DECAYED
+
+
+def _last_share(job: Job, last: float | None) -> float:
+    """The last rate over the rate of the schedule's peak."""
+    peak = job.spec.units.learning_rate
+    if last is None or not isinstance(peak, float):
+        return job.spec.schedule.final_fraction or 0.0
+    return last / peak
 
 
 def _untuned(jobs: Sequence[Job]) -> Said:

@@ -69,7 +69,9 @@ local function group(id)
   for _, other in ipairs(call('ZRANGE', among, 0, wanted - 1)) do
     if other ~= id and #ids < wanted then ids[#ids + 1] = other end
   end
-  return ids, finding, finding and finding.why or 'what they cost together is not known yet'
+  if not finding then return ids, nil, 'what they cost together is not known yet' end
+  if #ids == finding.most then return ids, finding, finding.why end
+  return ids, finding, (finding.most < finding.tried and 'at most ' or 'up to ') .. finding.most .. ' pay: ' .. finding.why
 end
 
 local function take(id, score, time, fused, finding)
@@ -89,7 +91,8 @@ end
 local id, score = best()
 if not id then return call('EXISTS', keys.queue(queue)) == 1 and 'others' or '[]' end
 local ids, finding, why = group(id)
-local fused = cjson.encode({lanes = #ids, why = why})
+local cost = finding and #ids == finding.most and finding.cost or nil
+local fused = cjson.encode({lanes = #ids, why = why, cost = cost})
 local time, band, taken = now(), field(id, 'band'), {}
 if score >= 0 then call('HSET', keys.turns(queue), 'served:' .. band, score - band * 2 ^ 40) end
 for place, each in ipairs(ids) do

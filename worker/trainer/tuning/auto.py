@@ -112,7 +112,7 @@ class Tuner:
     def _batch(self, spec: JobSpec, volume: Volume | None) -> TunedBatch:
         """By the noise of a short run, and by memory."""
         try:
-            found = batch_sizes.found(spec, volume, self._run, self._device)
+            found = batch_sizes.found(spec, volume, self._run, batch_sizes.memory_of(self._device))
         except TooLong:
             found = batch_sizes.usual(spec, f"its run took more than {tuning.SHARE:.0%} of max_seconds")
         _say(f"batch size {found.value}: {found.why}")

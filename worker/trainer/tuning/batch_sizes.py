@@ -22,12 +22,19 @@ MEMORY_SHARE = 0.125
 """Of the machine's memory, what the activations of a batch may take."""
 KEPT = 20
 """Numbers as wide as the model that a layer keeps of each token for its backward pass: an estimate."""
+LOGITS_KEPT = 3
+"""Numbers for each token and each word that it may be: a logit, its share, its gradient. Of attention every layer keeps
+a share for each head and pair of tokens, and one layer at a time has their gradients."""
+NUMBER_BYTES = 4
 
 Run = Callable[[Sequence[JobSpec], str, Callable[[Assembly], None]], Assembly]
 
 
-def found(spec: JobSpec, volume: Volume | None, run: Run, device: str) -> TunedBatch:
-    """The power of two next to the noise scale, within memory and the budget; the whole of a small table."""
+def found(spec: JobSpec, volume: Volume | None, run: Run, memory_bytes: int) -> TunedBatch:
+    """The power of two next to the noise scale, within memory and the budget; the whole of a small table.
+
+    `memory_bytes`: all that the device has.
+    """
     if noise_runs.is_whole(spec, volume):
         examples = training_examples(spec, volume)
         return TunedBatch(value=examples, why=f"The whole training split of {examples} rows: small enough.")
@@ -37,7 +44,7 @@ def found(spec: JobSpec, volume: Volume | None, run: Run, device: str) -> TunedB
     noise = _noise(spec, steps, run)
     if noise is None:
         return usual(spec, "the noise of a short run gave no number")
-    return _bounded(spec, volume, noise, device)
+    return bounded(spec, volume, noise, memory_bytes)
 
 
 def usual(spec: JobSpec, why: str) -> TunedBatch:
@@ -45,11 +52,12 @@ def usual(spec: JobSpec, why: str) -> TunedBatch:
     return TunedBatch(value=int(spec.units.batch_size or 1), why=f"The default: {why}.")
 
 
-def _bounded(spec: JobSpec, volume: Volume | None, noise: float, device: str) -> TunedBatch:
+def bounded(spec: JobSpec, volume: Volume | None, noise: float, memory_bytes: int) -> TunedBatch:
+    """The power of two next to a noise scale, or as near to it as bounds leave."""
     bounds = {
         "the smallest there is": (SMALLEST, False),
         "the largest there is": (noise_runs.LARGEST, True),
-        "memory": (_most_for_memory(spec, device), True),
+        "memory": (_most_for_memory(spec, memory_bytes), True),
         f"{noise_runs.ENOUGH_STEPS} steps that the budget must leave": (noise_runs.most_for_budget(spec, volume), True),
         "the training split": (training_examples(spec, volume), True),
     }
@@ -80,16 +88,25 @@ def _often(assembly: Assembly) -> None:
         assembly.learner.noise.every = EVERY
 
 
-def _most_for_memory(spec: JobSpec, device: str) -> int:
+def _most_for_memory(spec: JobSpec, memory_bytes: int) -> int:
     """Of a batch that comes in parts, only a part is in memory at a time."""
     if spec.units.micro_batch_size is not None:
         return noise_runs.LARGEST
-    there = torch.cuda.mem_get_info(device)[1] if device.startswith("cuda") else _memory_bytes()
+    return max(1, floor(MEMORY_SHARE * memory_bytes / (NUMBER_BYTES * _numbers_kept(spec))))
+
+
+def _numbers_kept(spec: JobSpec) -> int:
+    """Of an example, for the backward pass: activations, attention's scores, logits. An estimate."""
     model = spec.model
     wide = int(model.width or (model.channels or 1) * tuning.FEATURES)
-    an_example = 4 * KEPT * int(model.depth or 1) * wide * int(model.context or 1)
-    return max(1, floor(MEMORY_SHARE * there / an_example))
+    depth, context = int(model.depth or 1), int(model.context or 1)
+    heads = wide // model.head_size if model.head_size else 0
+    scores = (depth + 1) * heads * context * (context + int(model.memory_length or 0))
+    return KEPT * depth * wide * context + scores + LOGITS_KEPT * context * tuning.vocabulary(spec, model)
 
 
-def _memory_bytes() -> int:
+def memory_of(device: str) -> int:
+    """Bytes that a device has."""
+    if device.startswith("cuda"):
+        return torch.cuda.mem_get_info(device)[1]
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

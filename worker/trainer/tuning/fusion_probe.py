@@ -28,6 +28,8 @@ SHORT_SECONDS = 0.06
 """Of training alone, below which a job costs less than the process that it would have to itself."""
 PATIENCE = 2
 """Groups in a row that were no better than a smaller one, after which no larger one is tried."""
+WORTH = 0.97
+"""Of the seconds of each of fewer lanes, those that each of more may take: a smaller gain may be none."""
 SHORT = "so short a run costs less than a process of its own"
 UNLIKE = "together its numbers would not be those of its run alone"
 
@@ -100,7 +102,15 @@ class FusionProbe:
 
     @property
     def _best(self) -> int:
-        return min(self._runs, key=lambda lanes: self._runs[lanes].seconds / lanes)
+        """The group whose lanes take the fewest seconds each; a larger one has to be better by more than the noise."""
+        best = 1
+        for lanes in sorted(self._runs):
+            if self._each(lanes) < WORTH * self._each(best):
+                best = lanes
+        return best
+
+    def _each(self, lanes: int) -> float:
+        return self._runs[lanes].seconds / lanes
 
     def _judged(self) -> Verdict:
         best = self._best
@@ -112,15 +122,15 @@ class FusionProbe:
         others = [lanes for lanes in self._runs if lanes > 1]
         if not others:
             return self._found(1, "two did not fit into memory")
-        least = min(others, key=lambda lanes: self._runs[lanes].seconds / lanes)
-        return self._found(1, f"together they were slower: {self._cost(least)}")
+        return self._found(1, f"together they gain nothing: {self._cost(min(others, key=self._each))}")
 
     def _cost(self, lanes: int) -> str:
         ratio = self._runs[lanes].seconds / self._runs[1].seconds
-        return f"{lanes} lanes cost {ratio:.2g} times one, measured on this machine"
+        return f"{lanes} lanes cost {ratio:.3g} times one, measured on this machine"
 
     def _found(self, lanes: int, why: str) -> Verdict:
-        return Verdict(lanes, why, Finding(most=lanes, tried=len(self._specs), why=why))
+        cost = self._runs[lanes].seconds / self._runs[1].seconds
+        return Verdict(lanes, why, Finding(most=lanes, tried=len(self._specs), why=why, cost=cost))
 
     def _run(self, specs: Sequence[JobSpec], steps: int | None = None) -> Run:
         """So many steps, or as many as it takes to time them."""
