@@ -10,11 +10,13 @@ from unitscale.models.jobs import Reason, Result, State
 from unitscale.models.specs import JobSpec
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.campaigns import TRIES, Campaigns, Decision
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Filter, Idempotency, Jobs, Membership
 from unitscale.wire.launching import launch
 from unitscale.wire.workers import Workers
+from worker.campaigns.advancer import Advancer
 
 SPEC = {"task": "regression", "dataset": "linear", "resources": {"alone": True}}
 BODY = {"base": SPEC, "axes": {"seed": [0, 1, 2]}}
@@ -260,3 +262,15 @@ async def test_a_job_tells_on_what_hardware_it_was_trained_last(store, campaigns
 
     [job] = await jobs.existing("p", [running.id])
     assert job.hardware == "a fast CPU"
+
+
+async def test_a_campaign_whose_plan_makes_no_spec_fails_for_that_reason(store, campaigns, intake):
+    body = {"base": {"task": "text-generation", "dataset": "grammar"}, "values": [32, 64], "seeds": 1}
+    document = {"model": "transformer", "seeds": 1, "rounds": [[("sp", 32, 0.0)]]}
+    begun, _ = await campaigns.begin("p", "transfer", body, document, (1, 1000), None)
+
+    assert await Advancer(campaigns, PackedCurves(store), intake).advance_one()
+
+    after = await campaigns.get("p", "transfer", begun.id)
+    assert (after.state, after.reason.code) == (CampaignState.FAILED, "impossible")
+    assert "greater than 0" in after.reason.message

@@ -26,9 +26,7 @@ def a_trainer_that_says(line):
     return Trainer(pid=0, orders=None, messages=messages, log=log, status=asyncio.Future())
 
 
-@pytest.mark.parametrize(
-    "line", [b"no JSON", b'{"say": "settled", "job": "?", "spec": {"units": {"learning_rate": 1e9}}}']
-)
+@pytest.mark.parametrize("line", [b"no JSON", b'{"say": "started", "job": "?", "steps": 1e99}'])
 async def test_a_trainer_that_cannot_be_understood_fails_its_job(store, tmp_path, line):
     jobs, attempts = Jobs(store, Workers(store)), Attempts(store, lease_seconds=30, max_losses=3)
     intake = Intake(jobs, Datasets(store), Workers(store), 10)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import structlog
 
-from unitscale.errors import StoreAway
-from unitscale.models.campaigns import OVER, member_id
-from unitscale.models.jobs import Job
+from unitscale.errors import Impossible, Malformed, StoreAway
+from unitscale.models.campaigns import OVER, CampaignState, member_id
+from unitscale.models.jobs import Job, Reason
 from unitscale.wire.campaigns import Campaigns, Decision, Held
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.intake import Intake
@@ -43,10 +43,20 @@ class Advancer:
             if held is None:
                 return False
             if held.state not in OVER and held.wish is None:
-                await self._advance(held)
+                await self._advance_or_fail(held)
         except StoreAway:
             return False
         return True
+
+    async def _advance_or_fail(self, held: Held) -> None:
+        """Advance it. One whose plan makes no spec would never go on: it ends, and says why."""
+        try:
+            await self._advance(held)
+        except Malformed as error:
+            held = await self._campaigns.get(held.project, held.kind, held.id)
+            message = " ".join([error.message, *(f"{pointer}: {detail}" for pointer, detail in error.fields)])
+            reason = Reason(code=Impossible.code, message=message)
+            await self._campaigns.decide(held, Decision(held.document, CampaignState.FAILED, reason))
 
     async def _advance(self, held: Held) -> None:
         """Submit what was decided before; decide; submit that. What is refused then is decided about at once."""
