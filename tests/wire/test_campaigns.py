@@ -274,3 +274,33 @@ async def test_a_campaign_whose_plan_makes_no_spec_fails_for_that_reason(store, 
     after = await campaigns.get("p", "transfer", begun.id)
     assert (after.state, after.reason.code) == (CampaignState.FAILED, "impossible")
     assert "greater than 0" in after.reason.message
+
+
+async def test_campaigns_that_begin_at_one_time_share_the_quota(store, campaigns, jobs, intake):
+    body = {"base": SPEC, "axes": {"seed": list(range(25))}}
+    begun = await asyncio.gather(
+        *(campaigns.begin("p", "sweep", body, {}, (25, 30), None) for _ in range(6)), return_exceptions=True
+    )
+    [(held, _)] = [each for each in begun if not isinstance(each, QuotaExceeded)]
+    few = Intake(jobs, Datasets(store), Workers(store), 30)
+
+    for seed in range(5):
+        await few.submit(JobSpec.model_validate(SPEC | {"seed": seed}), "p")
+    with pytest.raises(QuotaExceeded):
+        await few.submit(JobSpec.model_validate(SPEC | {"seed": 5}), "p")
+    await launched(campaigns, intake, held)
+
+    assert len((await jobs.page("p", Filter(), 100, None)).data) == 30
+
+
+@pytest.mark.parametrize("way", ["cancelled", "launched", "failed"])
+async def test_room_that_a_campaign_does_not_need_any_more_is_given_back(campaigns, intake, held, way):
+    if way == "cancelled":
+        await campaigns.cancel("p", "sweep", held.id)
+    elif way == "failed":
+        await campaigns.decide(held, Decision(state=CampaignState.FAILED))
+    else:
+        await campaigns.decide(held, Decision())
+        await campaigns.launched(held, Decision())
+
+    await campaigns.begin("p", "sweep", BODY, {}, (3, 3), None)

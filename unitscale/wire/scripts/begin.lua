@@ -10,12 +10,13 @@ if key ~= '' then
   end
 end
 if call('EXISTS', keys.campaign(id)) == 1 then return {'replayed', id} end
-if call('SCARD', keys.unfinished(project)) + tonumber(jobs) > tonumber(quota) then return {'quota', ''} end
+if unfinished(project) + tonumber(jobs) > tonumber(quota) then return {'quota', ''} end
 local number = call('INCR', keys.campaign_count())
 call('HSET', keys.campaign(id), 'project', project, 'kind', kind, 'number', number, 'state', 'running', 'round', 0,
   'ended', 0, 'tries', 0, 'heed', 'all', 'requested', requested, 'document', document, 'bell', bell, 'created_at', now())
 call('ZADD', keys.campaign_listing(project, kind), number, id)
 call('ZADD', keys.advancing(), now() + due, id)
+if jobs ~= '0' then call('HSET', keys.reserved(project), id, jobs) end
 if key ~= '' then
   call('SET', keys.idempotency(project, key), cjson.encode({body = body, id = id}), 'EX', 86400)
 end
