@@ -304,3 +304,13 @@ def test_the_sweep_leaves_what_has_a_record_or_was_ever_checked(placed, settings
 
     assert folders(settings) == {recorded, checked, dataset["id"]}
     assert len(files(settings)) == 5
+
+
+def test_a_job_that_starts_from_one_whose_data_set_is_gone_is_told_so_by_its_origin(api, ready, worker):
+    origin = api.post("/v1/jobs", json={"task": "regression", "dataset": ready["id"]}).raise_for_status().json()["id"]
+    worker.succeed(worker.claim(), val_loss=1.0)
+    api.delete(f"/v1/datasets/{ready['id']}").raise_for_status()
+
+    errors = api.post("/v1/jobs", json={"task": "regression", "init_from": {"job": origin}}).json()["errors"]
+
+    assert [each["pointer"] for each in errors] == ["/init_from/job"]

@@ -46,10 +46,10 @@ class Growth:
         return self._steps + math.ceil((examples - risen) / self._last)
 
     def _odd_halves(self, count: int) -> int:
-        """How many of the first batches lie halfway between an even number and an odd one above: `round` takes the even.
+        """How many of the first batches lie halfway between an even and an odd number above it: `round` takes the even.
 
-        rise·k/steps ends in ½ where rise'·k ≡ steps'/2 (mod steps'), in lowest terms: at every steps'-th k, if steps' is
-        even. From one to the next it grows by rise', which is odd then: odd and even take turns.
+        rise·k/steps ends in ½ where rise'·k ≡ steps'/2 (mod steps'), in lowest terms: at every steps'-th k, if steps'
+        is even. From one to the next it grows by rise', which is odd then: odd and even take turns.
         """
         shared = math.gcd(self._rise, self._steps)
         rise, steps = self._rise // shared, self._steps // shared
@@ -62,7 +62,7 @@ class Growth:
 
 
 def floor_sum(count: int, divisor: int, factor: int, offset: int) -> int:
-    """Σ ⌊(factor·k + offset) / divisor⌋ over k < count, by Euclid's algorithm: as many rounds as numbers have digits."""
+    """Σ ⌊(factor·k + offset) / divisor⌋ over k < count, by Euclid's algorithm."""
     total = 0
     while count:
         total += count * (count - 1) // 2 * (factor // divisor) + count * (offset // divisor)

@@ -109,7 +109,11 @@ class Intake:
             checkpoints = await self._jobs.checkpoints(project, origin)
         except NotFound as error:
             raise Unsupported(error.message, (("/init_from/job", error.message),)) from error
-        return inherited(spec, job, [checkpoint.step for checkpoint in checkpoints])
+        filled = inherited(spec, job, [checkpoint.step for checkpoint in checkpoints])
+        if spec.dataset is None and is_uploaded(filled.dataset) and await self._uploaded(filled, project) is None:
+            detail = f"Its data set {filled.dataset} is gone; name one in `dataset`."
+            raise Unsupported(detail, (("/init_from/job", detail),))
+        return filled
 
     async def _uploaded(self, spec: JobSpec, project: str) -> Dataset | None:
         """The data set of the project that the spec names; None for the catalog's, and for one that is not there."""
