@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.campaigns.beginning import Begun
 from app.services import Services
 from unitscale.errors import Malformed, Unsupported
 from unitscale.models.measures import unknown
@@ -9,7 +10,7 @@ from unitscale.models.specs import JobSpec
 from unitscale.models.sweeps import SweepSpec, blamed, check, check_apart, planned
 
 
-async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[JobSpec]:
+async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> Begun:
     """Its jobs' specs. Raises Malformed, Unsupported, which name fields of the sweep."""
     check(sweep)
     jobs = planned(sweep)
@@ -20,7 +21,7 @@ async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[J
         except Unsupported as error:
             raise blamed(sweep, number, error) from error
     await _refuse_measure(services, sweep, jobs)
-    return jobs
+    return jobs, {}
 
 
 async def _refuse_measure(services: Services, sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:

@@ -13,7 +13,7 @@ from unitscale.models.document import moment, new_id
 from unitscale.models.jobs import Job, Reason, Result, State, Timings
 from unitscale.models.pages import Page
 from unitscale.wire import doorbell
-from unitscale.wire.jobs import Idempotency, Jobs, cursor_of, number_of
+from unitscale.wire.jobs import MISMATCH, Idempotency, Jobs, cursor_of, made_before, number_of
 from unitscale.wire.keys import name
 from unitscale.wire.reading import TIMED, Record, text, timings_of
 from unitscale.wire.store import Store
@@ -123,8 +123,13 @@ class Campaigns:
         if outcome == b"quota":
             raise QuotaExceeded(f"Its {jobs} jobs would be more than the {quota} that a project may have unfinished.")
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch(MISMATCH)
         return await self.get(project, kind, text(campaign_id)), outcome == b"replayed"
+
+    async def known(self, project: str, idempotency: Idempotency | None) -> Held | None:
+        """The campaign that an earlier request with this key began. Raises IdempotencyMismatch."""
+        campaign_id = await made_before(self._store, project, idempotency)
+        return (await self._read([campaign_id]))[0] if campaign_id else None
 
     async def get(self, project: str, kind: str, campaign_id: str) -> Held:
         """The campaign as it stands. Raises NotFound."""

@@ -39,6 +39,9 @@ class Intake:
 
         Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
         """
+        known = await self._jobs.known(project, idempotency)  # before the spec is looked at: it may be out of date
+        if known is not None:
+            return known, True
         resolved, volume, needs = await self._resolved(spec, project)
         steps, whom = total_steps(resolved, volume), self._company(resolved, volume)
         workers = (await self.offer()).workers

@@ -34,6 +34,7 @@ BANDS: dict[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 CHUNK = 200
 NOBODY = Company("", "it was queued alone")
 UNLIMITED = 2**31
+MISMATCH = "This Idempotency-Key was used with another body in the last 24 hours."
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,15 @@ class Jobs:
                 f"The project already has {quota} unfinished jobs; wait for some to end or cancel some."
             )
         if outcome == b"mismatch":
-            raise IdempotencyMismatch("This Idempotency-Key was used with another body in the last 24 hours.")
+            raise IdempotencyMismatch(MISMATCH)
         job_id, fields, rank = told
         record = dict(zip(fields[0::2], fields[1::2], strict=True))
         return _placed(text(job_id), record, rank, workers), outcome == b"replayed"
+
+    async def known(self, project: str, idempotency: Idempotency | None) -> Job | None:
+        """The job that an earlier submission with this key made. Raises IdempotencyMismatch."""
+        job_id = await made_before(self._store, project, idempotency)
+        return next(iter(await self.existing(project, [job_id])), None) if job_id else None
 
     async def add_member(
         self,
@@ -321,6 +327,17 @@ class Jobs:
         queue = doorbell.queue_name(spec.resources.device, spec.resources.devices)
         [ahead] = await self._store.read(("ZCARD", name("queue", queue)))
         return waits_for(queue, ahead, await self._workers.present(), needs)
+
+
+async def made_before(store: Store, project: str, idempotency: Idempotency | None) -> str | None:
+    """The id of what this key made before, whatever became of it. Raises IdempotencyMismatch."""
+    if idempotency is None:
+        return None
+    [seen] = await store.read(("GET", name("idempotency", project, idempotency.key)))
+    before: dict[str, str] = json.loads(seen or "{}")
+    if before and before["body"] != idempotency.body:
+        raise IdempotencyMismatch(MISMATCH)
+    return before.get("id")
 
 
 def _placed(job_id: str, record: dict[bytes, bytes], rank: int | None, workers: Sequence[Worker]) -> Job:
