@@ -58,6 +58,11 @@ class Idle(Odd):
         self.idle = nn.Linear(2, 2)
 
 
+class Short(Odd):
+    def forward(self, inputs):
+        return super().forward(inputs)[:1]
+
+
 def own(kind, make):
     entry = CatalogModel(
         kind=kind, tasks=("regression",), sizes={"width": 24}, content="", learning_rates={"adamw": 0.01, "sgd": 0.05}
@@ -79,9 +84,9 @@ def tables():
 
 @pytest.fixture
 def train_own(tables, train, tmp_path, record_of):
-    MODELS.update({"odd": own("odd", Odd), "idle": own("idle", Idle)})
-    entries = tuple(MODELS[kind].entry.model_copy(update={"package": "p 1"}) for kind in ("odd", "idle"))
-    abilities = Abilities(precisions=("fp16-mixed",), models=("odd", "idle"), plugins=Plugins(models=entries))
+    MODELS.update({"odd": own("odd", Odd), "idle": own("idle", Idle), "short": own("short", Short)})
+    entries = tuple(MODELS[kind].entry.model_copy(update={"package": "p 1"}) for kind in ("odd", "idle", "short"))
+    abilities = Abilities(precisions=("fp16-mixed",), models=("odd", "idle", "short"), plugins=Plugins(models=entries))
     slot = Slot(devices=("cpu:0",), queue="cpu-1")
     seen = {"started_at": moment(0), "seen_at": moment(0)}
     worker = Worker(id="w", hardware="", device="cpu", slots=(slot,), version="0", abilities=abilities, **seen)
@@ -232,3 +237,10 @@ def test_a_data_set_of_another_size_than_said_is_told():
     with pytest.raises(BadDataset, match="there is 10 to train on, and there is 9"):
         rows.check({"inputs": torch.zeros(13, 2)})
     rows.check({"inputs": torch.zeros(14, 2)})
+
+
+def test_a_module_that_puts_out_another_number_of_rows_is_impossible(train_own):
+    [record] = train_own({**SPEC, "model": {"kind": "short"}})
+
+    assert record.ended.reason.code == "impossible"
+    assert "[1, 1] for a batch of 31 examples" in record.ended.reason.message
