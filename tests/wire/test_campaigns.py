@@ -304,3 +304,20 @@ async def test_room_that_a_campaign_does_not_need_any_more_is_given_back(campaig
         await campaigns.launched(held, Decision())
 
     await campaigns.begin("p", "sweep", BODY, {}, (3, 3), None)
+
+
+async def test_a_decision_that_changes_nothing_is_not_put_down(store, campaigns, intake):
+    units = {"learning_rate": {"low": 0.1, "high": 1}}
+    body = {"base": SPEC, "units": units, "sampler": "random", "pruner": "median"}
+    begun, _ = await campaigns.begin("p", "study", body, {}, (4, 1000), None)
+    advancer = Advancer(campaigns, PackedCurves(store), intake)
+    await advancer.advance_one()
+    first = await campaigns.get("p", "study", begun.id)
+
+    await store.redis.zadd("advancing", {begun.id: 0})
+    assert await advancer.advance_one()
+    again = await campaigns.get("p", "study", begun.id)
+
+    assert (first.round, again.round) == (1, 1)
+    assert not await advancer.advance_one()
+    assert await store.redis.zscore("advancing", begun.id) > 0

@@ -194,6 +194,11 @@ class Campaigns:
         due = "" if decision.again_seconds is None else int(decision.again_seconds * 1000)
         await self._store.run("launched", held.id, held.round + 1, due)
 
+    async def rest(self, held: Held, decision: Decision) -> None:
+        """The same of a decision that changes nothing, and is not put down."""
+        due = "" if decision.again_seconds is None else int(decision.again_seconds * 1000)
+        await self._store.run("rest", held.id, held.round, held.ended, due)
+
     async def jobs(self, held: Held) -> dict[int, Job]:
         """Place → job, of those that still exist."""
         places = await self._places(held)

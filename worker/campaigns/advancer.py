@@ -65,6 +65,8 @@ class Advancer:
             held = await self._with_curves(await self._campaigns.get(held.project, held.kind, held.id))
             jobs = await self._campaigns.jobs(held)
             decision = await to_thread(KINDS[held.kind], held, jobs, refused)
+            if held.round and not refused and _changes_nothing(held, decision):
+                return await self._campaigns.rest(held, decision)
             if not await self._campaigns.decide(held, decision):
                 return None
             log.info("a campaign was advanced", campaign=held.id, round=held.round + 1, state=decision.state.value)
@@ -84,6 +86,10 @@ class Advancer:
             place: list(struct.iter_unpack("<If", points)) for place, (points, *_) in zip(places, packed, strict=True)
         }
         return replace(held, curves=curves)
+
+
+def _changes_nothing(held: Held, decision: Decision) -> bool:
+    return decision.state not in OVER and not decision.call_off and decision.document == held.document
 
 
 def _none(_: Held) -> Sequence[int]:
