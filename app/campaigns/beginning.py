@@ -1,14 +1,13 @@
 """Campaigns as requests meet them: begun with their jobs, waited for, called off."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
 
 from app.http.creating import created
 from app.services import Services
-from unitscale.models.campaigns import counted
+from unitscale.models.campaigns import CampaignState, counted
 from unitscale.models.document import Document
 from unitscale.wire.campaigns import Glance, Held
 from unitscale.wire.jobs import Idempotency, Prepared
@@ -17,7 +16,8 @@ from unitscale.wire.launching import launch
 LAUNCH_SECONDS = 10.0
 """Until a worker launches what a request was to launch and did not, since its process died."""
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+Begun = tuple[Sequence[Prepared], Mapping[str, Any]]
+"""The jobs that a campaign begins with, and what is decided by that."""
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to hold the answer back until it is over.")]
 CREATED = created("What was asked for, running.")
 
@@ -27,23 +27,25 @@ async def begin(
     project: str,
     kind: str,
     body: Document,
-    ready: Sequence[Prepared],
+    draw_up: Callable[[], Awaitable[Begun]],
     idempotency: Idempotency | None,
-    document: Mapping[str, Any] = NOTHING,
 ) -> tuple[Held, bool]:
-    """Record a campaign with what is decided already, and submit the jobs that it begins with, which are prepared; one
-    without waits for a worker's first decision.
+    """Record a campaign with what is decided already, and submit the jobs that it begins with. One that an earlier
+    request has made is not drawn up again.
 
-    Raises QuotaExceeded, IdempotencyMismatch.
+    Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
     """
-    requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
-    due = LAUNCH_SECONDS if ready else 0.0
-    room = len(ready), services.intake.quota
-    held, replayed = await services.campaigns.begin(project, kind, requested, dict(document), room, idempotency, due)
-    if ready:
+    held, replayed, ready = await services.campaigns.known(project, idempotency), True, ()
+    if held is None:
+        ready, document = await draw_up()
+        room = len(ready), services.intake.quota
+        requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
+        held, replayed = await services.campaigns.begin(
+            project, kind, requested, dict(document), room, idempotency, LAUNCH_SECONDS
+        )
+    if held.state is CampaignState.RUNNING:
         await launch(services.intake, held, ready)
-        held = await services.campaigns.get(project, kind, held.id)
-    return held, replayed
+    return await services.campaigns.get(project, kind, held.id), replayed
 
 
 async def begin_later(
@@ -51,15 +53,18 @@ async def begin_later(
     project: str,
     kind: str,
     body: Document,
-    room: tuple[int, int],
+    room: Callable[[], Awaitable[tuple[int, int]]],
     idempotency: Idempotency | None,
 ) -> tuple[Held, bool]:
     """Record a campaign whose first jobs a worker decides about: at most so many at a time, under a quota.
 
-    Raises QuotaExceeded, IdempotencyMismatch.
+    Raises Unsupported, QuotaExceeded, IdempotencyMismatch.
     """
+    held = await services.campaigns.known(project, idempotency)
+    if held is not None:
+        return held, True
     requested: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
-    return await services.campaigns.begin(project, kind, requested, {}, room, idempotency)
+    return await services.campaigns.begin(project, kind, requested, {}, await room(), idempotency)
 
 
 def common(held: Held, name: str | None, glances: Iterable[Glance]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.campaigns.beginning import Begun
 from app.services import Services
 from unitscale.errors import Malformed, Unsupported
 from unitscale.models.measures import unknown
@@ -10,7 +11,7 @@ from unitscale.models.sweeps import SweepSpec, blamed, check, check_apart, plann
 from unitscale.wire.jobs import Prepared
 
 
-async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[Prepared]:
+async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> Begun:
     """Its jobs. Raises Malformed, Unsupported, which name fields of the sweep."""
     check(sweep)
     jobs = planned(sweep)
@@ -22,7 +23,7 @@ async def drawn_up(services: Services, project: str, sweep: SweepSpec) -> list[P
         except Unsupported as error:
             raise blamed(sweep, number, error) from error
     await _refuse_measure(services, sweep, jobs)
-    return ready
+    return ready, {}
 
 
 async def _refuse_measure(services: Services, sweep: SweepSpec, jobs: Sequence[JobSpec]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import product
 from math import inf
 
-from app.campaigns.beginning import common
+from app.campaigns.beginning import Begun, common
 from app.services import Services
 from unitscale.errors import Malformed, Unsupported
 from unitscale.models import drifts
@@ -21,14 +21,15 @@ from unitscale.models.transfers import (
     begun,
     check,
     job_of,
+    planned,
     pointer_of,
 )
 from unitscale.models.units import Parametrization
 from unitscale.wire.campaigns import Glance, Held
 
 
-async def drawn_up(services: Services, project: str, spec: TransferSpec) -> Trials:
-    """The first grid, about the default rates of what was asked for.
+async def drawn_up(services: Services, project: str, spec: TransferSpec) -> Begun:
+    """The jobs of the first grid, about the default rates of what was asked for.
 
     Raises Unsupported, naming the field of the body that asks for what cannot be done, and Malformed where something
     is said twice, or two values come to the same.
@@ -41,7 +42,9 @@ async def drawn_up(services: Services, project: str, spec: TransferSpec) -> Tria
         centers.setdefault(name.value, float(dry.spec.units.learning_rate or 0))
         kind, reached[value] = str(dry.spec.model.kind), _reached(spec.axis, dry)
     _refuse_equals(spec, reached)
-    return begun(spec, kind, centers)
+    trials = begun(spec, kind, centers)
+    ready = [await services.intake.prepare(job, project) for job in planned(spec, trials)]
+    return ready, trials.model_dump(mode="json")
 
 
 def _reached(axis: Axis, dry: DryRun) -> int:

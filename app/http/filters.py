@@ -20,10 +20,12 @@ async def campaign_of(
     transfer: Annotated[TransferId | None, Query(description="Only jobs of this transfer.")] = None,
 ) -> str | None:
     """The campaign that jobs are to belong to. Raises Malformed where it is two."""
-    campaigns = [campaign for campaign in (sweep, study, transfer) if campaign]
-    if len(campaigns) > 1:
-        raise Malformed("A job belongs to one campaign.", (("?study", "Give one of sweep, study and transfer."),))
-    return next(iter(campaigns), None)
+    campaigns = {"sweep": sweep, "study": study, "transfer": transfer}
+    given = [name for name, campaign in campaigns.items() if campaign]
+    if len(given) > 1:
+        detail = f"Give one of {', '.join(given)}."
+        raise Malformed("A job belongs to one campaign.", tuple((f"?{name}", detail) for name in given[1:]))
+    return campaigns[given[0]] if given else None
 
 
 OfCampaign = Annotated[str | None, Depends(campaign_of)]

@@ -1,6 +1,7 @@
 """Studies: units searched under constraints until a target is reached or a budget is spent."""
 
 from asyncio import to_thread
+from functools import partial
 from typing import Any
 
 from fastapi import Response
@@ -37,9 +38,8 @@ async def create_study(
     study: StudySpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
 ) -> Study:
     """Search units for the best value of an objective, then run the best again and name a winner."""
-    quota = await _checked(services, study, caller.project)
     idempotency = of_body("/v1/studies", study, idempotency_key)
-    room = min(study.parallel, study.budget.trials), quota
+    room = partial(_checked, services, study, caller.project)
     held, replayed = await begin_later(services, caller.project, KIND, study, room, idempotency)
     located(response, f"/v1/studies/{held.id}", replayed)
     return await _shown(services, held)
@@ -82,15 +82,18 @@ async def get_study_report(study_id: StudyId, services: ServicesDep, caller: May
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
 
 
-async def _checked(services: Services, study: StudySpec, project: str) -> int:
-    """The quota of unfinished jobs. Raises Malformed, Unsupported, which name fields of the study."""
+async def _checked(services: Services, study: StudySpec, project: str) -> tuple[int, int]:
+    """How many jobs it begins with at most, and the quota of unfinished ones.
+
+    Raises Malformed, Unsupported, which name fields of the study.
+    """
     extremes = check(study, await services.intake.offer_for(study.base))
     try:
         for spec in (study.base, *extremes):
             await services.intake.prepare(spec, project)
     except Unsupported as error:
         raise blamed(study, error) from error
-    return services.intake.quota
+    return min(study.parallel, study.budget.trials), services.intake.quota
 
 
 async def _shown(services: Services, held: Held) -> Study:

@@ -1,5 +1,7 @@
 """Sweeps: one spec over a grid of values, each a job of its own."""
 
+from functools import partial
+
 from fastapi import Response
 
 from app.campaigns.beginning import CREATED, Wait, begin, common
@@ -32,9 +34,9 @@ async def create_sweep(
     sweep: SweepSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
 ) -> Sweep:
     """Submit every combination as a job of its own; jobs that are alike train together in one process."""
-    jobs = await drawn_up(services, caller.project, sweep)
     idempotency = of_body("/v1/sweeps", sweep, idempotency_key)
-    held, replayed = await begin(services, caller.project, KIND, sweep, jobs, idempotency)
+    draw_up = partial(drawn_up, services, caller.project, sweep)
+    held, replayed = await begin(services, caller.project, KIND, sweep, draw_up, idempotency)
     located(response, f"/v1/sweeps/{held.id}", replayed)
     return await _shown(services, held)
 

@@ -1,5 +1,7 @@
 """Transfers: does the best learning rate stay put across scale?"""
 
+from functools import partial
+
 from fastapi import Response
 
 from app.campaigns.beginning import CREATED, Wait, begin
@@ -12,7 +14,7 @@ from app.http.routing import routes_of
 from app.http.waiting import until_over
 from unitscale.errors import IdempotencyMismatch, IllegalTransition, NotFound, NoWorker, QuotaExceeded, Unsupported
 from unitscale.models.pages import Page
-from unitscale.models.transfers import Transfer, TransferSpec, planned
+from unitscale.models.transfers import Transfer, TransferSpec
 
 KIND = "transfer"
 router = routes_of("transfers")
@@ -27,11 +29,9 @@ async def create_transfer(
     transfer: TransferSpec, services: ServicesDep, caller: MaySubmit, response: Response, idempotency_key: Key = None
 ) -> Transfer:
     """Train a grid of learning rates at each value, under each parametrization, and see where the best of them lies."""
-    trials = await drawn_up(services, caller.project, transfer)
     idempotency = of_body("/v1/transfers", transfer, idempotency_key)
-    ready = [await services.intake.prepare(job, caller.project) for job in planned(transfer, trials)]
-    document = trials.model_dump(mode="json")
-    held, replayed = await begin(services, caller.project, KIND, transfer, ready, idempotency, document)
+    draw_up = partial(drawn_up, services, caller.project, transfer)
+    held, replayed = await begin(services, caller.project, KIND, transfer, draw_up, idempotency)
     located(response, f"/v1/transfers/{held.id}", replayed)
     return await shown(services, held)
 

@@ -225,3 +225,17 @@ def test_a_study_blames_what_leaves_nothing_to_search(refused, units, pointer, w
 )
 def test_a_transfer_blames_what_it_says_twice(refused, change, pointers):
     assert list(refused("transfers", {"base": TEXT} | change)) == pointers
+
+
+def test_a_study_blames_a_choice_of_objects_on_its_unit(refused):
+    units = {"model": {"choices": [{"width": 64}, {"width": 60}]}}
+
+    assert set(refused("studies", {"base": TEXT, "units": units})) == {"/units/model"}
+
+
+def test_of_two_campaigns_the_one_too_many_is_blamed(api):
+    both = {"sweep": "sw_06g1m2c8kq7v3x9t4b5n", "transfer": "tr_06g1m2c8kq7v3x9t4b5n"}
+
+    errors = api.get("/v1/jobs", params=both).json()["errors"]
+
+    assert [each["pointer"] for each in errors] == ["?transfer"]

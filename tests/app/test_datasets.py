@@ -304,3 +304,36 @@ def test_the_sweep_leaves_what_has_a_record_or_was_ever_checked(placed, settings
 
     assert folders(settings) == {recorded, checked, dataset["id"]}
     assert len(files(settings)) == 5
+
+
+def test_a_job_that_starts_from_one_whose_data_set_is_gone_is_told_so_by_its_origin(api, ready, worker):
+    origin = api.post("/v1/jobs", json={"task": "regression", "dataset": ready["id"]}).raise_for_status().json()["id"]
+    worker.succeed(worker.claim(), val_loss=1.0)
+    api.delete(f"/v1/datasets/{ready['id']}").raise_for_status()
+
+    errors = api.post("/v1/jobs", json={"task": "regression", "init_from": {"job": origin}}).json()["errors"]
+
+    assert [each["pointer"] for each in errors] == ["/init_from/job"]
+
+
+@pytest.mark.parametrize(
+    ("noun", "around"),
+    [
+        ("jobs", lambda spec: spec),
+        ("sweeps", lambda spec: {"base": spec, "axes": {"seed": [0, 1]}}),
+        ("studies", lambda spec: {"base": spec, "units": {"learning_rate": {"low": 0.1, "high": 1}}}),
+        ("transfers", lambda spec: {"base": spec | {"model": {"kind": "mlp"}}, "values": [8, 16], "seeds": 1}),
+    ],
+)
+def test_what_was_made_is_answered_again_though_its_data_set_is_gone(api, ready, noun, around):
+    body, headers = around({"task": "regression", "dataset": ready["id"]}), {"Idempotency-Key": "once"}
+    made = api.post(f"/v1/{noun}", json=body, headers=headers).raise_for_status().json()
+    api.post(f"/v1/{noun}/{made['id']}/cancel").raise_for_status()
+    api.delete(f"/v1/datasets/{ready['id']}").raise_for_status()
+
+    again = api.post(f"/v1/{noun}", json=body, headers=headers)
+    other = api.post(f"/v1/{noun}", json=body | {"name": "other"}, headers=headers)
+
+    assert (again.status_code, again.json()["id"]) == (201, made["id"])
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert other.json()["type"] == "idempotency_mismatch"

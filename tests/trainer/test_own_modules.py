@@ -82,6 +82,11 @@ class Reading(nn.Module):
         return self.readout(self.layer(self.words(tokens.long()), later))
 
 
+class Short(Odd):
+    def forward(self, inputs):
+        return super().forward(inputs)[:1]
+
+
 def own(kind, make):
     entry = CatalogModel(
         kind=kind, tasks=("regression",), sizes={"width": 24}, content="", learning_rates={"adamw": 0.01, "sgd": 0.05}
@@ -117,7 +122,7 @@ def tables():
 
 @pytest.fixture
 def train_own(tables, train, tmp_path, record_of):
-    ours = [own("odd", Odd), own("idle", Idle), reading(TEXT), reading(MASKED)]
+    ours = [own("odd", Odd), own("idle", Idle), own("short", Short), reading(TEXT), reading(MASKED)]
     MODELS.update({model.entry.kind: model for model in ours})
     entries = tuple(model.entry.model_copy(update={"package": "p 1"}) for model in ours)
     kinds = tuple(entry.kind for entry in entries)
@@ -384,3 +389,10 @@ def test_a_data_set_of_another_size_than_said_is_told():
     with pytest.raises(BadDataset, match="there is 10 to train on, and there is 9"):
         rows.check({"inputs": torch.zeros(13, 2)})
     rows.check({"inputs": torch.zeros(14, 2)})
+
+
+def test_a_module_that_puts_out_another_number_of_rows_is_impossible(train_own):
+    [record] = train_own({**SPEC, "model": {"kind": "short"}})
+
+    assert record.ended.reason.code == "impossible"
+    assert "[1, 1] for a batch of 31 examples" in record.ended.reason.message

@@ -391,6 +391,10 @@ LONG = with_file(wav(np.zeros(20 * RATE + RATE)))
         (with_file(wav(spoken("ab".replace("b", "a")))[:30]), "Row 1 (line 2): '0.wav' is no WAV"),
         (with_file(wav(spoken("aaaa"))[:-2000]), "Row 1 (line 2): '0.wav' ends too early"),
         (with_file(FLOATS), "Row 1 (line 2): '0.wav' is no WAV file of PCM"),
+        (
+            with_file(wav(spoken("a")).replace(b"fmt \x10\0\0\0", b"fmt \x10\0\0\x7f")),
+            "'0.wav' is no WAV file of PCM that can be read: it ends",
+        ),
         (with_file(wav(np.zeros(0))), "Row 1 (line 2): '0.wav' is silent"),
         (with_file(wav(np.zeros(50))), "too many to be said in 0.01 s"),
         (LONG, "Row 1 (line 2): '0.wav' is 21.0 s long; 20 s are the most"),

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
@@ -120,6 +121,7 @@ def linked() -> zipfile.ZipInfo:
         (b"PK", "no zip archive"),
         (b"", "empty"),
         (packed(), "There are 0 images"),
+        (packed(*((f"{'ab'[n % 2] * 201}/{n}.png", png(images(3, 3))) for n in range(12))), "class 'aaaa"),
     ],
 )
 def test_an_archive_that_cannot_be_used_says_why_and_leaves_nothing(checked, content, why):
@@ -135,6 +137,22 @@ LABELS = np.arange(20) % 2
 def npy(array: np.ndarray) -> bytes:
     np.lib.format.write_array(file := io.BytesIO(), array, allow_pickle=True)
     return file.getvalue()
+
+
+def headed(header: bytes) -> bytes:
+    """Images below a header that nobody's tool writes."""
+    return packed(("images.npy", header + bytes(20 * 16)), ("labels.npy", npy(LABELS)))
+
+
+def shaped(shape: str, dtype: str = "|u1") -> bytes:
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+def lettered(code: int) -> bytes:
+    """Labels of one letter, of which some are none."""
+    letters = np.array([ord("a") if n % 2 else code for n in range(20)], "<u4").tobytes()
+    return packed(("images.npy", npy(images(20, 4, 4))), ("labels.npy", shaped("(20,)", "<U1") + letters))
 
 
 def lying() -> bytes:
@@ -161,6 +179,15 @@ def lying() -> bytes:
         (packed(("images.npy", b"\x80\x04pickle"), ("labels.npy", npy(LABELS))), "'images' cannot be read"),
         (packed(("images.npy", npy(images(20, 4, 4))[:-9]), ("labels.npy", npy(LABELS))), "'images' says"),
         (lying(), "'images' says"),
+        (headed(shaped("(-20, -16, 1)")), "'images' says"),
+        (headed(shaped("(" + "9" * 4500 + ",)")), "'images' cannot be read: its header"),
+        (headed(b"\x93NUMPY\x01\x00" + struct.pack("<H", 9000) + b"(" * 9000), "'images' cannot be read: its header"),
+        (headed(b"\x93NUMPY\x03\x00" + bytes(40)), "'images' cannot be read: its header"),
+        (packed(("images.npy", npy(images(20, 4, 4))), ("labels.npy", shaped("(20,)", "<U0"))), "'labels' holds"),
+        (lettered(0xD800), "'labels' holds what is no text"),
+        (lettered(0xFFFFFFFF), "'labels' holds what is no text"),
+        (npz(images=images(20, 4, 4), labels=np.array(["a" * 201, "b"] * 10)), "class 'aaaa"),
+        (npz(images=images(10_001, 2, 2), labels=np.arange(10_001) + 10**18), "10,001 classes"),
         (b"\x93NUMPY", "no zip archive"),
     ],
 )

@@ -13,7 +13,7 @@ from unitscale.errors import BadDataset
 from worker.trainer.checks.tables import check_table
 
 SHA = hashlib.sha256(b"x").hexdigest()
-NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False).filter(lambda number: abs(number) <= 1e38)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=8).map(
     lambda name: f"x{name.strip()}"
 )
@@ -72,7 +72,7 @@ def test_whatever_else_comes_is_refused_with_a_reason(check, content):
 
 
 @settings(max_examples=60, deadline=None, database=None)
-@given(st.integers(1, 5000), st.sampled_from(["1,2", "1,2,3,4", "1,,3", "1,x,3", "1,nan,3", "1,inf,3", "1,1e39,3"]))
+@given(st.integers(1, 5000), st.sampled_from(["1,2", "1,2,3,4", "1,,3", "1,x,3", "1,nan,3", "1,inf,3", "1,3e38,3"]))
 def test_a_bad_row_is_named_wherever_it_stands(check, row, line):
     with pytest.raises(BadDataset, match=rf"Row {row} \(line {row + 1}\)"):
         check(table(5000, **{f"r{row}": line}))

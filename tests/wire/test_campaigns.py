@@ -11,12 +11,14 @@ from unitscale.models.jobs import Reason, Result, State
 from unitscale.models.specs import JobSpec
 from unitscale.wire.attempts import Attempts
 from unitscale.wire.campaigns import TRIES, Campaigns, Decision
+from unitscale.wire.curves import PackedCurves
 from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Filter, Idempotency, Jobs, Membership
 from unitscale.wire.launching import launch
 from unitscale.wire.reaper import Reaper
 from unitscale.wire.workers import Workers
+from worker.campaigns.advancer import Advancer
 
 SPEC = {"task": "regression", "dataset": "linear", "resources": {"alone": True}}
 BODY = {"base": SPEC, "axes": {"seed": [0, 1, 2]}}
@@ -325,3 +327,62 @@ async def test_a_job_tells_on_what_hardware_it_was_trained_last(store, campaigns
 
     [job] = await jobs.existing("p", [running.id])
     assert job.hardware == "a fast CPU"
+
+
+async def test_a_campaign_whose_plan_makes_no_spec_fails_for_that_reason(store, campaigns, intake):
+    body = {"base": {"task": "text-generation", "dataset": "grammar"}, "values": [32, 64], "seeds": 1}
+    document = {"model": "transformer", "seeds": 1, "rounds": [[("sp", 32, 0.0)]]}
+    begun, _ = await campaigns.begin("p", "transfer", body, document, (1, 1000), None)
+
+    assert await Advancer(campaigns, PackedCurves(store), intake).advance_one()
+
+    after = await campaigns.get("p", "transfer", begun.id)
+    assert (after.state, after.reason.code) == (CampaignState.FAILED, "impossible")
+    assert "greater than 0" in after.reason.message
+
+
+async def test_campaigns_that_begin_at_one_time_share_the_quota(store, campaigns, jobs, intake):
+    body = {"base": SPEC, "axes": {"seed": list(range(25))}}
+    begun = await asyncio.gather(
+        *(campaigns.begin("p", "sweep", body, {}, (25, 30), None) for _ in range(6)), return_exceptions=True
+    )
+    [(held, _)] = [each for each in begun if not isinstance(each, QuotaExceeded)]
+    few = Intake(jobs, Datasets(store), Workers(store), 30)
+
+    for seed in range(5):
+        await few.submit(JobSpec.model_validate(SPEC | {"seed": seed}), "p")
+    with pytest.raises(QuotaExceeded):
+        await few.submit(JobSpec.model_validate(SPEC | {"seed": 5}), "p")
+    await launched(campaigns, intake, held)
+
+    assert len((await jobs.page("p", Filter(), 100, None)).data) == 30
+
+
+@pytest.mark.parametrize("way", ["cancelled", "launched", "failed"])
+async def test_room_that_a_campaign_does_not_need_any_more_is_given_back(campaigns, intake, held, way):
+    if way == "cancelled":
+        await campaigns.cancel("p", "sweep", held.id)
+    elif way == "failed":
+        await campaigns.decide(held, Decision(state=CampaignState.FAILED))
+    else:
+        await campaigns.decide(held, Decision())
+        await campaigns.launched(held, Decision())
+
+    await campaigns.begin("p", "sweep", BODY, {}, (3, 3), None)
+
+
+async def test_a_decision_that_changes_nothing_is_not_put_down(store, campaigns, intake):
+    units = {"learning_rate": {"low": 0.1, "high": 1}}
+    body = {"base": SPEC, "units": units, "sampler": "random", "pruner": "median"}
+    begun, _ = await campaigns.begin("p", "study", body, {}, (4, 1000), None)
+    advancer = Advancer(campaigns, PackedCurves(store), intake)
+    await advancer.advance_one()
+    first = await campaigns.get("p", "study", begun.id)
+
+    await store.redis.zadd("advancing", {begun.id: 0})
+    assert await advancer.advance_one()
+    again = await campaigns.get("p", "study", begun.id)
+
+    assert (first.round, again.round) == (1, 1)
+    assert not await advancer.advance_one()
+    assert await store.redis.zscore("advancing", begun.id) > 0

@@ -3,9 +3,12 @@
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from unitscale.models.axes import held_twice
+from unitscale.models.growth import Growth
 from unitscale.models.studies import StudySpec
 from unitscale.models.sweeps import SweepSpec
 from unitscale.models.trials import swept
@@ -58,3 +61,17 @@ def test_a_setting_of_more_fields_than_a_job_has_is_refused():
 
     with pytest.raises(ValidationError, match="at most 64"):
         SweepSpec.model_validate({"base": {"task": "regression"}, "settings": [setting]})
+
+
+@given(first=st.integers(1, 40), rise=st.integers(0, 60), steps=st.integers(1, 80), examples=st.integers(0, 9000))
+def test_what_a_growing_batch_has_seen_is_the_sum_of_its_sizes(first, rise, steps, examples):
+    growth = Growth(first, first + rise, steps)
+    seen = [sum(growth.size(step) for step in range(1, last + 1)) for last in range(steps + 3)]
+
+    assert [growth.examples(step) for step in range(steps + 3)] == seen
+    assert growth.examples(growth.steps(examples)) >= examples
+    assert not examples or growth.examples(growth.steps(examples) - 1) < examples
+
+
+def test_a_ramp_of_a_million_steps_is_reckoned_without_taking_them():
+    assert calls(lambda: Growth(1, 64, 10**6).steps(10**7)) < 10_000

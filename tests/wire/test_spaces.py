@@ -63,6 +63,13 @@ def test_a_field_of_fractions_is_searched_between_whole_ends():
     assert fitting(space, "units.alphas.res").at(0.5) == 2.5
 
 
+def test_a_field_of_whole_numbers_is_searched_in_them_however_its_ends_are_written():
+    space = fitting(Range(low=8.0, high=1e2, step=4.0), "model.width")
+
+    assert {type(value) for value in (*space.spread(5), space.at(0.3))} == {int}
+    assert isinstance(fitting(Range(low=8, high=1e2), "model.width").at(0.3), int)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

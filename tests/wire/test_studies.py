@@ -10,6 +10,7 @@ from studying import Run, failed, succeeded
 
 from unitscale.models.campaigns import CampaignState
 from unitscale.models.jobs import ENDED, State
+from worker.campaigns.search import pruning
 from worker.campaigns.studies import decide
 
 RATE = {"learning_rate": {"low": 0.001, "high": 1.0, "scale": "log"}}
@@ -423,3 +424,18 @@ def test_trials_have_their_slot_to_themselves_where_time_is_compared(study, alon
     run.turn()
 
     assert {job.spec.resources.alone for job in run.jobs.values()} == {alone}
+
+
+def test_of_a_curve_is_kept_what_pruners_compare():
+    losses = [1000.0 - step if step % 2 else math.inf for step in range(900)] + [5.0, 7.0]
+    curve = list(enumerate(losses, 1))
+
+    kept = pruning.kept(curve)
+
+    assert len(kept) <= pruning.MOST_KEPT
+    assert (kept[0], kept[-1]) == (curve[1], curve[-1])
+    assert list(kept) == sorted(kept)
+    assert [loss for _, loss in kept[:-1]] == sorted((loss for _, loss in kept[:-1]), reverse=True)
+    assert pruning.kept([(1, 3.0), (2, 4.0), (3, 1.0), (4, 2.0)]) == ((1, 3.0), (3, 1.0), (4, 2.0))
+    assert pruning.kept([(1, 3.0)]) == ((1, 3.0),)
+    assert pruning.kept([]) == ()

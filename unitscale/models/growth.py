@@ -1,7 +1,7 @@
 """Batch sizes over the steps of a run, where they grow."""
 
 import math
-from itertools import accumulate, count, takewhile
+from bisect import bisect_left
 from typing import Protocol
 
 from unitscale.models.specs import JobSpec
@@ -25,24 +25,51 @@ class Growth:
     """
 
     def __init__(self, first: int, last: int, steps: int) -> None:
-        self._last = last
-        self._rising = [round(first + (last - first) * (step - 1) / steps) for step in range(1, steps + 1)]
-        self._seen = [0, *accumulate(self._rising)]
+        self._first, self._last, self._steps = first, last, steps
+        self._rise = last - first
 
     def size(self, step: int) -> int:
         """Examples of one batch; steps count from 1."""
-        return self._rising[step - 1] if step <= len(self._rising) else self._last
+        return round(self._first + self._rise * (step - 1) / self._steps) if step <= self._steps else self._last
 
     def examples(self, step: int) -> int:
         """Examples seen up to and with `step`."""
-        risen = min(step, len(self._rising))
-        return self._seen[risen] + (step - risen) * self._last
+        risen = min(step, self._steps)
+        rounded_up = risen * self._first + floor_sum(risen, 2 * self._steps, 2 * self._rise, self._steps)
+        return rounded_up - self._odd_halves(risen) + (step - risen) * self._last
 
     def steps(self, examples: int) -> int:
         """Steps until so many examples have been seen."""
-        if examples <= self._seen[-1]:
-            return sum(1 for _ in takewhile(lambda step: self.examples(step) < examples, count()))
-        return len(self._rising) + math.ceil((examples - self._seen[-1]) / self._last)
+        risen = self.examples(self._steps)
+        if examples <= risen:
+            return bisect_left(range(self._steps), examples, key=self.examples)
+        return self._steps + math.ceil((examples - risen) / self._last)
+
+    def _odd_halves(self, count: int) -> int:
+        """How many of the first batches lie halfway between an even and an odd number above it: `round` takes the even.
+
+        rise·k/steps ends in ½ where rise'·k ≡ steps'/2 (mod steps'), in lowest terms: at every steps'-th k, if steps'
+        is even. From one to the next it grows by rise', which is odd then: odd and even take turns.
+        """
+        shared = math.gcd(self._rise, self._steps)
+        rise, steps = self._rise // shared, self._steps // shared
+        if steps % 2:
+            return 0
+        at = steps // 2 * pow(rise, -1, steps) % steps
+        halves = max(0, -((at - count) // steps))
+        odd_first = (self._first + (2 * rise * at + steps) // (2 * steps)) % 2
+        return (halves + odd_first) // 2
+
+
+def floor_sum(count: int, divisor: int, factor: int, offset: int) -> int:
+    """Σ ⌊(factor·k + offset) / divisor⌋ over k < count, by Euclid's algorithm."""
+    total = 0
+    while count:
+        total += count * (count - 1) // 2 * (factor // divisor) + count * (offset // divisor)
+        factor, offset = factor % divisor, offset % divisor
+        top = factor * count + offset
+        count, offset, divisor, factor = top // divisor, top % divisor, factor, divisor
+    return total
 
 
 def growth(spec: JobSpec) -> Growth | None:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainSerializer
+from pydantic import AfterValidator, PlainSerializer
 
 from unitscale.models.document import Answer, JobId, Measure, Measures, Moment
 from unitscale.models.specs import JobSpec
@@ -37,13 +37,18 @@ NEXT: dict[State, frozenset[State]] = {
 ENDED = frozenset(state for state, following in NEXT.items() if not following)
 
 Wish = Literal["pause", "cancel"]
+LONGEST_REASON = 2000
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= LONGEST_REASON else message[: LONGEST_REASON - 1] + "…"
 
 
 class Reason(Answer):
     """Why a job failed: a word for programs, a sentence for people."""
 
     code: str
-    message: str
+    message: Annotated[str, AfterValidator(_short)]
 
 
 class Queue(Answer):

@@ -137,11 +137,13 @@ Space = Annotated[
 
 
 def fitting(space: Space, path: str) -> Space:
-    """The space as the field takes it: one that takes fractions searches them also between whole ends."""
-    if isinstance(space, Choices) or not _takes_fractions(path):
+    """The space as the field takes it: fractions also between whole ends, whole numbers also between ends like 1e2."""
+    kinds = _kinds_at(path)
+    if isinstance(space, Choices) or not kinds & {int, float}:
         return space
-    step = None if space.step is None else float(space.step)
-    return space.model_copy(update={"low": float(space.low), "high": float(space.high), "step": step})
+    as_field = float if float in kinds else _as_whole
+    written = {"low": space.low, "high": space.high, "step": space.step}
+    return space.model_copy(update={end: value if value is None else as_field(value) for end, value in written.items()})
 
 
 def path_of(unit: str) -> str:
@@ -154,8 +156,8 @@ def is_field(path: str) -> bool:
     return bool(_kinds_at(path))
 
 
-def _takes_fractions(path: str) -> bool:
-    return float in _kinds_at(path)
+def _as_whole(value: float) -> float:
+    return int(value) if value == int(value) else value
 
 
 def _kinds_at(path: str) -> set[Any]:

@@ -95,9 +95,12 @@ def check(study: StudySpec, offer: Offer) -> list[JobSpec]:
 
 def blamed(study: StudySpec, error: Unsupported) -> Unsupported:
     """The same refusal of a trial's spec, with pointers into the study."""
-    units = {"/" + path_of(unit).replace(".", "/"): _pointer(unit) for unit in study.units}
-    fields = tuple((units.get(pointer, f"/base{pointer}"), detail) for pointer, detail in error.fields)
-    return Unsupported(error.message, fields)
+    own = {"/" + path_of(unit).replace(".", "/"): _pointer(unit) for unit in study.units}
+
+    def mine(pointer: str) -> str:
+        return next((own[field] for field in own if f"{pointer}/".startswith(f"{field}/")), f"/base{pointer}")
+
+    return Unsupported(error.message, tuple((mine(pointer), detail) for pointer, detail in error.fields))
 
 
 def _check_size(study: StudySpec) -> None:

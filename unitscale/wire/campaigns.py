@@ -13,7 +13,7 @@ from unitscale.models.document import moment, new_id
 from unitscale.models.jobs import Job, Reason, Result, State, Timings
 from unitscale.models.pages import Page
 from unitscale.wire import doorbell, listing
-from unitscale.wire.jobs import Idempotency, Jobs
+from unitscale.wire.jobs import Idempotency, Jobs, made_before
 from unitscale.wire.keys import name
 from unitscale.wire.reading import TIMED, Record, text, timings_of
 from unitscale.wire.store import Store
@@ -127,6 +127,11 @@ class Campaigns:
             raise IdempotencyMismatch
         return await self.get(project, kind, text(campaign_id)), outcome == b"replayed"
 
+    async def known(self, project: str, idempotency: Idempotency | None) -> Held | None:
+        """The campaign that an earlier request with this key began. Raises IdempotencyMismatch."""
+        campaign_id = await made_before(self._store, project, idempotency)
+        return (await self._read([campaign_id]))[0] if campaign_id else None
+
     async def get(self, project: str, kind: str, campaign_id: str) -> Held:
         """The campaign as it stands. Raises NotFound."""
         [found] = await self._read([campaign_id])
@@ -181,6 +186,11 @@ class Campaigns:
         """Say that what was decided on `held` is launched: it rests until a job ends, or its time has come."""
         due = "" if decision.again_seconds is None else int(decision.again_seconds * 1000)
         await self._store.run("launched", held.id, held.round + 1, due)
+
+    async def rest(self, held: Held, decision: Decision) -> None:
+        """The same of a decision that changes nothing, and is not put down."""
+        due = "" if decision.again_seconds is None else int(decision.again_seconds * 1000)
+        await self._store.run("rest", held.id, held.round, held.ended, due)
 
     async def jobs(self, held: Held) -> dict[int, Job]:
         """Place → job, of those that still exist."""

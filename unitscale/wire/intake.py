@@ -41,6 +41,9 @@ class Intake:
 
         Raises Unsupported, NoWorker, QuotaExceeded, IdempotencyMismatch.
         """
+        known = await self._jobs.known(project, idempotency)  # before the spec is looked at: it may be out of date
+        if known is not None:
+            return known, True
         prepared = await self.prepare(spec, project)
         return await self._jobs.add(project, prepared, self.quota, idempotency, (await self.offer()).workers)
 
@@ -86,7 +89,7 @@ class Intake:
         """The spec as it will run, how much it has to train on (None: what the catalog says), and what it needs."""
         origin = await self._origin(spec.init_from.job, project) if spec.init_from is not None else None
         if origin is not None:
-            spec = inherited(spec, *origin)
+            spec = await self._inherited(spec, project, *origin)
         offer = await self.offer_for(spec)
         uploaded = await self._uploaded(spec, project)
         spec = await self._with_rule(spec, project, offer)
@@ -110,6 +113,13 @@ class Intake:
         measured = await self._rules.measured(project, offer.kind(spec), spec.optimizer.name)
         rule = measured.get(spec.units.parametrization)
         return spec.model_copy(update={"units": spec.units.model_copy(update={"rule": rule})}) if rule else spec
+
+    async def _inherited(self, spec: JobSpec, project: str, job: Job, steps: Sequence[int]) -> JobSpec:
+        filled = inherited(spec, job, steps)
+        if spec.dataset is None and is_uploaded(filled.dataset) and await self._uploaded(filled, project) is None:
+            detail = f"Its data set {filled.dataset} is gone; name one in `dataset`."
+            raise Unsupported(detail, (("/init_from/job", detail),))
+        return filled
 
     async def _origin(self, origin: str, project: str) -> tuple[Job, list[int]]:
         """The job to start from, and the steps of its checkpoints. Raises Unsupported."""

@@ -120,6 +120,11 @@ class Jobs:
         record = dict(zip(fields[0::2], fields[1::2], strict=True))
         return _placed(text(job_id), record, rank, workers), outcome == b"replayed"
 
+    async def known(self, project: str, idempotency: Idempotency | None) -> Job | None:
+        """The job that an earlier submission with this key made. Raises IdempotencyMismatch."""
+        job_id = await made_before(self._store, project, idempotency)
+        return next(iter(await self.existing(project, [job_id])), None) if job_id else None
+
     async def add_members(self, project: str, members: Sequence[tuple[Membership, Prepared]]) -> list[str]:
         """The same for jobs of a campaign, which were counted when it began: what became of each, `over` where the
         campaign is and `dataset` where its data set is gone.
@@ -285,6 +290,17 @@ def _submission(
         membership.campaign,
         membership.place,
     )
+
+
+async def made_before(store: Store, project: str, idempotency: Idempotency | None) -> str | None:
+    """The id of what this key made before, whatever became of it. Raises IdempotencyMismatch."""
+    if idempotency is None:
+        return None
+    [seen] = await store.read(("GET", name("idempotency", project, idempotency.key)))
+    before: dict[str, str] = json.loads(seen or "{}")
+    if before and before["body"] != idempotency.body:
+        raise IdempotencyMismatch
+    return before.get("id")
 
 
 def _placed(job_id: str, record: dict[bytes, bytes], rank: int | None, workers: Sequence[Worker]) -> Job:

@@ -8,6 +8,7 @@
     jobs                        string  counts submissions; a job's number is its place in the lists
     jobs:{project}              zset    the project's job ids by number
     unfinished:{project}        set     its jobs that have not ended
+    reserved:{project}          hash    campaigns that are being launched -> jobs that they have still to submit
     queues                      set     every queue that ever held a job
     queue:{queue}               zset    queued job ids, best first: priority, then turns between projects, then age
     queue:{queue}:turns         hash    the turn last served, and the last turn of each project, by priority
@@ -53,6 +54,7 @@ TEMPLATES: dict[str, str] = {
     "count": "jobs",
     "listing": "jobs:{project}",
     "unfinished": "unfinished:{project}",
+    "reserved": "reserved:{project}",
     "queues": "queues",
     "queue": "queue:{queue}",
     "turns": "queue:{queue}:turns",

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import structlog
 
-from unitscale.errors import NoWorker, StoreAway
-from unitscale.models.campaigns import OVER, member_id
-from unitscale.models.jobs import Job
+from unitscale.errors import Impossible, Malformed, NoWorker, StoreAway
+from unitscale.models.campaigns import OVER, CampaignState, member_id
+from unitscale.models.jobs import Job, Reason
 from unitscale.wire.campaigns import LEASE_MS, Campaigns, Decision, Held
 from unitscale.wire.curves import PackedCurves
 from unitscale.wire.intake import Intake
@@ -54,7 +54,7 @@ class Advancer:
     async def _keep_and_advance(self, held: Held) -> None:
         keeping = create_task(self._keep(held))
         try:
-            await self._advance(held)
+            await self._advance_or_fail(held)
         finally:
             keeping.cancel()
             await gather(keeping, return_exceptions=True)
@@ -66,6 +66,16 @@ class Advancer:
             with suppress(StoreAway):
                 held = await self._campaigns.keep(held)
 
+    async def _advance_or_fail(self, held: Held) -> None:
+        """Advance it. One whose plan makes no spec would never go on: it ends, and says why."""
+        try:
+            await self._advance(held)
+        except Malformed as error:
+            held = await self._campaigns.get(held.project, held.kind, held.id)
+            message = " ".join([error.message, *(f"{pointer}: {detail}" for pointer, detail in error.fields)])
+            reason = Reason(code=Impossible.code, message=message)
+            await self._campaigns.decide(held, Decision(held.document, CampaignState.FAILED, reason))
+
     async def _advance(self, held: Held) -> None:
         """Submit what was decided before; decide; submit that. What is refused then is decided about at once."""
         known, refused = dict[int, str](), await launch(self._intake, held)
@@ -73,6 +83,8 @@ class Advancer:
             held = await self._with_curves(await self._campaigns.get(held.project, held.kind, held.id))
             jobs = await self._campaigns.jobs(held)
             decision = await to_thread(KINDS[held.kind], held, jobs, refused)
+            if held.round and not refused and _changes_nothing(held, decision):
+                return await self._campaigns.rest(held, decision)
             if not await self._campaigns.decide(held, decision):
                 return None
             log.info("a campaign was advanced", campaign=held.id, round=held.round + 1, state=decision.state.value)
@@ -92,6 +104,10 @@ class Advancer:
             place: list(struct.iter_unpack("<If", points)) for place, (points, *_) in zip(places, packed, strict=True)
         }
         return replace(held, curves=curves)
+
+
+def _changes_nothing(held: Held, decision: Decision) -> bool:
+    return decision.state not in OVER and not decision.call_off and decision.document == held.document
 
 
 def _none(_: Held) -> Sequence[int]:

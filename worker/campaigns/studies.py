@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import isfinite
 
 from unitscale.errors import Malformed
 from unitscale.models.campaigns import CampaignState, member_id
@@ -180,8 +179,7 @@ class _Turn:
         if (job is None and trial.job in self.held.jobs) or (job is not None and job.state in ENDED):
             ended = settled(self.study, trial, job, self.hardware if timed(self.study) else None)
             self.hardware = self.hardware or ended.hardware
-            curve = tuple((step, loss) for step, loss in self.held.curves.get(trial.place, ()) if isfinite(loss))
-            return ended.model_copy(update={"curve": curve})
+            return ended.model_copy(update={"curve": pruning.kept(self.held.curves.get(trial.place, ()))})
         return trial
 
     def _unconfirmed(self) -> list[Candidate]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from unitscale.errors import Internal
 from worker import environment
 from worker.pipe import MESSAGE, Order
 
@@ -39,9 +42,9 @@ class Trainer:
             await self.orders.drain()
 
     async def said(self) -> AsyncIterator[Any]:
-        """Its messages, until it is gone."""
+        """Its messages, until it is gone. Raises Internal for one that means nothing."""
         while line := await self.messages.readline():
-            yield MESSAGE.validate_json(line)
+            yield _understood(line)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and to whatever it started."""
@@ -176,6 +179,15 @@ class Spare:
         """Keep a trainer that was not needed."""
         self._waiting = asyncio.get_running_loop().create_future()
         self._waiting.set_result(trainer)
+
+
+def _understood(line: bytes) -> Any:
+    try:
+        return MESSAGE.validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Internal(f"What the trainer says cannot be understood. {where}: {first['msg']}.") from error
 
 
 def _pipes() -> tuple[list[int], list[int]]:

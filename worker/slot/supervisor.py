@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 
-from unitscale.errors import StoreAway
+from unitscale.errors import Internal, StoreAway
 from unitscale.models.jobs import Reason
 from unitscale.wire.attempts import Attempts, Claimed
 from unitscale.wire.blobs import Blobs
 from unitscale.wire.uploads import Uploads
-from worker.pipe import Train
+from worker.pipe import Ended, Train
 from worker.slot.lane import JobLane
 from worker.slot.log import LOG_SECONDS, Log
 from worker.slot.outbox import RETRY_SECONDS
@@ -134,14 +134,24 @@ async def _train(slot: Slot, trainer: Trainer, lanes: dict[str, JobLane], news: 
     printed = Log(trainer, lanes)
     async with _beside(printed.keep()) as [logged]:
         async with _beside(_obey(trainer, lanes, news)):
-            await _listen(trainer, lanes, printed, slot)
+            await listen(trainer, lanes, printed, slot)
             status = await trainer.gone()
         await asyncio.wait({logged}, timeout=LOG_SECONDS)
     _all_gone(lanes, _reason_of(status))
 
 
-async def _listen(trainer: Trainer, lanes: dict[str, JobLane], printed: Log, slot: Slot) -> None:
-    """Hear the trainer out; the next spare is made soon after the first step, which the record is to hear of first."""
+async def listen(trainer: Trainer, lanes: dict[str, JobLane], printed: Log, slot: Slot) -> None:
+    """Hear the trainer out. Of one that cannot be understood every open job fails."""
+    try:
+        await _hear_out(trainer, lanes, printed, slot)
+    except Internal as error:
+        reason = Reason(code=error.code, message=error.message)
+        for lane in lanes.values():
+            lane.take(Ended(job=lane.job.id, reason=reason))
+
+
+async def _hear_out(trainer: Trainer, lanes: dict[str, JobLane], printed: Log, slot: Slot) -> None:
+    """The next spare is made soon after the first step, which the record is to hear of first."""
     async for message in trainer.said():
         if message.say == "ready":
             continue

@@ -6,6 +6,7 @@ if found[3] == 'cancelled' or found[4] == 'cancel' then return found[3] end
 if found[3] ~= 'running' then return 'illegal' end
 call('HSET', keys.campaign(id), 'wish', 'cancel')
 call('ZREM', keys.advancing(), id)
+release_room(id)
 call_off_all(id)
 if call('SCARD', keys.open_members(id)) == 0 then end_campaign(id, 'cancelled', '') end
 call('PUBLISH', 'live', id)

@@ -3,6 +3,7 @@
 local id, round, due = unpack(ARGV)
 local found = call('HMGET', keys.campaign(id), 'round', 'launch_due')
 if found[1] ~= round or not found[2] or call('ZSCORE', keys.advancing(), id) ~= found[2] then return 'lost' end
+release_room(id)
 if due == '' then
   call('ZREM', keys.advancing(), id)
 else

@@ -111,7 +111,20 @@ local function enqueue(id, score)
   call('HSET', keys.job(id), 'among', among)
 end
 
+-- Jobs of a project that have not ended, those among them that a campaign has still to submit: what a quota counts.
+local function unfinished(project)
+  local count = call('SCARD', keys.unfinished(project))
+  for _, jobs in ipairs(call('HVALS', keys.reserved(project))) do count = count + tonumber(jobs) end
+  return count
+end
+
+-- A campaign submits nothing more of what it began with.
+local function release_room(campaign)
+  call('HDEL', keys.reserved(call('HGET', keys.campaign(campaign), 'project')), campaign)
+end
+
 local function end_campaign(id, state, reason)
+  release_room(id)
   call('HSET', keys.campaign(id), 'state', state, 'reason', reason, 'ended_at', now())
   call('HDEL', keys.campaign(id), 'wish')
   call('ZREM', keys.advancing(), id)

@@ -16,7 +16,7 @@ if campaign ~= '' then
   local state, wish = unpack(call('HMGET', keys.campaign(campaign), 'state', 'wish'))
   if state ~= 'running' or wish == 'cancel' then return {'over'} end
 end
-if call('SCARD', keys.unfinished(project)) >= tonumber(quota) then return {'quota'} end
+if unfinished(project) >= tonumber(quota) then return {'quota'} end
 if dataset ~= '' then
   if call('HGET', keys.dataset(dataset), 'state') ~= 'ready' then return {'dataset'} end
   call('SADD', keys.uses(dataset), id)
@@ -33,6 +33,8 @@ if campaign ~= '' then
   call('ZADD', keys.members(project, campaign), number, id)
   call('SADD', keys.open_members(campaign), id)
   call('ZADD', keys.arriving(campaign), place, id)
+  local room = tonumber(call('HGET', keys.reserved(project), campaign) or 0)
+  if room > 1 then call('HSET', keys.reserved(project), campaign, room - 1) else release_room(campaign) end
 else
   enqueue(id, turn(id))
 end

@@ -7,6 +7,7 @@ each threefold of it; a trial is compared at the last one it has passed. Source:
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from statistics import median
 
 from unitscale.models.jobs import Reason
@@ -17,6 +18,8 @@ PRUNED = "pruned"
 LEAST_OTHERS = 3
 """Trials to compare with, before any is given up by the median."""
 REDUCTION = 3
+MOST_KEPT = 200
+"""Points of a settled trial's curve: its study's record holds those of all."""
 Curve = Sequence[tuple[int, float]]
 
 
@@ -32,6 +35,15 @@ def behind(study: StudySpec, searched: Sequence[Trial], curves: Mapping[int, Cur
     else:
         found = {place: _off_rung(known[place], list(known.values())) for place in running}
     return {place: Reason(code=PRUNED, message=why) for place, why in found.items() if why}
+
+
+def kept(curve: Curve) -> tuple[tuple[int, float], ...]:
+    """What trials to come are compared with: its first and last point, and each new least loss between, up to 200."""
+    finite = [(step, loss) for step, loss in curve if math.isfinite(loss)]
+    least = list(accumulate((loss for _, loss in finite), min))
+    better = [point for point, before in zip(finite[1:-1], least, strict=False) if point[1] < before]
+    every = -(-len(better) // (MOST_KEPT - 2)) or 1
+    return (*finite[:1], *better[every - 1 :: every], *finite[1:][-1:])
 
 
 def _below_median(curve: Curve, others: Sequence[Curve]) -> str | None:

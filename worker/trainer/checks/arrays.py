@@ -7,7 +7,7 @@ is there before memory is taken for it.
 import math
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.trainer.checks.archives import archive
-from worker.trainer.checks.bounds import FEWEST, few
+from worker.trainer.checks.bounds import FEWEST, LONGEST_NAME, MOST_CLASSES, few
 from worker.trainer.checks.splits import Arrays, divided
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -37,30 +37,48 @@ def check_arrays(file: Path, sha256: str) -> tuple[Arrays, Contents]:
 def classified(images: np.ndarray, labels: np.ndarray, sha256: str) -> tuple[Arrays, Contents]:
     """Images and the numbers of their classes, divided. Raises BadDataset where there is nothing to tell apart."""
     classes, numbers = np.unique(labels, return_inverse=True)
+    if len(classes) > MOST_CLASSES:
+        raise BadDataset(f"It has {len(classes):,} classes; {MOST_CLASSES:,} are the most.")
     if len(classes) < 2:
         raise BadDataset(f"Every image is of class {classes[0]!s}; there must be two classes at least.")
     arrays, splits = divided(images, numbers.astype(np.int64), sha256)
     return arrays, Contents(rows=len(images), splits=splits, shape=images.shape[1:], classes=tuple(classes.tolist()))
 
 
+def check_class(name: str) -> None:
+    """Raises BadDataset for a name that no record has room for."""
+    if len(name) > LONGEST_NAME:
+        raise BadDataset(f"The name of class '{name[:60]}…' is longer than {LONGEST_NAME} characters.")
+
+
 def _read(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     name = member.filename.removesuffix(".npy")
     try:
         with opened.open(member) as stream:
-            shape, in_columns, dtype = HEADERS[npy.read_magic(stream)](stream)
+            shape, in_columns, dtype = _header(name, stream)
             _check_promise(name, dtype, shape, member.file_size - stream.tell())
             data = stream.read()
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise BadDataset(f"Array '{name}' cannot be read: {error}") from error
     if len(data) != dtype.itemsize * math.prod(shape):
         raise BadDataset(f"Array '{name}' ends too early.")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if in_columns else "C")
 
 
+def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and dtype."""
+    try:
+        return HEADERS[npy.read_magic(stream)](stream)
+    except Exception as error:  # whatever numpy and Python's own parser make of foreign bytes
+        raise BadDataset(f"Array '{name}' cannot be read: its header makes no sense.") from error
+
+
 def _check_promise(name: str, dtype: np.dtype[Any], shape: tuple[int, ...], there: int) -> None:
     if dtype.hasobject:
         raise BadDataset(f"Array '{name}' holds pickled objects, which are never read; save it with a plain dtype.")
-    if dtype.itemsize * math.prod(shape) != there:
+    if not dtype.itemsize:
+        raise BadDataset(f"Array '{name}' holds nothing: its elements have no bytes.")
+    if min(shape, default=0) < 0 or dtype.itemsize * math.prod(shape) != there:
         raise BadDataset(f"Array '{name}' says that it has shape {shape}, and has {there:,} bytes.")
 
 
@@ -79,4 +97,15 @@ def _labels(labels: np.ndarray, count: int) -> np.ndarray:
         raise BadDataset(f"Array 'labels' is {labels.dtype}; it must be of integers or of text.")
     if labels.shape != (count,):
         raise BadDataset(f"Array 'labels' has shape {labels.shape}; there are {count} images.")
+    if labels.dtype.kind == "U":
+        _check_text(labels)
     return labels
+
+
+def _check_text(labels: np.ndarray) -> None:
+    for place in range(len(labels)):
+        try:
+            labels[place].encode()
+        except (UnicodeError, SystemError, ValueError) as error:
+            raise BadDataset(f"Array 'labels' holds what is no text, at place {place}.") from error
+        check_class(labels[place])

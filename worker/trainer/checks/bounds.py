@@ -6,6 +6,9 @@ MOST_BYTES = 4 * 2**30
 """Of tensors: they are prepared, and trained on, in memory."""
 FEWEST = 10
 """Examples, of which no two are equal."""
+LONGEST_NAME = 200
+"""Characters of a column's or a class's name: the record of the data set holds them all."""
+MOST_CLASSES = 10_000
 
 
 def few(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.trainer.checks.bounds import MOST_BYTES
 from worker.trainer.checks.splits import Arrays
-from worker.trainer.checks.tables import LARGEST, MOST_COLUMNS, check_count, check_names, learnable, position
+from worker.trainer.checks.tables import LARGEST, MOST_COLUMNS, UNFIT, check_count, check_names, learnable, position
 
 BATCH_ROWS = 2**16
 INDEX = re.compile(r"__index_level_\d+__")
@@ -94,10 +94,10 @@ def _part(cells: Any, name: str, before: int) -> np.ndarray:
     """A piece of a column as numbers."""
     if cells.null_count:
         row = before + int(np.argmin(cells.is_valid().to_numpy(zero_copy_only=False))) + 1
-        raise BadDataset(f"Row {row}, column '{name}': empty is no finite number.")
+        raise BadDataset(f"Row {row}, column '{name}': empty is {UNFIT}.")
     part = cells.cast("float64", safe=False).to_numpy(zero_copy_only=False)
     fits = np.abs(part) <= LARGEST
     if not fits.all():
         place = int(np.argmin(fits))
-        raise BadDataset(f"Row {before + place + 1}, column '{name}': {part[place]:g} is no finite number of 32 bits.")
+        raise BadDataset(f"Row {before + place + 1}, column '{name}': {part[place]:g} is {UNFIT}.")
     return part

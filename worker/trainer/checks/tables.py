@@ -11,14 +11,15 @@ import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.bounds import FEWEST, MOST_BYTES, few
+from worker.trainer.checks.bounds import FEWEST, LONGEST_NAME, MOST_BYTES, few
 from worker.trainer.checks.splits import Arrays, divided
 
 CHUNK_ROWS = 4096
 LONGEST_LINE = 2**24
-LONGEST_NAME = 200
 MOST_COLUMNS = 100_000
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = 1e38
+"""What lies between two numbers is one of 32 bits, too."""
+UNFIT = f"no finite number within ±{LARGEST:g}"
 
 Row = tuple[int, list[str]]
 """The number of its last line in the file, and its cells."""
@@ -149,11 +150,11 @@ def _blame(chunk: list[Row], columns: list[str], before: int) -> None:
         for name, cell in zip(columns, cells, strict=True):
             if _number(cell) is None:
                 what = f"'{cell[:60]}'" if cell.strip() else "empty"
-                raise BadDataset(f"Row {place} (line {line}), column '{name}': {what} is no finite number.")
+                raise BadDataset(f"Row {place} (line {line}), column '{name}': {what} is {UNFIT}.")
     raise BadDataset(f"Rows {before + 1} to {before + len(chunk)} hold what is no number.")
 
 
 def _number(cell: str) -> float | None:
-    """The cell as a finite 32-bit number."""
+    """The cell as a number within bounds."""
     read = _as_numbers([cell])
     return float(read[0]) if read is not None and abs(read[0]) <= LARGEST else None

@@ -13,6 +13,8 @@ MOST_CHANNELS = 8
 WIDTHS = (1, 2, 3, 4)
 """Bytes of a sample."""
 LOUDEST = 2**15
+BROKEN = (wave.Error, EOFError, ValueError, RuntimeError)
+"""What `wave` raises over a file that is none, or that lies about the length of its parts."""
 
 
 class Unheard(Exception):
@@ -45,7 +47,7 @@ def samples(file: BinaryIO, rate: int) -> np.ndarray:
         found = _admitted(opened)
         try:
             data = opened.readframes(found.samples)
-        except (wave.Error, EOFError) as error:
+        except BROKEN as error:
             raise Unheard("ends too early") from error
     if len(data) != found.samples * found.channels * found.width:
         raise Unheard(f"ends too early: its header says {found.samples:,} samples")
@@ -55,7 +57,7 @@ def samples(file: BinaryIO, rate: int) -> np.ndarray:
 def _opened(file: BinaryIO) -> wave.Wave_read:
     try:
         return wave.open(file, "rb")
-    except (wave.Error, EOFError, ValueError) as error:
+    except BROKEN as error:
         raise Unheard(f"is no WAV file of PCM that can be read: {str(error) or 'it ends too early'}") from error
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from unitscale.errors import Impossible
 from worker.trainer.engine.scales import Probe
 
 HELD = "held."
@@ -74,7 +75,11 @@ class PlainModule:
     def _computed(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if weights is self._own:
             return self._layers(inputs[0]).unsqueeze(0)  # type: ignore[no-any-return]
-        return functional_call(self._layers, {**weights, **self._held}, (inputs[0],)).unsqueeze(0)
+        found: Tensor = functional_call(self._layers, {**weights, **self._held}, (inputs[0],))
+        if found.shape[:1] != inputs.shape[1:2]:  # a loss would be taken all the same: one row beside every target
+            many = f"{list(found.shape)} for a batch of {inputs.shape[1]:,} examples"
+            raise Impossible(f"The model puts out {many}; it must be one row each.")
+        return found.unsqueeze(0)
 
 
 class Unfilled(TorchFunctionMode):
