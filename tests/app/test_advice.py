@@ -242,7 +242,7 @@ def test_another_projects_jobs_do_not_exist(api, swept, worker):
 
 @pytest.mark.parametrize(
     ("spec", "pointer"),
-    [({**TEXT, "dataset": "digits"}, "/spec/dataset"), ({"task": "nothing"}, "/spec/task")],
+    [({**TEXT, "dataset": "digits"}, "/spec/dataset"), ({**TEXT, "model": {"kind": "linear"}}, "/spec/model/kind")],
 )
 def test_what_cannot_be_trained_is_refused_where_it_stands(api, spec, pointer):
     response = api.post("/v1/advice", json={"spec": spec})

@@ -362,7 +362,7 @@ def test_a_pruner_calls_off_what_falls_behind_and_says_why(pruner):
 
 @pytest.mark.parametrize("pruner", ["median", "asha"])
 def test_who_has_lost_nothing_at_all_is_nobody_to_be_given_up(pruner):
-    run = Run(by_rate, units={"learning_rate": {"choices": [0.1] * 4}}, sampler="grid", pruner=pruner)
+    run = Run(by_rate, units={"learning_rate": {"choices": [0.1, 0.2, 0.3, 0.4]}}, sampler="grid", pruner=pruner)
     run.turn()
     run.show({place: [(10, loss)] for place, loss in enumerate((0.0, 1.0, 1.1, 1.2))})
     for place in (1, 2, 3):
