@@ -12,6 +12,7 @@ from unitscale.wire.datasets import Datasets
 from unitscale.wire.intake import Intake
 from unitscale.wire.jobs import Jobs
 from unitscale.wire.shelves import Folder
+from unitscale.wire.uploads import Uploads
 from unitscale.wire.workers import Workers
 from worker.slot.lane import JobLane
 from worker.slot.log import Log
@@ -32,11 +33,14 @@ async def test_a_trainer_that_cannot_be_understood_fails_its_job(store, tmp_path
     intake = Intake(jobs, Datasets(store), Workers(store), 10)
     job, _ = await intake.submit(JobSpec(task="regression"), "lab")
     [claimed] = await attempts.claim("cpu-1", "ticket", "node", "cpu")
-    lanes = {job.id: JobLane(claimed, attempts, Blobs(tmp_path, Folder(tmp_path)), asyncio.Event())}
-    trainer = a_trainer_that_says(line)
+    blobs, uploads = Blobs(tmp_path, Folder(tmp_path)), Uploads(tmp_path, Folder(tmp_path))
+    lane = JobLane(claimed, attempts, blobs, uploads, asyncio.Event(), "cpu:0")
+    trainer, lanes = a_trainer_that_says(line), {job.id: lane}
 
+    sending = asyncio.create_task(lane.send())
     await listen(trainer, lanes, Log(trainer, lanes), slot=None)
-    await lanes[job.id].close()
+    await lane.close()
+    await asyncio.wait_for(sending, 5)
 
     after = await jobs.get("lab", job.id)
     assert (after.state, after.reason.code) == (State.FAILED, "internal")
