@@ -113,7 +113,7 @@ def _uploaded(folder: Path, task: str, ending: str, content: bytes) -> Dataset:
     folder.mkdir(parents=True)
     (folder / "upload").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    found = check(Check(dataset="ds_x", folder=str(folder), task=TaskName(task), format=ending, sha256=sha256))
+    found = check(Check(dataset="ds_x", folder=str(folder), task=TaskName(task), format=ending))
     assert found.contents is not None, found.problem
     known = {"id": "ds_" + "0" * 20, "state": "ready", "task": task, "name": "made", "bytes": len(content)}
     return Dataset.model_validate({**known, "sha256": sha256, "created_at": 0, "contents": found.contents})

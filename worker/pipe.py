@@ -90,7 +90,6 @@ class Check(Answer):
     format: str
     """The ending of the file's name: `.csv`."""
     target: str | None = None
-    sha256: str
 
 
 Order = Annotated[Train | Stop | Ask | Check, Field(discriminator="do")]

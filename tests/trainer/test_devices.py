@@ -102,7 +102,7 @@ def test_two_devices_measure_the_scales_of_one(train, on_two, micro):
         assert values(together, key) == pytest.approx(values(alone, key), rel=1e-3), key
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds.WORKS if kind != "speech"])  # not so yet: docs/results.md
+@pytest.mark.parametrize("kind", kinds.WORKS)
 def test_two_devices_train_every_kind_of_model_as_one_does_at_its_default_rate(
     train, on_two, record_of, tmp_path, kind
 ):

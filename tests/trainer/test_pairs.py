@@ -49,7 +49,7 @@ def upload(tmp_path_factory):
     def run(lines: list[str], task: str = "translation", ending: str = ".tsv"):
         folder = tmp_path_factory.mktemp("pairs")
         (folder / "upload").write_bytes("\n".join(lines).encode(errors="surrogatepass"))
-        order = Check(dataset="ds_x", folder=str(folder), task=TaskName(task), format=ending, sha256="00" * 32)
+        order = Check(dataset="ds_x", folder=str(folder), task=TaskName(task), format=ending)
         return folder, check(order)
 
     return run

@@ -89,9 +89,7 @@ def checked(tmp_path):
         folder = tmp_path / sha256
         folder.mkdir(exist_ok=True)
         (folder / "upload").write_bytes(content)
-        order = Check(
-            dataset="ds_x", folder=str(folder), format=".zip", sha256=sha256, task=TaskName.SPEECH_RECOGNITION
-        )
+        order = Check(dataset="ds_x", folder=str(folder), format=".zip", task=TaskName.SPEECH_RECOGNITION)
         return check(order), folder
 
     return run

@@ -21,7 +21,7 @@ def checked(tmp_path_factory):
     def run(content: bytes, task: str = "translation", ending: str = ".jsonl"):
         folder = tmp_path_factory.mktemp("pairs")
         (folder / "upload").write_bytes(content)
-        order = Check(dataset="ds_x", folder=str(folder), task=TaskName(task), format=ending, sha256="00" * 32)
+        order = Check(dataset="ds_x", folder=str(folder), task=TaskName(task), format=ending)
         return check(order), folder
 
     return run

@@ -20,7 +20,7 @@ def checked(tmp_path_factory):
     def run(content: bytes, ending: str = ".txt"):
         folder = tmp_path_factory.mktemp("text")
         (folder / "upload").write_bytes(content)
-        return check(Check(dataset="ds_x", folder=str(folder), format=ending, sha256="00" * 32)), folder
+        return check(Check(dataset="ds_x", folder=str(folder), format=ending)), folder
 
     return run
 

@@ -44,7 +44,7 @@ def checked(tmp_path_factory):
         with zipfile.ZipFile(folder / "upload", "w", zipfile.ZIP_DEFLATED) as packed:
             for name, content in members.items():
                 packed.writestr(name.replace("__", "."), content)
-        order = Check(dataset="d", folder=str(folder), format=".zip", sha256="00" * 32, task=TaskName.TEXT_GENERATION)
+        order = Check(dataset="d", folder=str(folder), format=".zip", task=TaskName.TEXT_GENERATION)
         return check(order), folder
 
     return run

@@ -110,7 +110,6 @@ def _order(check: Check, folder: Path) -> pipe.Check:
         folder=str(folder),
         format=check.format,
         target=check.target,
-        sha256=check.sha256,
         task=check.task,
     )
 

@@ -21,7 +21,7 @@ from worker.trainer.checks.splits import Arrays, divided
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def check_arrays(file: Path, sha256: str) -> tuple[Arrays, Contents]:
+def check_arrays(file: Path) -> tuple[Arrays, Contents]:
     """Images (N, H, W, C) and classes (N,), in their final order. Raises BadDataset, naming the array."""
     with archive(file) as (opened, members):
         named = {member.filename: member for member in members}
@@ -31,17 +31,17 @@ def check_arrays(file: Path, sha256: str) -> tuple[Arrays, Contents]:
             raise BadDataset(f"There is no array '{missing[0]}'; the file holds: {held}.")
         images = _read(opened, named["images.npy"])
         labels = _read(opened, named["labels.npy"])
-    return classified(_images(images), _labels(labels, len(images)), sha256)
+    return classified(_images(images), _labels(labels, len(images)))
 
 
-def classified(images: np.ndarray, labels: np.ndarray, sha256: str) -> tuple[Arrays, Contents]:
+def classified(images: np.ndarray, labels: np.ndarray) -> tuple[Arrays, Contents]:
     """Images and the numbers of their classes, divided. Raises BadDataset where there is nothing to tell apart."""
     classes, numbers = np.unique(labels, return_inverse=True)
     if len(classes) > MOST_CLASSES:
         raise BadDataset(f"It has {len(classes):,} classes; {MOST_CLASSES:,} are the most.")
     if len(classes) < 2:
         raise BadDataset(f"Every image is of class {classes[0]!s}; there must be two classes at least.")
-    arrays, splits = divided(images, numbers.astype(np.int64), sha256)
+    arrays, splits = divided(images, numbers.astype(np.int64))
     return arrays, Contents(rows=len(images), splits=splits, shape=images.shape[1:], classes=tuple(classes.tolist()))
 
 

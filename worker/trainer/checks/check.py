@@ -64,9 +64,9 @@ def _read(order: Check, file: Path, unfinished: Path) -> Contents:
 
 def _tensors(order: Check, file: Path) -> tuple[dict[str, np.ndarray], Contents]:
     if order.task in PAIRED:
-        return check_pairs(file, order.format, order.task, order.sha256)
+        return check_pairs(file, order.format, order.task)
     if order.task is TaskName.SPEECH_RECOGNITION:
-        heard, contents = check_speech(file, order.sha256)
+        heard, contents = check_speech(file)
         return {
             **heard.arrays._asdict(),
             "alphabet": heard.alphabet,
@@ -79,12 +79,12 @@ def _tensors(order: Check, file: Path) -> tuple[dict[str, np.ndarray], Contents]
 def _examples(order: Check, file: Path) -> tuple[Arrays, Contents]:
     match order.format:
         case ".csv":
-            return check_table(file, order.target, order.sha256)
+            return check_table(file, order.target)
         case ".parquet":
-            return check_columns(file, order.target, order.sha256)
+            return check_columns(file, order.target)
         case ".npz":
-            return check_arrays(file, order.sha256)
+            return check_arrays(file)
         case ".zip":
-            return check_pictures(file, order.sha256)
+            return check_pictures(file)
         case other:
             raise BadDataset(f"This worker cannot read {other} files.")

@@ -21,7 +21,7 @@ INDEX = re.compile(r"__index_level_\d+__")
 """How pandas calls the names of its rows: no column of the table."""
 
 
-def check_columns(file: Path, target: str | None, sha256: str, most_bytes: int = MOST_BYTES) -> tuple[Arrays, Contents]:
+def check_columns(file: Path, target: str | None, most_bytes: int = MOST_BYTES) -> tuple[Arrays, Contents]:
     """The rows as numbers (R, F) and (R, 1), in their final order. Raises BadDataset, naming column and row."""
     import pyarrow as pa  # noqa: PLC0415  most trainers never see such a file
     from pyarrow import parquet  # noqa: PLC0415
@@ -37,7 +37,7 @@ def check_columns(file: Path, target: str | None, sha256: str, most_bytes: int =
         if error.errno is not None:  # the disk's fault, not the file's
             raise
         raise _unreadable(error) from error
-    return learnable(table, columns, wanted, sha256)
+    return learnable(table, columns, wanted)
 
 
 def _unreadable(error: Exception) -> BadDataset:

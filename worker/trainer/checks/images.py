@@ -20,14 +20,14 @@ MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "RGB": "RGB", "CMYK": "RGB"
 """Pillow's name of what a file holds, and what it is read as."""
 
 
-def check_pictures(file: Path, sha256: str) -> tuple[Arrays, Contents]:
+def check_pictures(file: Path) -> tuple[Arrays, Contents]:
     """Images (N, H, W, C) and classes (N,), in their final order. Raises BadDataset, naming the file."""
     with archive(file) as (opened, members):
         pictures = _pictures(members)
         if len(pictures) < FEWEST:
             raise BadDataset(f"There are {len(pictures)} images; at least {FEWEST} are needed.")
         images = _read(opened, [member for member, _ in pictures])
-    return classified(images, np.array([name for _, name in pictures]), sha256)
+    return classified(images, np.array([name for _, name in pictures]))
 
 
 def _pictures(members: Sequence[zipfile.ZipInfo]) -> list[tuple[zipfile.ZipInfo, str]]:

@@ -31,7 +31,7 @@ Row = tuple[str, ...]
 """A source and its target; or a question, a JSON list of its answers, and a context."""
 
 
-def check_pairs(file: Path, ending: str, task: TaskName, sha256: str) -> tuple[dict[str, np.ndarray], Contents]:
+def check_pairs(file: Path, ending: str, task: TaskName) -> tuple[dict[str, np.ndarray], Contents]:
     """The rows as arrays, in their final order. Raises BadDataset, naming the row by its line."""
     rows, size = list[Row](), 0
     for number, line in _lines(file):
@@ -42,14 +42,14 @@ def check_pairs(file: Path, ending: str, task: TaskName, sha256: str) -> tuple[d
                 f"Line {number:,} is beyond {MOST_PAIRS:,} rows or {MOST_BYTES:,} bytes: they are the most."
             )
         _check_like_first(rows, number)
-    return _divided(rows, bytes.fromhex(sha256))
+    return _divided(rows)
 
 
-def _divided(rows: list[Row], key: bytes) -> tuple[dict[str, np.ndarray], Contents]:
-    """Ordered by a keyed hash of the context, or of a source without one: the same file is always divided alike, equal
+def _divided(rows: list[Row]) -> tuple[dict[str, np.ndarray], Contents]:
+    """Ordered by a hash of the context, or of a source without one: the same content is always divided alike, equal
     ones stand on one side."""
     context = len(rows[0]) > 2 and bool(rows[0][2]) if rows else False
-    hashes = [blake2b(alike(row[2] if context else row[0]).encode(), key=key).digest() for row in rows]
+    hashes = [blake2b(alike(row[2] if context else row[0]).encode()).digest() for row in rows]
     distinct, what = sorted(set(hashes)), "contexts" if context else "sources"
     if len(distinct) < FEWEST:
         raise BadDataset(f"Only {len(distinct)} of its {len(rows)} {what} differ; at least {FEWEST} are needed.")

@@ -50,7 +50,7 @@ class Heard(NamedTuple):
     rate: int
 
 
-def check_speech(file: Path, sha256: str) -> tuple[Heard, Contents]:
+def check_speech(file: Path) -> tuple[Heard, Contents]:
     """Features (N, F, M + 1) and letters (N, L), in their final order. Raises BadDataset, naming the row."""
     with archive(file) as (opened, members):
         rows = list(_rows(opened, members))
@@ -58,7 +58,7 @@ def check_speech(file: Path, sha256: str) -> tuple[Heard, Contents]:
         sounds = [_sound(opened, said) for said in rows]
         rate = min(BEST_RATE, *(found.rate for found in sounds))
         inputs = _features(opened, rows, sounds, rate)
-    arrays, splits = divided(inputs, spelled([said.text for said in rows], alphabet), sha256)
+    arrays, splits = divided(inputs, spelled([said.text for said in rows], alphabet))
     seconds = round(sum(found.seconds for found in sounds), 3)
     codes = np.array([ord(letter) for letter in alphabet], np.int32)
     return Heard(arrays, codes, rate), Contents(rows=len(rows), splits=splits, rate=rate, seconds=seconds)

@@ -1,7 +1,7 @@
 """Divides examples into training, validation and test.  N examples.
 
-Examples are ordered by a keyed hash of their bytes, the key being the hash of the file: the same file is always divided
-alike, whatever a job's seed is. Equal examples have equal hashes, so that they stand on one side.
+Examples are ordered by a hash of their bytes: the same content is always divided alike, however its archive was packed
+and whatever a job's seed is. Equal examples have equal hashes, so that they stand on one side.
 """
 
 from hashlib import blake2b
@@ -24,9 +24,9 @@ class Arrays(NamedTuple):
     targets: np.ndarray
 
 
-def divided(inputs: np.ndarray, targets: np.ndarray, sha256: str) -> tuple[Arrays, Splits]:
+def divided(inputs: np.ndarray, targets: np.ndarray) -> tuple[Arrays, Splits]:
     """The examples in their final order. Raises BadDataset when too few of them differ."""
-    hashes = _hashes(inputs, targets, bytes.fromhex(sha256))
+    hashes = _hashes(inputs, targets)
     distinct, numbers = np.unique(hashes, return_inverse=True)
     if len(distinct) < FEWEST:
         raise BadDataset(f"Only {len(distinct)} of its {len(inputs)} rows differ; at least {FEWEST} are needed.")
@@ -38,10 +38,10 @@ def divided(inputs: np.ndarray, targets: np.ndarray, sha256: str) -> tuple[Array
     return Arrays(np.ascontiguousarray(inputs[order]), np.ascontiguousarray(targets[order])), splits
 
 
-def _hashes(inputs: np.ndarray, targets: np.ndarray, key: bytes) -> np.ndarray:
+def _hashes(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """(N,) 64 bits of each example."""
     hashes = np.empty(len(inputs), np.uint64)
     for place, (row, target) in enumerate(zip(inputs, targets, strict=True)):
-        digest = blake2b(row.tobytes() + target.tobytes(), digest_size=8, key=key).digest()
+        digest = blake2b(row.tobytes() + target.tobytes(), digest_size=8).digest()
         hashes[place] = int.from_bytes(digest, "little")
     return hashes

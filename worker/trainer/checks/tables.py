@@ -25,7 +25,7 @@ Row = tuple[int, list[str]]
 """The number of its last line in the file, and its cells."""
 
 
-def check_table(file: Path, target: str | None, sha256: str) -> tuple[Arrays, Contents]:
+def check_table(file: Path, target: str | None) -> tuple[Arrays, Contents]:
     """The rows as numbers (R, F) and (R, 1), in their final order. Raises BadDataset, naming the row."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         try:
@@ -37,15 +37,15 @@ def check_table(file: Path, target: str | None, sha256: str) -> tuple[Arrays, Co
             raise BadDataset(f"It is not UTF-8 text: byte {error.object[error.start]:#04x} cannot be read.") from error
         except csv.Error as error:
             raise BadDataset(f"It is no CSV: {error}.") from error
-    return learnable(table, columns, wanted, sha256)
+    return learnable(table, columns, wanted)
 
 
-def learnable(table: np.ndarray, columns: list[str], wanted: int, sha256: str) -> tuple[Arrays, Contents]:
+def learnable(table: np.ndarray, columns: list[str], wanted: int) -> tuple[Arrays, Contents]:
     """Numbers (R, F + 1) divided into features and target, in their final order. Raises BadDataset."""
     targets = table[:, wanted : wanted + 1]
     if (targets == targets[0]).all():
         raise BadDataset(f"Column '{columns[wanted]}' is {targets[0, 0]:g} in every row: there is nothing to learn.")
-    arrays, splits = divided(np.delete(table, wanted, 1), targets, sha256)
+    arrays, splits = divided(np.delete(table, wanted, 1), targets)
     features = tuple(name for place, name in enumerate(columns) if place != wanted)
     contents = Contents(
         rows=len(table), splits=splits, shape=(len(features),), columns=features, target=columns[wanted]
