@@ -87,7 +87,7 @@ def show(name: str, rates: Numbers, found: Sequence[Found]) -> None:
         of_seeds = np.array([drift(widths, column) for column in np.array(singles).T])
         error = of_seeds.std(ddof=1) / len(of_seeds) ** 0.5 if len(of_seeds) > 1 else float("nan")
         narrow, wide = (getattr(each, what).mean(0) for each in (found[0], found[-1]))
-        say(f"  drift {of_mean:+.2f} octaves a doubling (seeds: {of_seeds.mean():+.2f} ± {error:.2f});")
+        say(f"  drift {of_mean:+.2f} octaves per doubling (seeds: {of_seeds.mean():+.2f} ± {error:.2f});")
         say(f" the rate of width {widths[0]} costs {penalty(rates, narrow, wide):.3f} nats at width {widths[-1]}\n")
     sys.stdout.flush()
 

@@ -66,7 +66,7 @@ class Forbidden(ServiceError):
 
 class NotFound(ServiceError):
     code = "not_found"
-    title = "There is no such thing"
+    title = "Not found"
 
 
 class Conflict(ServiceError):
@@ -143,18 +143,18 @@ class QuotaExceeded(ServiceError):
 
 class Away(ServiceError):
     code = "away"
-    title = "Try again soon"
+    title = "Temporarily unavailable"
     retry_after_seconds: ClassVar[int] = 2
 
 
 class StoreAway(Away):
     code = "store_away"
-    title = "The record cannot be reached"
+    title = "The store is unavailable"
 
 
 class FilesAway(StoreAway):
     code = "files_away"
-    title = "The object store cannot be reached"
+    title = "The object store is unavailable"
 
 
 class NoAnswer(Away):
@@ -170,7 +170,7 @@ class NoWorker(Away):
 
 class Busy(Away):
     code = "busy"
-    title = "Too much is being computed"
+    title = "The service is busy"
 
 
 class LeaseLost(ServiceError):

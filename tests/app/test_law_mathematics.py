@@ -72,7 +72,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(form):
     assert min(held.values()) < 40, held
 
 
-def test_the_best_sizes_of_a_budget_are_foretold_within_their_intervals():
+def test_the_best_sizes_of_a_budget_are_predicted_within_their_intervals():
     truth = answer(points(), flops=[BUDGET])["predictions"]["flops"][0]
 
     [found] = answer(points(noise=0.01, seed=1), bootstrap=200, flops=[BUDGET])["predictions"]["flops"]
@@ -95,7 +95,7 @@ def test_no_other_size_makes_more_of_a_budget(form):
     assert abs(int(losses.argmin()) - 1000) <= 1
 
 
-def test_a_loss_is_foretold_with_the_interval_of_the_law():
+def test_a_loss_is_predicted_with_the_interval_of_the_law():
     [found] = answer(points(noise=0.01, seed=1), bootstrap=200, at=[(2e10, 2e12)])["predictions"]["at"]
 
     assert found["interval"]["low"] <= chinchilla(2e10, 2e12) <= found["interval"]["high"]

@@ -19,7 +19,7 @@ WIDTH = 60
 
 
 def page(law: "ScalingLaw") -> Sequence[RenderableType]:
-    """The numbers, what they foretell, how far the points lie from them, and what speaks against it all."""
+    """The numbers, what they predict, how far the points lie from them, and what speaks against it all."""
     formula = Text(FORMS.get(law.form, law.form), style="bold")
     return [
         part for part in (formula, _numbers(law), _losses(law), _optima(law), _residuals(law), _warnings(law)) if part

@@ -41,10 +41,10 @@ def listed(transfers: "Iterable[Transfer]") -> Fitted:
         told("state", (tables.state(each.state) for each in rows)),
         told("model", (each.model for each in rows)),
         told("axis", map(_axis, rows), least=10),
-        told("octaves a doubling", map(_drifts, rows)),
+        told("octaves per doubling", map(_drifts, rows)),
     ]
     by_title = {column.title: column for column in columns}
-    wanted = [by_title[title] for title in ("id", "state", "octaves a doubling", "name", "axis", "model")]
+    wanted = [by_title[title] for title in ("id", "state", "octaves per doubling", "name", "axis", "model")]
     return Fitted(columns, wanted, "`unitscale show ID` has everything")
 
 
@@ -80,7 +80,7 @@ def _heading(transfer: "Transfer", found: "Parametrized") -> Text:
     text = Text(found.parametrization, style="bold")
     drift, cost, coordinates = found.drift_octaves_per_doubling, found.penalty_nats, found.coordinates
     if drift is not None:
-        text.append(f"  {_signed(drift)}{_interval(found.drift_interval, 2)} octaves a doubling", style="not bold")
+        text.append(f"  {_signed(drift)}{_interval(found.drift_interval, 2)} octaves per doubling", style="not bold")
     if cost is not None:
         least, most = f"{transfer.values[0]:,}", f"{transfer.values[-1]:,}"
         paid = f"{_signed(cost, 3)}{_interval(found.penalty_interval, 3)}"

@@ -33,7 +33,7 @@ class MeasuredRule(Rule):
 
 
 class FittedLaw(Document):
-    """A scaling law as `/v1/scaling-laws` fits it: L = E + A/N^α + B/D^β, in nats a token."""
+    """A scaling law as `/v1/scaling-laws` fits it: L = E + A/N^α + B/D^β, in nats per token."""
 
     E: Annotated[float, Field(ge=0, le=1e6)]
     A: Coefficient

@@ -1,4 +1,4 @@
-"""Answers that stand in contexts: found by another kind of model than those that are learnt by heart."""
+"""Answers that stand in contexts: found by another kind of model than those that are memorized."""
 
 from unitscale.models.datasets import Dataset
 from unitscale.models.offers import Offer

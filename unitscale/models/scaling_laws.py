@@ -41,7 +41,7 @@ class Point(Scale):
     """One finished run."""
 
     loss: Loss
-    """In nats a token, on data that were not trained on; of the same kind for all points."""
+    """In nats per token, on data that were not trained on; of the same kind for all points."""
 
 
 class Wanted(Document):

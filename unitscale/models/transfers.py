@@ -39,7 +39,7 @@ FIELDS = {
 OF_MODELS = frozenset({Axis.WIDTH, Axis.DEPTH})
 """Axes along which the model grows, so that there are coordinates to check."""
 STILL = 0.3
-"""Octaves a doubling that count as staying put: over three doublings it comes to less than a factor of two."""
+"""Octaves per doubling that count as staying put: over three doublings it comes to less than a factor of two."""
 PROBED = frozenset({"transformer", "encoder", "mlp"})
 """Kinds of models whose coordinates are measured."""
 

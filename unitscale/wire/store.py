@@ -43,7 +43,7 @@ def away() -> Generator[None]:
     try:
         yield
     except (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError) as error:
-        raise StoreAway("The record cannot be reached; nothing was changed that you were not told of.") from error
+        raise StoreAway("The store cannot be reached; nothing was changed that you were not told of.") from error
 
 
 class Store:

@@ -53,7 +53,7 @@ def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Re
     reason = _read(found)
     if rule and found.spec.model.width != spec.model.width:
         reason += f", moved from width {found.spec.model.width} to {spec.model.width}"
-        reason += f" ({rule.octaves_per_doubling:+g} octaves a doubling, by {rule.source})"
+        reason += f" ({rule.octaves_per_doubling:+g} octaves per doubling, by {rule.source})"
     if there != here and spec.optimizer.name == "adamw":
         value *= (here / there) ** 0.5
         reason += f", times the root of the batch: {there} there, {here} here"

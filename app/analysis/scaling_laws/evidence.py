@@ -16,7 +16,7 @@ AS_GIVEN = "Parameters, tokens and losses as the points count them."
 OF_JOBS = (
     "Parameters: every weight that learns, embeddings and output layer included, as arXiv:2203.15556 counts them "
     "(arXiv:2001.08361 leaves embeddings out). Tokens: all that were trained on, again and again where the text was "
-    "repeated: examples times context. Losses: val_loss, nats a token."
+    "repeated: examples times context. Losses: val_loss, nats per token."
 )
 BUDGETS = " A budget of C FLOP is 6 · parameters · tokens."
 

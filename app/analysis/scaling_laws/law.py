@@ -6,8 +6,8 @@ import numpy as np
 
 from app.analysis.scaling_laws.doubts import doubts
 from app.analysis.scaling_laws.fits import fitted, interval
-from app.analysis.scaling_laws.foretelling import predicted
 from app.analysis.scaling_laws.forms import FORMS
+from app.analysis.scaling_laws.predictions import predicted
 
 
 def law(question: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Question answering: a short text from a question, learnt by heart."""
+"""Question answering: a short text from a question, memorized."""
 
 from typing import Any
 

@@ -42,7 +42,7 @@ class SpeechRecognition:
         return PreparedData(Splits(*ready), config)
 
     def losses(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:
-        """Mean over recordings of nats a letter, of each lane.  (K, B, F, O), (K, B, L) → (K,)"""
+        """Mean over recordings of nats per letter, of each lane.  (K, B, F, O), (K, B, L) → (K,)"""
         return _nats(outputs, targets, width).mean(1)
 
     def reduce_outputs(self, outputs: Tensor, targets: Tensor, width: int) -> Tensor:

@@ -186,7 +186,7 @@ def _read(spec: JobSpec, planned: Plan, tried: Losses) -> TunedRate:
     if edge(tried):
         why += ", at the edge of what was tried"
     if rule and width != proxy.width:
-        why += f"; moved {rule.octaves_per_doubling:+g} octaves a doubling to width {width} by {rule.source}"
+        why += f"; moved {rule.octaves_per_doubling:+g} octaves per doubling to width {width} by {rule.source}"
     return TunedRate(value=value, why=f"{why}.", proxy=proxy, rule=rule, vertex=2.0**best, tried=_listed(tried))
 
 
