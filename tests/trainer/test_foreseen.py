@@ -32,7 +32,7 @@ def decided(spec):
     [
         (DECODER | {"budget": {"steps": 30}}, "is the default, 32: measuring the noise takes 30 steps"),
         (DECODER | {"budget": {"steps": 900}}, "follows the noise scale of a short run of 60 steps"),
-        (DECODER | {"budget": {"steps": 900}, "model": {"memory_length": 8}}, "no part of a batch stands alone"),
+        (DECODER | {"budget": {"steps": 900}, "model": {"memory_length": 8}}, "reads its text on as one run alone"),
         ({"task": "regression", "dataset": "diabetes", "units": AUTO, "budget": {"epochs": 200}}, "split of 310 rows"),
     ],
 )
