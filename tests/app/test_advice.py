@@ -5,7 +5,9 @@ from math import log2
 import pytest
 from doubles import ADMIN, Server
 
+from unitscale.models import drifts
 from unitscale.models.jobs import Fused
+from unitscale.models.transfers import TransferSpec, begun
 
 TEXT = {
     "task": "text-generation",
@@ -40,6 +42,39 @@ def swept(past):
 
 def advised(api, spec=TEXT, **known):
     return api.post("/v1/advice", json={"spec": spec, "known": known}).raise_for_status().json()
+
+
+@pytest.fixture
+def vertex_of_transfer(past):
+    """What a transfer says of its 3 seeds at 7 rates, which past jobs have trained too: the loss is steeper on one
+    side, so that rates two octaves off would say something else."""
+    spec = TransferSpec.model_validate({"base": TEXT, "widths": [64, 128], "parametrizations": ["sp"]})
+    trials = begun(spec, "transformer", {"sp": 2.0**-7})
+    losses = {}
+    for trial, place in trials.places.items():
+        if trial.value == 64:
+            off = log2(trial.rate) + 7.3
+            for seed in range(3):
+                losses[place + seed] = 2 + (0.05 if off < 0 else 0.02) * off**2 + 0.01 * (seed * off % 1)
+                past(losses[place + seed], {**TEXT, "seed": seed}, learning_rate=trial.rate)
+    [found] = drifts.found(spec, trials, losses)
+    return found.values[0].vertex
+
+
+def test_the_rate_of_several_seeds_is_the_one_that_a_transfer_of_the_same_jobs_names(api, vertex_of_transfer):
+    rate = advised(api)["units"]["learning_rate"]
+
+    assert len(rate["jobs"]) == 21
+    assert log2(rate["value"]) == pytest.approx(vertex_of_transfer, abs=0.005)
+    assert f"{2.0**vertex_of_transfer:.3g} is the vertex" in rate["reason"]
+
+
+def test_a_single_run_at_the_advised_rate_moves_no_mean_of_seeds(api, past, vertex_of_transfer):
+    past(1.5, learning_rate=float(f"{2.0**vertex_of_transfer:.3g}"))
+
+    rate = advised(api)["units"]["learning_rate"]
+
+    assert log2(rate["value"]) == pytest.approx(vertex_of_transfer, abs=0.005)
 
 
 def wide(width, **units):

@@ -65,12 +65,12 @@ def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Re
 def _read(found: Setting) -> str:
     best = f"{2.0**found.best:.3g}"
     if found.swept:
-        return f"{best} is the vertex of a parabola through {len(found.losses)} rates of past jobs"
+        return f"{best} is the vertex of a parabola through {len(found.compared)} rates of past jobs"
     if found.tuned:
         return f"{best} was tuned for a past job"
-    if len(found.losses) > 1:
-        side = {-1: "smallest", 1: "largest"}.get(edge(found.losses), "best")
-        return f"{best} is the best of {len(found.losses)} rates of past jobs, and the {side} of them"
+    if len(found.compared) > 1:
+        side = {-1: "smallest", 1: "largest"}.get(edge(found.compared), "best")
+        return f"{best} is the best of {len(found.compared)} rates of past jobs, and the {side} of them"
     return f"{best} is the one rate that past jobs tried"
 
 
