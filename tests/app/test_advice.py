@@ -102,6 +102,25 @@ def test_it_is_moved_to_another_width_by_the_table_or_by_what_was_measured(api, 
     assert measured["sure"] == by_table["sure"] == "medium"
 
 
+def test_a_rate_that_stays_put_is_kept_and_not_moved(api, swept):
+    rule = {"parametrization": "sp", "octaves_per_doubling": 0, "source": "our transfer"}
+
+    rate = advised(api, wide(128, parametrization="sp"), transfers=[rule])["units"]["learning_rate"]
+
+    assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
+    assert "kept from width 64 to 128, by our transfer" in rate["reason"]
+
+
+@pytest.mark.parametrize(("drift", "words"), [(0, "stay the best, by ours"), (0.4, "move by +0.4 octaves")])
+def test_what_is_said_of_a_parametrization_is_what_its_rates_go_by(api, swept, drift, words):
+    rule = {"parametrization": "u-mup", "octaves_per_doubling": drift, "source": "ours"}
+
+    parametrization = advised(api, wide(512), transfers=[rule])["units"]["parametrization"]
+
+    assert parametrization["value"] == "u-mup"
+    assert words in parametrization["reason"]
+
+
 def test_a_rule_that_leads_beyond_all_rates_ends_in_a_spec_that_can_be_sent(api, swept):
     rule = {"parametrization": "sp", "octaves_per_doubling": 8, "source": "a steep one"}
 

@@ -66,6 +66,15 @@ def moved(rate: float, rule: Rule | None, width: int | None, to: int | None) -> 
     return bounded(rate * 2.0 ** (rule.octaves_per_doubling * log2(to / width)))
 
 
+def carried(rule: Rule | None, width: int | None, to: int | None) -> str:
+    """What becomes of a rate on its way to another width, in words; empty where nothing does."""
+    if rule is None or not width or not to or width == to:
+        return ""
+    if not rule.octaves_per_doubling:
+        return f"kept from width {width} to {to}, by {rule.source}"
+    return f"moved from width {width} to {to}, {rule.octaves_per_doubling:+.3g} octaves a doubling, by {rule.source}"
+
+
 def bounded(rate: float) -> float:
     """The rate, or the last one that a job is given unasked."""
     return min(max(rate, LEAST_RATE), MOST_RATE)
@@ -158,9 +167,8 @@ def foreseen(spec: JobSpec, steps: int, batch: str = "") -> str | None:
         planned, rule = plan(spec, steps), spec.units.rule
         if isinstance(planned, str):
             return " ".join([*words, f"The learning rate is the default, since no proxy pays: {planned}."])
-        moves = f", moved to the job's width by {rule.source}" if rule else ""
-        moves = moves if planned.proxy.width != spec.model.width else ""
-        on = described(planned, spec.model.width) + moves
+        moves, on = carried(rule, planned.proxy.width, spec.model.width), described(planned, spec.model.width)
+        on += f", {moves}" if moves else ""
         words.append(f"The learning rate is the best of about 7 rates (at most {MOST_RATES}) on {on}.")
     return " ".join(words) or None
 

@@ -50,10 +50,8 @@ def rule_of(spec: JobSpec, rules: Rules) -> Rule | None:
 def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Recommended:
     value = tuning.moved(2.0**found.best, rule, found.spec.model.width, spec.model.width)
     there, here = int(found.spec.units.batch_size or 1), int(spec.units.batch_size or 1)
-    reason = _read(found)
-    if rule and found.spec.model.width != spec.model.width:
-        reason += f", moved from width {found.spec.model.width} to {spec.model.width}"
-        reason += f" ({rule.octaves_per_doubling:+g} octaves a doubling, by {rule.source})"
+    reason, moves = _read(found), tuning.carried(rule, found.spec.model.width, spec.model.width)
+    reason += f"; {moves}" if moves else ""
     if there != here and spec.optimizer.name == "adamw":
         value *= (here / there) ** 0.5
         reason += f", times the root of the batch: {there} there, {here} here"

@@ -185,8 +185,8 @@ def _read(spec: JobSpec, planned: Plan, tried: Losses) -> TunedRate:
     why = f"{2.0**best:.3g} is best of {len(tried)} rates on {tuning.described(planned, spec.model.width)}"
     if edge(tried):
         why += ", at the edge of what was tried"
-    if rule and width != proxy.width:
-        why += f"; moved {rule.octaves_per_doubling:+g} octaves a doubling to width {width} by {rule.source}"
+    if moves := tuning.carried(rule, proxy.width, width):
+        why += f"; {moves}"
     return TunedRate(value=value, why=f"{why}.", proxy=proxy, rule=rule, vertex=2.0**best, tried=_listed(tried))
 
 
