@@ -121,6 +121,21 @@ def test_what_is_said_of_a_parametrization_is_what_its_rates_go_by(api, swept, d
     assert words in parametrization["reason"]
 
 
+def test_advice_says_where_auto_would_take_something_else(api, past):
+    """No proxy stands in for a model with memory: `auto` takes the default, advice what past jobs measured."""
+    remembering = {**TEXT, "model": {**TEXT["model"], "memory_length": 8}}
+    for rate in (-9, -8, -7, -6, -5):
+        past(2 + 0.1 * (rate + 7) ** 2, remembering, learning_rate=2.0**rate)
+
+    rate = advised(api, remembering)["units"]["learning_rate"]
+    open_ = {**remembering, "units": {**TEXT["units"], "learning_rate": "auto"}}
+    dry = api.post("/v1/jobs?dry_run=true", json=open_).raise_for_status().json()
+
+    assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
+    assert f"`auto` would take the default, {dry['spec']['units']['learning_rate']:g}: no proxy pays." in rate["reason"]
+    assert "not read from past jobs or transfers; advice is" in dry["estimate"]["tuning"]
+
+
 def test_a_rule_that_leads_beyond_all_rates_ends_in_a_spec_that_can_be_sent(api, swept):
     rule = {"parametrization": "sp", "octaves_per_doubling": 8, "source": "a steep one"}
 

@@ -191,11 +191,10 @@ def _read(spec: JobSpec, planned: Plan, tried: Losses) -> TunedRate:
 
 
 def _usual(spec: JobSpec, why: str, tried: Losses | None = None) -> TunedRate:
-    rule = spec.units.rule
-    by = f", moved to the width by {rule.source}" if rule else ""
-    value = _rounded(float(spec.units.learning_rate or 0))
+    value, where = _rounded(float(spec.units.learning_rate or 0)), tuning.untuned(spec)
     _say(f"the default learning rate {value:g}: {why}")
-    return TunedRate(value=value, why=f"The default{by}: {why}.", rule=rule, tried=_listed(tried or {}))
+    words = f"{where[0].upper()}{where[1:]}: {why}. {tuning.UNREAD}"
+    return TunedRate(value=value, why=words, rule=spec.units.rule, tried=_listed(tried or {}))
 
 
 def _listed(tried: Losses) -> tuple[Tried, ...]:
