@@ -63,7 +63,9 @@ class Adviser:
         trainable = (rule, Parametrization.UMUP.value, kind) in offer.rates
         usual = offer.models[kind].sizes.get("width")
         alike = [each for each in there if each.spec.task == resolved.task]
-        return units.parametrization(resolved, bool(said) or self._goes_on, usual, trainable, alike)
+        return units.parametrization(
+            resolved, bool(said) or self._goes_on, usual, trainable, alike, self._rules.get(Parametrization.UMUP)
+        )
 
     async def _precision(self, resolved: JobSpec, jobs: list[Job]) -> Recommended:
         offered = (await self._services.intake.offer()).catalog().precisions

@@ -5,7 +5,9 @@ from math import log2
 import pytest
 from doubles import ADMIN, Server
 
+from unitscale.models import drifts
 from unitscale.models.jobs import Fused
+from unitscale.models.transfers import TransferSpec, begun
 
 TEXT = {
     "task": "text-generation",
@@ -42,6 +44,39 @@ def advised(api, spec=TEXT, **known):
     return api.post("/v1/advice", json={"spec": spec, "known": known}).raise_for_status().json()
 
 
+@pytest.fixture
+def vertex_of_transfer(past):
+    """What a transfer says of its 3 seeds at 7 rates, which past jobs have trained too: the loss is steeper on one
+    side, so that rates two octaves off would say something else."""
+    spec = TransferSpec.model_validate({"base": TEXT, "widths": [64, 128], "parametrizations": ["sp"]})
+    trials = begun(spec, "transformer", {"sp": 2.0**-7})
+    losses = {}
+    for trial, place in trials.places.items():
+        if trial.value == 64:
+            off = log2(trial.rate) + 7.3
+            for seed in range(3):
+                losses[place + seed] = 2 + (0.05 if off < 0 else 0.02) * off**2 + 0.01 * (seed * off % 1)
+                past(losses[place + seed], {**TEXT, "seed": seed}, learning_rate=trial.rate)
+    [found] = drifts.found(spec, trials, losses)
+    return found.values[0].vertex
+
+
+def test_the_rate_of_several_seeds_is_the_one_that_a_transfer_of_the_same_jobs_names(api, vertex_of_transfer):
+    rate = advised(api)["units"]["learning_rate"]
+
+    assert len(rate["jobs"]) == 21
+    assert log2(rate["value"]) == pytest.approx(vertex_of_transfer, abs=0.005)
+    assert f"{2.0**vertex_of_transfer:.3g} is the vertex" in rate["reason"]
+
+
+def test_a_single_run_at_the_advised_rate_moves_no_mean_of_seeds(api, past, vertex_of_transfer):
+    past(1.5, learning_rate=float(f"{2.0**vertex_of_transfer:.3g}"))
+
+    rate = advised(api)["units"]["learning_rate"]
+
+    assert log2(rate["value"]) == pytest.approx(vertex_of_transfer, abs=0.005)
+
+
 def wide(width, **units):
     return {**TEXT, "model": {**TEXT["model"], "width": width}, "units": {**TEXT["units"], **units}}
 
@@ -65,6 +100,40 @@ def test_it_is_moved_to_another_width_by_the_table_or_by_what_was_measured(api, 
     assert log2(measured["value"]) == pytest.approx(-7.5, abs=0.01)
     assert "our transfer" in measured["reason"]
     assert measured["sure"] == by_table["sure"] == "medium"
+
+
+def test_a_rate_that_stays_put_is_kept_and_not_moved(api, swept):
+    rule = {"parametrization": "sp", "octaves_per_doubling": 0, "source": "our transfer"}
+
+    rate = advised(api, wide(128, parametrization="sp"), transfers=[rule])["units"]["learning_rate"]
+
+    assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
+    assert "kept from width 64 to 128, by our transfer" in rate["reason"]
+
+
+@pytest.mark.parametrize(("drift", "words"), [(0, "stay the best, by ours"), (0.4, "move by +0.4 octaves")])
+def test_what_is_said_of_a_parametrization_is_what_its_rates_go_by(api, swept, drift, words):
+    rule = {"parametrization": "u-mup", "octaves_per_doubling": drift, "source": "ours"}
+
+    parametrization = advised(api, wide(512), transfers=[rule])["units"]["parametrization"]
+
+    assert parametrization["value"] == "u-mup"
+    assert words in parametrization["reason"]
+
+
+def test_advice_says_where_auto_would_take_something_else(api, past):
+    """No proxy stands in for a model with memory: `auto` takes the default, advice what past jobs measured."""
+    remembering = {**TEXT, "model": {**TEXT["model"], "memory_length": 8}}
+    for rate in (-9, -8, -7, -6, -5):
+        past(2 + 0.1 * (rate + 7) ** 2, remembering, learning_rate=2.0**rate)
+
+    rate = advised(api, remembering)["units"]["learning_rate"]
+    open_ = {**remembering, "units": {**TEXT["units"], "learning_rate": "auto"}}
+    dry = api.post("/v1/jobs?dry_run=true", json=open_).raise_for_status().json()
+
+    assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
+    assert f"`auto` would take the default, {dry['spec']['units']['learning_rate']:g}: no proxy pays." in rate["reason"]
+    assert "not read from past jobs or transfers; advice is" in dry["estimate"]["tuning"]
 
 
 def test_a_rule_that_leads_beyond_all_rates_ends_in_a_spec_that_can_be_sent(api, swept):

@@ -112,6 +112,28 @@ def test_where_no_proxy_pays_the_default_is_taken_and_it_is_said(settle):
     assert "convnet" in found.why
 
 
+@pytest.mark.parametrize(
+    ("width", "parametrization", "words"),
+    [
+        (64, "sp", "The default: no proxy pays"),
+        (
+            128,
+            "sp",
+            "The default, moved from width 64 to 128, -1 octaves per doubling, by the default table for sp: no",
+        ),
+        (128, "u-mup", "The default, kept from width 64 to 128, by the default table for u-mup: no"),
+    ],
+)
+def test_a_default_is_called_moved_only_where_it_was(settle, width, parametrization, words):
+    units = {"learning_rate": "auto", "parametrization": parametrization}
+    model = {"width": width, "depth": 1, "context": 16, "memory_length": 8}
+
+    found = settle({**TEXT, "model": model, "units": units}).tuned.learning_rate
+
+    assert found.why.startswith(words)
+    assert "not read from past jobs or transfers" in found.why
+
+
 def test_a_job_short_of_seconds_does_not_tune_beyond_its_share(settle):
     found = settle({**MLP, "budget": {"steps": 60, "max_seconds": 1e-6}}).tuned.learning_rate
 

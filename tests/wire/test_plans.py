@@ -133,6 +133,16 @@ def test_where_no_proxy_pays_it_is_said_why(changes, word):
     assert "no proxy pays" in tuning.foreseen(spec, total_steps(spec))
 
 
+@pytest.mark.parametrize(("width", "words"), [(64, "is the default, since"), (128, "moved from width 64 to 128")])
+def test_a_default_is_said_to_be_moved_only_where_it_will_be(width, words):
+    spec = resolved({**DECODER, "model": {"width": width, "memory_length": 8}})
+
+    foreseen = tuning.foreseen(spec, total_steps(spec))
+
+    assert words in foreseen
+    assert "not read from past jobs or transfers" in foreseen
+
+
 def test_what_will_be_done_is_said_in_words():
     words = tuning.foreseen(resolved(DECODER), 4000)
 

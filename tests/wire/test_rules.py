@@ -72,10 +72,38 @@ async def measured(rules, project="p", kind="transformer", optimizer="adamw"):
 
 
 async def test_the_newest_transfer_that_knows_counts(rules, transfer):
-    await transfer({SP: -0.7, UMUP: 0.1})
+    await transfer({SP: -0.7, UMUP: 0.3})
     await transfer({SP: -0.9, UMUP: None})
 
-    assert await measured(rules) == {SP: -0.9, UMUP: 0.1}
+    assert await measured(rules) == {SP: -0.9, UMUP: 0.3}
+
+
+async def test_a_drift_whose_interval_holds_zero_moves_no_rate(rules, transfer):
+    source = await transfer({UMUP: 0.18, SP: -0.9}, apart=0.45)
+
+    found = await rules.measured("p", "transformer", "adamw")
+
+    assert found[UMUP].octaves_per_doubling == 0
+    assert found[UMUP].source == f"{source}, where it stays put within its interval"
+    assert found[SP].octaves_per_doubling == -0.9
+
+
+async def test_what_seeds_disagree_on_so_far_that_it_may_be_nothing_is_no_rule(rules, transfer):
+    vague = await transfer({SP: -0.5}, apart=2.4)
+
+    assert await rules.of("p", vague, "transformer", "adamw") == {}
+
+
+async def test_a_job_whose_rate_stays_put_is_told_that_it_is_kept(intake, transfer):
+    source = await transfer({UMUP: 0.18}, apart=0.45)
+    units = {"learning_rate": "auto", "parametrization": "u-mup"}
+    wide = {**BASE, "model": {"width": 512}, "budget": {"steps": 4000}, "units": units}
+
+    dry = await intake.estimate(JobSpec.model_validate(wide), "p")
+
+    assert dry.spec.units.rule.octaves_per_doubling == 0
+    assert f"to 512, by {source}, where it stays put within its interval" in dry.estimate.tuning
+    assert "moved" not in dry.estimate.tuning
 
 
 @pytest.mark.parametrize(

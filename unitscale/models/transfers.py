@@ -290,6 +290,11 @@ class SeedInterval(Answer):
         """Endless where an end is not known."""
         return inf if self.low is None or self.high is None else self.high - self.low
 
+    @property
+    def holds_zero(self) -> bool:
+        """Whether what was measured may be nothing at all."""
+        return self.low is not None and self.high is not None and self.low <= 0 <= self.high
+
 
 class Parametrized(Answer):
     """What was found under one parametrization."""

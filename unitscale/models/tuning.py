@@ -26,6 +26,8 @@ SIDE = 8
 CHARACTERS = 96
 FEATURES = 64
 """Weights of a layer whose other side is the data's are counted as if the data were so wide."""
+UNREAD = "It is not read from past jobs or transfers; advice is."
+"""What is said of a rate that was not tuned."""
 
 
 class Plan(NamedTuple):
@@ -64,6 +66,22 @@ def moved(rate: float, rule: Rule | None, width: int | None, to: int | None) -> 
     if rule is None or not width or not to:
         return rate
     return bounded(rate * 2.0 ** (rule.octaves_per_doubling * log2(to / width)))
+
+
+def carried(rule: Rule | None, width: int | None, to: int | None) -> str:
+    """What becomes of a rate on its way to another width, in words; empty where nothing does."""
+    if rule is None or not width or not to or width == to:
+        return ""
+    if not rule.octaves_per_doubling:
+        return f"kept from width {width} to {to}, by {rule.source}"
+    return f"moved from width {width} to {to}, {rule.octaves_per_doubling:+.3g} octaves per doubling, by {rule.source}"
+
+
+def untuned(spec: JobSpec) -> str:
+    """Where the rate comes from that a spec is given untuned, in words."""
+    entry = MODELS.get(str(spec.model.kind))
+    moves = carried(spec.units.rule, entry.sizes.get("width") if entry else None, spec.model.width)
+    return f"the default, {moves}" if moves else "the default"
 
 
 def bounded(rate: float) -> float:
@@ -157,10 +175,9 @@ def foreseen(spec: JobSpec, steps: int, batch: str = "") -> str | None:
     if "learning_rate" in spec.units.tune:
         planned, rule = plan(spec, steps), spec.units.rule
         if isinstance(planned, str):
-            return " ".join([*words, f"The learning rate is the default, since no proxy pays: {planned}."])
-        moves = f", moved to the job's width by {rule.source}" if rule else ""
-        moves = moves if planned.proxy.width != spec.model.width else ""
-        on = described(planned, spec.model.width) + moves
+            return " ".join([*words, f"The learning rate is {untuned(spec)}, since no proxy pays: {planned}. {UNREAD}"])
+        moves, on = carried(rule, planned.proxy.width, spec.model.width), described(planned, spec.model.width)
+        on += f", {moves}" if moves else ""
         words.append(f"The learning rate is the best of about 7 rates (at most {MOST_RATES}) on {on}.")
     return " ".join(words) or None
 

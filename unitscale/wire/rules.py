@@ -41,13 +41,19 @@ def rules_of(held: Held, kind: str, optimizer: str, *, unconfirmed: bool) -> dic
     if asked.axis is not Axis.WIDTH or trials.model != kind or asked.base.optimizer.name != optimizer:
         return {}
     found = TransferResult.model_validate(held.document["result"]).parametrizations
-    return {
-        each.parametrization: Rule(octaves_per_doubling=drift, source=_source(held, asked, each))
-        for each in found
-        if (drift := each.drift_octaves_per_doubling) is not None
-        and abs(drift) <= FARTHEST
-        and (each.confirmed or unconfirmed)
-    }
+    rules = {each.parametrization: _rule(held, asked, each) for each in found if each.confirmed or unconfirmed}
+    return {name: rule for name, rule in rules.items() if rule is not None}
+
+
+def _rule(held: Held, asked: TransferSpec, found: Parametrized) -> Rule | None:
+    """A drift that cannot be told from none moves no rate: seeds that agree say so; others say nothing."""
+    drift, interval, source = found.drift_octaves_per_doubling, found.drift_interval, _source(held, asked, found)
+    if drift is None or abs(drift) > FARTHEST:
+        return None
+    if interval is not None and interval.holds_zero:
+        still = f"{source}, where it stays put within its interval"
+        return Rule(octaves_per_doubling=0.0, source=still) if found.confirmed else None
+    return Rule(octaves_per_doubling=drift, source=source)
 
 
 def _source(held: Held, asked: TransferSpec, found: Parametrized) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from unitscale.errors import Diverged
 from unitscale.models.jobs import Job, State
+from unitscale.models.parabolas import least
 from unitscale.models.specs import JobSpec
 from unitscale.models.vertices import edge, vertex
 
@@ -29,17 +30,25 @@ class Setting(NamedTuple):
     jobs: tuple[str, ...]
     tuned: bool
     """Whether the rate of one of them was tuned on a proxy."""
+    compared: Mapping[float, float]
+    """Those of the losses that have as many runs as any, where the best lies among them: the mean of fewer seeds is no
+    fair comparison."""
+    averaged: bool
+    """Whether the best rate is read as a transfer reads it; few runs, one each, are steadied by far rates."""
 
     @property
     def swept(self) -> bool:
         """Whether the best rate lies between others."""
-        return len(self.losses) >= SWEPT and not edge(self.losses)
+        return len(self.compared) >= SWEPT and not edge(self.compared)
 
     @property
     def best(self) -> float:
         """log2 of the rate that its losses speak for."""
-        found = vertex(self.losses)
-        return next(iter(self.losses)) if found is None else found
+        if self.averaged:
+            rates = sorted(self.compared)
+            return least(rates, [self.compared[rate] for rate in rates])
+        found = vertex(self.compared)
+        return next(iter(self.compared)) if found is None else found
 
 
 def usable(jobs: Iterable[Job], task: str) -> list[Job]:
@@ -119,5 +128,10 @@ def _setting(jobs: Sequence[Job]) -> Setting:
         rate, loss = float(job.spec.units.learning_rate or 1), job.result.val_loss if job.result else None
         losses.setdefault(log2(rate), []).append(inf if loss is None else loss)
     means = {rate: sum(of_rate) / len(of_rate) for rate, of_rate in losses.items()}
+    most = max(map(len, losses.values()))
+    full = {rate: mean for rate, mean in means.items() if len(losses[rate]) == most}
+    compared = full if len(full) >= SWEPT and not edge(full) else means
+    averaged = most > 1 or any(job.transfer for job in jobs)
     tuned = any(job.tuned and job.tuned.learning_rate and job.tuned.learning_rate.proxy for job in jobs)
-    return Setting(jobs[0].spec, jobs[0].progress.steps or 1, means, tuple(job.id for job in jobs), tuned)
+    steps, ids = jobs[0].progress.steps or 1, tuple(job.id for job in jobs)
+    return Setting(jobs[0].spec, steps, means, ids, tuned, compared, averaged)

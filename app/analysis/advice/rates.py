@@ -31,12 +31,12 @@ def rate(spec: JobSpec, steps: int, given: bool, rules: Rules, settings: Sequenc
         )
     found, rule = nearest(settings, spec, steps), rule_of(spec, rules)
     read = None if found is None or not isfinite(distance(found, spec, steps)) else _of_past(spec, steps, found, rule)
+    planned = tuning.plan(spec, steps)
+    if isinstance(planned, str):
+        return _unlike_auto(read, spec) if read else _usual(spec, planned)
     if read is not None and read.sure != "low":
         return read
-    planned = tuning.plan(spec, steps)
-    if not isinstance(planned, str):
-        return _to_be_tuned(tuning.described(planned, spec.model.width), read)
-    return read or _usual(spec, planned)
+    return _to_be_tuned(tuning.described(planned, spec.model.width), read)
 
 
 def rule_of(spec: JobSpec, rules: Rules) -> Rule | None:
@@ -50,10 +50,8 @@ def rule_of(spec: JobSpec, rules: Rules) -> Rule | None:
 def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Recommended:
     value = tuning.moved(2.0**found.best, rule, found.spec.model.width, spec.model.width)
     there, here = int(found.spec.units.batch_size or 1), int(spec.units.batch_size or 1)
-    reason = _read(found)
-    if rule and found.spec.model.width != spec.model.width:
-        reason += f", moved from width {found.spec.model.width} to {spec.model.width}"
-        reason += f" ({rule.octaves_per_doubling:+g} octaves per doubling, by {rule.source})"
+    reason, moves = _read(found), tuning.carried(rule, found.spec.model.width, spec.model.width)
+    reason += f"; {moves}" if moves else ""
     if there != here and spec.optimizer.name == "adamw":
         value *= (here / there) ** 0.5
         reason += f", times the root of the batch: {there} there, {here} here"
@@ -65,12 +63,12 @@ def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Re
 def _read(found: Setting) -> str:
     best = f"{2.0**found.best:.3g}"
     if found.swept:
-        return f"{best} is the vertex of a parabola through {len(found.losses)} rates of past jobs"
+        return f"{best} is the vertex of a parabola through {len(found.compared)} rates of past jobs"
     if found.tuned:
         return f"{best} was tuned for a past job"
-    if len(found.losses) > 1:
-        side = {-1: "smallest", 1: "largest"}.get(edge(found.losses), "best")
-        return f"{best} is the best of {len(found.losses)} rates of past jobs, and the {side} of them"
+    if len(found.compared) > 1:
+        side = {-1: "smallest", 1: "largest"}.get(edge(found.compared), "best")
+        return f"{best} is the best of {len(found.compared)} rates of past jobs, and the {side} of them"
     return f"{best} is the one rate that past jobs tried"
 
 
@@ -87,6 +85,12 @@ def _sure(found: Setting, spec: JobSpec, steps: int, rule: Rule | None) -> tuple
     return "medium", f"{apart}" + (f"; {widths:.1f} of them are width, for which there is a rule." if rule else ".")
 
 
+def _unlike_auto(read: Recommended, spec: JobSpec) -> Recommended:
+    """Where no proxy pays, a job with `auto` reads nothing: it takes the default."""
+    words = f"`auto` would take {tuning.untuned(spec)}, {float(spec.units.learning_rate or 0):g}: no proxy pays."
+    return read.model_copy(update={"reason": f"{read.reason} {words}"})
+
+
 def _to_be_tuned(described: str, read: Recommended | None) -> Recommended:
     reason = f"It is tuned before the first step, on {described}."
     if read is not None:
@@ -97,7 +101,8 @@ def _to_be_tuned(described: str, read: Recommended | None) -> Recommended:
 
 
 def _usual(spec: JobSpec, why_no_proxy: str) -> Recommended:
-    reason = f"The default of the optimizer, the parametrization and the model; no proxy pays: {why_no_proxy}."
+    where = tuning.untuned(spec).removeprefix("the default")
+    reason = f"The default of the optimizer, the parametrization and the model{where}; no proxy pays: {why_no_proxy}."
     why = "It was chosen on the catalog's data sets, not on yours."
     value = float(spec.units.learning_rate or 0)
     return Recommended(value=value, reason=reason, sure="low", why_sure=why)

@@ -7,6 +7,7 @@ from app.analysis.advice.past import Setting
 from unitscale.models.advice import Known, Recommended, Sure
 from unitscale.models.jobs import Job
 from unitscale.models.specs import JobSpec
+from unitscale.models.tuned import Rule
 from unitscale.models.tuning import work_of_step
 from unitscale.models.units import Parametrization, Precision
 
@@ -27,21 +28,33 @@ def given(value: float | str) -> Recommended:
 
 
 def parametrization(
-    spec: JobSpec, decided: bool, usual_width: int | None, trainable: bool, settings: Sequence[Setting]
+    spec: JobSpec,
+    decided: bool,
+    usual_width: int | None,
+    trainable: bool,
+    settings: Sequence[Setting],
+    rule: Rule | None = None,
 ) -> Recommended:
-    """u-μP where a model is wider than any whose rate was tuned; `trainable` says whether this kind has it."""
+    """u-μP where a model is wider than any whose rate was tuned; `trainable` says whether this kind has it, and `rule`
+    how its rates were measured to move."""
     units, width = spec.units, spec.model.width
     if decided:
         return given(units.parametrization.value)
     tuned = [each for each in settings if (each.swept or each.tuned) and each.spec.model.kind == spec.model.kind]
     widest = max((each.spec.model.width or 0 for each in tuned), default=usual_width or 0)
     if trainable and width and width > widest:
-        reason = f"Width {width} is beyond {widest}, the widest whose rates were tuned: under u-μP they stay the best."
+        reason = f"Width {width} is beyond {widest}, the widest whose rates were tuned: under u-μP they {_fare(rule)}."
         jobs = tuple(job for each in tuned for job in each.jobs)
         why = "Measured on decoders; the loss itself is about that of sp tuned at each width, not lower."
         return Recommended(value=Parametrization.UMUP.value, reason=reason, jobs=jobs, sure="medium", why_sure=why)
     reason = f"Nothing is scaled beyond width {widest}, whose rates are known." if width else "There is no width."
     return Recommended(value=units.parametrization.value, reason=reason, sure="medium", why_sure="It is the default.")
+
+
+def _fare(rule: Rule | None) -> str:
+    if rule is None or not rule.octaves_per_doubling:
+        return "stay the best" + (f", by {rule.source}" if rule else "")
+    return f"move by {rule.octaves_per_doubling:+.3g} octaves a doubling, by {rule.source}"
 
 
 def precision(spec: JobSpec, decided: bool, offered: Collection[str], jobs: Sequence[Job]) -> Recommended:

@@ -185,17 +185,16 @@ def _read(spec: JobSpec, planned: Plan, tried: Losses) -> TunedRate:
     why = f"{2.0**best:.3g} is best of {len(tried)} rates on {tuning.described(planned, spec.model.width)}"
     if edge(tried):
         why += ", at the edge of what was tried"
-    if rule and width != proxy.width:
-        why += f"; moved {rule.octaves_per_doubling:+g} octaves per doubling to width {width} by {rule.source}"
+    if moves := tuning.carried(rule, proxy.width, width):
+        why += f"; {moves}"
     return TunedRate(value=value, why=f"{why}.", proxy=proxy, rule=rule, vertex=2.0**best, tried=_listed(tried))
 
 
 def _usual(spec: JobSpec, why: str, tried: Losses | None = None) -> TunedRate:
-    rule = spec.units.rule
-    by = f", moved to the width by {rule.source}" if rule else ""
-    value = _rounded(float(spec.units.learning_rate or 0))
+    value, where = _rounded(float(spec.units.learning_rate or 0)), tuning.untuned(spec)
     _say(f"the default learning rate {value:g}: {why}")
-    return TunedRate(value=value, why=f"The default{by}: {why}.", rule=rule, tried=_listed(tried or {}))
+    words = f"{where[0].upper()}{where[1:]}: {why}. {tuning.UNREAD}"
+    return TunedRate(value=value, why=words, rule=spec.units.rule, tried=_listed(tried or {}))
 
 
 def _listed(tried: Losses) -> tuple[Tried, ...]:
