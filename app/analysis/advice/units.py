@@ -54,7 +54,7 @@ def parametrization(
 def _fare(rule: Rule | None) -> str:
     if rule is None or not rule.octaves_per_doubling:
         return "stay the best" + (f", by {rule.source}" if rule else "")
-    return f"move by {rule.octaves_per_doubling:+.3g} octaves a doubling, by {rule.source}"
+    return f"move by {rule.octaves_per_doubling:+.3g} octaves per doubling, by {rule.source}"
 
 
 def precision(spec: JobSpec, decided: bool, offered: Collection[str], jobs: Sequence[Job]) -> Recommended:
