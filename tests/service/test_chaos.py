@@ -68,7 +68,7 @@ def test_cancel_against_finish(stack, report):
     endings.racing(stack, report, times=20)
 
 
-@pytest.mark.timeout(400)  # a study whose decider was killed waits for the decider's lease, a minute
+@pytest.mark.timeout(400)  # two studies, one of which loses what it has trained again and again
 def test_a_study_under_kills(own_stack, report):
     studies.disturbed(own_stack, report, trials=4, kills=4, steps=6000)
 
