@@ -170,6 +170,7 @@ def test_a_lucky_run_does_not_win():
     assert progress.trials[2].values["val_loss"] == 0.0
     assert progress.winner.units == {"learning_rate": 0.01}
     assert progress.winner.runs == 3
+    assert [each.best for each in progress.iterations] == [2, progress.winner.place]
 
 
 def by_batch_and_decay(job):
