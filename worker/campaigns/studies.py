@@ -141,6 +141,7 @@ class _Turn:
             iterations=tuple(self._with_best(iteration) for iteration in self.iterations),
             best=winner or next(iter(self.found), None),
             winner=winner and winner.model_copy(update={"test_metrics": self._test_metrics(winner)}),
+            runner_up=next((each for each in self._confirmed() if winner and each.place != winner.place), None),
             front=tuple(front(self.study, self.found)) if len(self.study.objectives) > 1 else (),
             importances=self._importances(over=winner is not None),
             reached=winner is not None and self._reaches(winner),
