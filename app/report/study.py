@@ -103,12 +103,30 @@ class _Report:
         if self.study.winner is None:
             going_on = "The study is still running; this may change." if self.study.state not in OVER else ""
             return together(going_on)
-        runs, confirmed = self.study.winner.runs, self.study.winner.confirmed
-        sure = f"Confirmed by {runs} further runs from other random numbers; the figures are their medians. "
-        sure = (
-            sure if runs > 1 else "Confirmed by a further run from other random numbers; the figures are that run's. "
+        return together(self._sure(self.study.winner), self._close(self.study.winner), self._reached())
+
+    def _sure(self, winner: Candidate) -> str:
+        if not winner.confirmed:
+            return "A single run says so; nothing confirms it. "
+        if winner.runs == 1:
+            return "Confirmed by a further run from other random numbers; the figures are that run's. "
+        names = [each.measure for each in self.study.objectives if each.measure in winner.spread]
+        spread = " and ".join(f"{wording.measure(name)} {wording.spread(winner.spread[name])}" for name in names)
+        gave = f", which gave {spread}" if spread else ""
+        return (
+            f"Confirmed by {winner.runs} further runs from other random numbers{gave}; the figures are their medians. "
         )
-        return together(sure if confirmed else "A single run says so; nothing confirms it. ", self._reached())
+
+    def _close(self, winner: Candidate) -> str | None:
+        """That another choice may be as good, where the runs do not tell the two apart."""
+        other = self.study.runner_up
+        if other is None or not winner.covers(other, self.study.objectives):
+            return None
+        medians = " and ".join(self._value(other, each.measure) for each in self.study.objectives)
+        return (
+            f"The runner-up, {wording.choice(other.units)}, is not distinguishable from it: its median, {medians}, "
+            "lies within what these runs gave. "
+        )
 
     def _reached(self) -> Markup | None:
         if self.study.target is None:

@@ -79,6 +79,11 @@ def runs(candidate: Candidate) -> str:
     return "of a single run"
 
 
+def spread(ends: tuple[float, float]) -> str:
+    """From the lowest to the highest."""
+    return f"from {number(ends[0])} to {number(ends[1])}"
+
+
 def space(searched: Space) -> str:
     """What was searched."""
     if isinstance(searched, Choices):

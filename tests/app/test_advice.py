@@ -88,6 +88,9 @@ def test_a_rate_that_was_swept_is_taken_with_its_jobs(api, swept):
     assert log2(rate["value"]) == pytest.approx(-7, abs=0.01)
     assert (rate["sure"], sorted(rate["jobs"])) == ("high", sorted(swept))
     assert answer["looked_at"] == 5
+    assert [log2(tried) for tried, _ in rate["by_rate"]] == [-9, -8, -7, -6, -5]
+    assert [loss for _, loss in rate["by_rate"]] == pytest.approx([2.4, 2.1, 2.0, 2.1, 2.4])
+    assert not answer["units"]["batch_size"]["by_rate"]
 
 
 def test_it_is_moved_to_another_width_by_the_table_or_by_what_was_measured(api, swept):

@@ -82,6 +82,29 @@ def test_it_says_what_to_use_and_how_sure_that_is():
     assert "test data" in text
 
 
+def with_runner_up(loss):
+    """A study whose winner's runs gave losses from 0.24 to 0.27, and another choice's median was this loss."""
+    study = a_study()
+    winner = study.winner.model_copy(update={"spread": {"val_loss": (0.24, 0.27)}})
+    units, values = {"learning_rate": 0.3, "batch_size": 8}, {"val_loss": loss}
+    other = Candidate(place=2, job=job(2), units=units, values=values, runs=3, confirmed=True)
+    return study.model_copy(update={"winner": winner, "runner_up": other})
+
+
+def test_it_says_what_the_runs_that_confirm_it_gave():
+    text = seen(with_runner_up(0.28)).text
+
+    assert "validation loss 0.25." in text
+    assert "3 further runs from other random numbers, which gave validation loss from 0.24 to 0.27;" in text
+    assert "distinguishable" not in text
+
+
+def test_it_says_that_a_runner_up_within_their_spread_is_not_distinguishable():
+    said = "The runner-up, learning_rate 0.3, batch_size 8, is not distinguishable from it: its median, "
+
+    assert said + "validation loss 0.26, lies within what these runs gave." in seen(with_runner_up(0.26)).text
+
+
 def test_it_says_that_what_had_to_hold_does():
     spec = a_spec(subject_to=[{"measure": "metrics.r2", "at_least": 0.5}])
     winner = Candidate(place=3, job=job(3), units={"batch_size": 8}, values={"val_loss": 0.25, "metrics.r2": 0.625})

@@ -1,6 +1,7 @@
 """`unitscale advise`, against the service itself."""
 
 import json
+import re
 
 import yaml
 
@@ -16,6 +17,17 @@ def test_units_are_shown_with_reasons(unitscale):
     assert "u-mup" in said.stdout
     assert "noise scale of 120 examples" in said.stdout
     assert "training_seconds" in said.stdout
+
+
+def test_the_losses_that_a_rate_was_read_from_are_drawn(unitscale):
+    line = ("-o", "task=regression", "-o", "dataset=linear", "-o", "optimizer.name=sgd", "-o", "budget.steps=50")
+    unitscale("sweep", *line, "-a", "units.learning_rate=0.001,0.01,0.1", "--wait")
+
+    said = unitscale("advise", *line).stdout
+    none = unitscale("advise", *ASKED, "--noise-scale", "120").stdout
+
+    assert re.search("Loss at rates from 0.001 to 0.1: █[▂-█]▁", " ".join(said.split()))
+    assert "Loss at rates" not in none
 
 
 def test_the_completed_spec_can_be_piped_on(unitscale, tmp_path):

@@ -16,7 +16,7 @@ from unitscale.models.measures import Objective
 from unitscale.models.specs import JobSpec, TaskName
 from unitscale.models.studies import Candidate, Iteration, Study, Trial, TrialState
 from unitscale.models.sweeps import BestJob, Sweep
-from unitscale.models.transfers import Transfer
+from unitscale.models.transfers import AtValue, Parametrized, Transfer, TransferResult
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 UNITS = {"learning_rate": 0.0002482, "batch_size": 32, "optimizer.weight_decay": 0.3, "optimizer": {"name": "adamw"}}
@@ -66,6 +66,26 @@ def a_sweep() -> Sweep:
 def a_transfer() -> Transfer:
     asked = {"model": "encoder-decoder", "axis": "batch_size", "values": (8, 16, 32, 64, 128), "seeds": 3, "result": {}}
     return Transfer(id=derived_id("tr", 1, 1), **COMMON, **asked)
+
+
+def losses_at(width: int, *losses: float | None) -> AtValue:
+    rates = tuple(2.0**place for place in range(len(losses)))
+    return AtValue(value=width, learning_rates=rates, losses=losses, seeds=(losses,))
+
+
+def transfer_lines(lines: int) -> list[str]:
+    values = (losses_at(16, 3.0, 2.0, 4.0), losses_at(32, 2.0, 1.0, None))
+    result = TransferResult(parametrizations=(Parametrized(parametrization="u-mup", values=values),))
+    return printed(*transfer_page.page(None, a_transfer().model_copy(update={"result": result}), lines))
+
+
+def test_a_short_terminal_has_the_losses_of_each_value_in_its_row():
+    short, tall = transfer_lines(24), transfer_lines(60)
+
+    assert [line.split()[-1] for line in short if re.search("[▁-█]", line)] == ["▅▁█", "█▁"]
+    assert "loss by rate" in " ".join(short)
+    assert "loss against log2 of the learning rate" in " ".join(tall)
+    assert not re.search("[▁-█]", " ".join(tall))
 
 
 LISTS = {

@@ -12,7 +12,7 @@ base: {task: regression, dataset: linear, optimizer: {name: sgd}, budget: {steps
 units: {learning_rate: {low: 0.01, high: 0.2, scale: log}}
 budget: {trials: 2}
 parallel: 2
-confirmation: {best: 1, seeds: 1}
+confirmation: {best: 1, seeds: 2}
 """
 
 
@@ -33,7 +33,14 @@ def test_its_page_shows_every_trial_and_what_was_found(unitscale, study):
 
     assert "Recommended is learning_rate" in said
     assert "again: " in said
-    assert "3 succeeded" in said
+    assert "4 succeeded" in said
+
+
+def test_its_page_says_how_sure_that_is(unitscale, study):
+    said = " ".join(unitscale("show", study["id"]).stdout.split())
+
+    low, high = study["winner"]["spread"]["val_loss"]
+    assert f"medians of 2 runs with fresh seeds, which gave val_loss from {low:.4g} to {high:.4g}." in said
 
 
 def test_it_is_listed_with_its_best(unitscale, study):

@@ -170,6 +170,33 @@ def test_a_lucky_run_does_not_win():
     assert progress.trials[2].values["val_loss"] == 0.0
     assert progress.winner.units == {"learning_rate": 0.01}
     assert progress.winner.runs == 3
+    assert [each.best for each in progress.iterations] == [2, progress.winner.place]
+
+
+def apart(difference):
+    """Two rates, whose losses differ by so much, each with runs that differ by up to 2."""
+
+    def ends(job):
+        return succeeded(1 + difference * (job.spec.units.learning_rate == 0.02) + job.spec.seed % 3)
+
+    units = {"learning_rate": {"choices": [0.01, 0.02]}}
+    return Run(ends, units=units, sampler="grid", confirmation={"best": 2, "seeds": 9}).to_end()
+
+
+def test_how_sure_a_winner_is_is_said_by_the_spread_of_its_runs():
+    progress = apart(100)
+
+    runs = [trial.values["val_loss"] for trial in progress.trials if trial.again == progress.winner.place]
+    assert progress.winner.spread == {"val_loss": (min(runs), max(runs))} == {"val_loss": (1, 3)}
+    assert "medians of 9 runs with fresh seeds, which gave val_loss from 1 to 3." in progress.summary
+
+
+def test_a_runner_up_within_that_spread_is_not_distinguishable():
+    near, far = apart(0.25), apart(100)
+
+    assert near.runner_up.units == far.runner_up.units == {"learning_rate": 0.02}
+    assert "The runner-up, learning_rate 0.02, is not distinguishable from it: its median, val_loss " in near.summary
+    assert "distinguishable" not in far.summary
 
 
 def by_batch_and_decay(job):

@@ -11,6 +11,7 @@ from rich.text import Text
 from unitscale.cli import sweep_page, tables, wording
 from unitscale.cli.columns import Fitted, bare_table, told
 from unitscale.cli.overlays import COLOURS, Drawn, overlay
+from unitscale.cli.plots import sparklines
 
 if TYPE_CHECKING:
     from unitscale.client import Client
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDEST, HEIGHT = 76, 10
 ROOM_FOR_PLOTS = 48
-"""Lines below which a page that is drawn again and again does without."""
+"""Lines below which a page that is drawn again and again has a line of blocks for each value instead."""
 
 
 def page(client: "Client", transfer: "Transfer", lines: int) -> list[RenderableType]:  # noqa: ARG001  as other kinds
@@ -26,9 +27,9 @@ def page(client: "Client", transfer: "Transfer", lines: int) -> list[RenderableT
     parts: list[RenderableType] = [_standing(transfer)]
     for found in transfer.result.parametrizations:
         parts.append(_heading(transfer, found))
-        if lines >= ROOM_FOR_PLOTS:
-            parts.append(_Plot(found))
-        parts.append(_table(transfer, found))
+        plotted = lines >= ROOM_FOR_PLOTS
+        parts += [_Plot(found)] if plotted else []
+        parts.append(_table(transfer, found, drawn=not plotted))
     return [*parts, *([Text(transfer.result.verdict)] if transfer.result.verdict else [])]
 
 
@@ -111,11 +112,21 @@ def _drawn(line: "AtValue") -> Drawn:
     return Drawn(points, (line.vertex, line.loss) if line.vertex is not None and line.loss is not None else None)
 
 
-def _table(transfer: "Transfer", found: "Parametrized") -> Table:
-    table = bare_table()
-    columns = ("", transfer.axis.replace("_", " "), "best rate", "log2", "loss", "over sp", "rates", "")
+def _by_rate(found: "Parametrized") -> list[str]:
+    """The losses of each value in blocks, on a scale of its own: all over the same rates."""
+    rates = sorted({rate for line in found.values for rate in line.learning_rates})
+    losses = [dict(zip(line.learning_rates, line.losses, strict=True)) for line in found.values]
+    return [sparklines([[each.get(rate) for rate in rates]])[0] for each in losses]
+
+
+def _table(transfer: "Transfer", found: "Parametrized", *, drawn: bool) -> Table:
+    table, blocks = bare_table(), _by_rate(found)
+    columns = ("", transfer.axis.replace("_", " "), "best rate", "log2", "loss", "over sp", "rates")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number in (0, 7) else "right", overflow="fold")
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    if drawn:
+        table.add_column("loss by rate", no_wrap=True)
+    table.add_column("", overflow="fold")
     for number, line in enumerate(found.values):
         known = sum(loss is not None for loss in line.losses)
         loss = "–" if line.loss is None else f"{line.loss:.3f}"
@@ -123,7 +134,9 @@ def _table(transfer: "Transfer", found: "Parametrized") -> Table:
         why = (line.why or "") if transfer.state != "running" else ""
         rate = "–" if line.learning_rate is None else f"{line.learning_rate:.3g}"
         label = Text(str(number + 1), style=f"bold {COLOURS[number % len(COLOURS)]}")
-        table.add_row(label, f"{line.value:,}", rate, _signed(line.vertex), loss, _signed(line.regret, 3), rates, why)
+        drawing = [blocks[number]] if drawn else []
+        numbers = (f"{line.value:,}", rate, _signed(line.vertex), loss, _signed(line.regret, 3), rates)
+        table.add_row(label, *numbers, *drawing, why)
     return table
 
 

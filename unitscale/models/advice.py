@@ -80,6 +80,9 @@ class Recommended(Answer):
     reason: str
     jobs: tuple[JobId, ...] = ()
     """Past jobs that it was read from."""
+    by_rate: tuple[tuple[float, Measure], ...] = ()
+    """Of a learning rate: each rate that these jobs tried, ascending, and the mean of its losses; null where one
+    diverged."""
     sure: Sure
     why_sure: str
 

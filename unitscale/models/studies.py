@@ -215,8 +215,15 @@ class Candidate(Answer):
     runs: int = 1
     """Runs with fresh seeds that the measures are medians of; 1: the trial itself, which nothing confirms."""
     confirmed: bool = False
+    spread: dict[str, tuple[float, float]] = {}
+    """The lowest and the highest that several runs with fresh seeds gave, by measure."""
     test_metrics: Measures = {}
     """Of the winner, once the study is over: medians on the test split, which nothing was chosen by."""
+
+    def covers(self, other: "Candidate", objectives: tuple[Objective, ...]) -> bool:
+        """Whether another's objectives all lie within its spread: the two are not distinguishable."""
+        pairs = ((self.spread.get(each.measure), other.values.get(each.measure)) for each in objectives)
+        return all(spread and value is not None and spread[0] <= value <= spread[1] for spread, value in pairs)
 
 
 class Progress(Document):
@@ -225,6 +232,7 @@ class Progress(Document):
     iterations: tuple[Iteration, ...] = ()
     best: Candidate | None = None
     winner: Candidate | None = None
+    runner_up: Candidate | None = None
     front: tuple[Candidate, ...] = ()
     importances: dict[str, float] = {}
     reached: bool = False
@@ -252,6 +260,8 @@ class Study(Campaign):
     """The best so far, of those that hold all constraints."""
     winner: Candidate | None = None
     """What the study recommends, once it is over."""
+    runner_up: Candidate | None = None
+    """The next best of those that were run again."""
     front: tuple[Candidate, ...] = ()
     """Of two objectives: those that no other beats in both."""
     importances: dict[str, float] = {}

@@ -7,7 +7,6 @@ from hashlib import sha256
 from unitscale.errors import Malformed
 from unitscale.models.campaigns import CampaignState, member_id
 from unitscale.models.jobs import ENDED, Job, Reason
-from unitscale.models.ranking import ranked
 from unitscale.models.studies import Candidate, Iteration, Progress, StudySpec, Trial, TrialState
 from unitscale.models.trials import spec_of, timed
 from unitscale.wire.campaigns import Decision, Held
@@ -142,6 +141,7 @@ class _Turn:
             iterations=tuple(self._with_best(iteration) for iteration in self.iterations),
             best=winner or next(iter(self.found), None),
             winner=winner and winner.model_copy(update={"test_metrics": self._test_metrics(winner)}),
+            runner_up=next((each for each in self._confirmed() if winner and each.place != winner.place), None),
             front=tuple(front(self.study, self.found)) if len(self.study.objectives) > 1 else (),
             importances=self._importances(over=winner is not None),
             reached=winner is not None and self._reaches(winner),
@@ -157,11 +157,13 @@ class _Turn:
         return importances.of(self.study, self.searched) if over or batches[1] > batches[0] else self.before.importances
 
     def _with_best(self, iteration: Iteration) -> Iteration:
-        """The best when it was over is put down once, and stays."""
+        """The best when it was over is put down once, and stays; after a confirmation it is the best by medians."""
         if iteration.best is not None or not all(trial.settled for trial in iteration.trials):
             return iteration
         until = [trial for each in self.iterations[: iteration.number + 1] for trial in each.trials]
-        best = next(iter(ranked(self.study.objectives, [trial for trial in until if trial.again is None])), None)
+        found = candidates(self.study, until)
+        confirmed = [each for each in found if each.confirmed] if iteration.asked_by == CONFIRMATION else []
+        best = next(iter(confirmed or found), None)
         return iteration.model_copy(update={"best": best and best.place})
 
     def _test_metrics(self, winner: Candidate) -> dict[str, float | None]:

@@ -57,7 +57,8 @@ def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Re
         reason += f", times the root of the batch: {there} there, {here} here"
     sure, why = _sure(found, spec, steps, rule)
     value = float(f"{tuning.bounded(value):.3g}")
-    return Recommended(value=value, reason=f"{reason}.", jobs=found.jobs, sure=sure, why_sure=why)
+    tried = tuple((2.0**rate, loss) for rate, loss in sorted(found.losses.items()))
+    return Recommended(value=value, reason=f"{reason}.", jobs=found.jobs, by_rate=tried, sure=sure, why_sure=why)
 
 
 def _read(found: Setting) -> str:
@@ -95,9 +96,9 @@ def _to_be_tuned(described: str, read: Recommended | None) -> Recommended:
     reason = f"It is tuned before the first step, on {described}."
     if read is not None:
         reason += f" Past jobs say little: {read.value:g} ({read.reason.rstrip('.')})." if read.value else ""
-    jobs = read.jobs if read else ()
+    jobs, tried = (read.jobs, read.by_rate) if read else ((), ())
     why = "Nothing is measured yet; what the job finds is in its `tuned`."
-    return Recommended(value="auto", reason=reason, jobs=jobs, sure="medium", why_sure=why)
+    return Recommended(value="auto", reason=reason, jobs=jobs, by_rate=tried, sure="medium", why_sure=why)
 
 
 def _usual(spec: JobSpec, why_no_proxy: str) -> Recommended:

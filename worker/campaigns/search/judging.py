@@ -72,17 +72,31 @@ def _candidate(study: StudySpec, first: Trial, runs: Sequence[Trial]) -> Candida
     ended = [run for run in runs if run.comparable and run.state in (TrialState.SUCCEEDED, TrialState.FAILED)]
     if not ended or not all(run.settled for run in runs):
         return Candidate(place=first.place, job=first.job, units=first.units, values=first.values)
-    values = medians([{name: run.values.get(name) for name in study.measures} for run in ended])
+    measured = [{name: run.values.get(name) for name in study.measures} for run in ended]
     middle = sorted(ended, key=lambda run: costs(study.objectives, run.values))[(len(ended) - 1) // 2]
     return Candidate(
-        place=first.place, job=middle.job, units=first.units, values=values, runs=len(ended), confirmed=True
+        place=first.place,
+        job=middle.job,
+        units=first.units,
+        values=medians(measured),
+        runs=len(ended),
+        confirmed=True,
+        spread=_spread(measured) if len(ended) > 1 else {},
     )
 
 
 def medians(runs: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Of each measure. None where a run has none: units under which one in three fails are not to be recommended."""
-    known = {name: [value for run in runs if (value := run.get(name)) is not None] for name in (runs or [{}])[0]}
-    return {name: median(values) if len(values) == len(runs) else None for name, values in known.items()}
+    return {name: median(values) if len(values) == len(runs) else None for name, values in _known(runs).items()}
+
+
+def _spread(runs: Sequence[Mapping[str, float | None]]) -> dict[str, tuple[float, float]]:
+    """Of each measure that every run has, the lowest and the highest."""
+    return {name: (min(values), max(values)) for name, values in _known(runs).items() if len(values) == len(runs)}
+
+
+def _known(runs: Sequence[Mapping[str, float | None]]) -> dict[str, list[float]]:
+    return {name: [value for run in runs if (value := run.get(name)) is not None] for name in (runs or [{}])[0]}
 
 
 def _counts(study: StudySpec, candidate: Candidate) -> bool:

@@ -20,7 +20,7 @@ def summary(study: StudySpec, progress: Progress) -> str:
         return said[0]
     said.append(f"{_called(progress)} {_units(shown.units)}: {_values(study, shown)}.")
     if progress.winner:
-        said += _confirmed(study, progress.winner)
+        said += _confirmed(study, progress.winner, progress.runner_up)
     return " ".join(said)
 
 
@@ -28,11 +28,12 @@ def _called(progress: Progress) -> str:
     return "Recommended is" if progress.winner else "The best so far is"
 
 
-def _confirmed(study: StudySpec, winner: Candidate) -> list[str]:
-    sure = "No other run confirms it." if not winner.confirmed else _runs(winner)
+def _confirmed(study: StudySpec, winner: Candidate, runner_up: Candidate | None) -> list[str]:
+    sure = "No other run confirms it." if not winner.confirmed else _runs(study, winner)
+    close = [_close(study, runner_up)] if runner_up and winner.covers(runner_up, study.objectives) else []
     reached = [] if study.target is None else [_target(study, study.target, winner)]
     test = [f"On the test split: {_list(winner.test_metrics)}."] if winner.test_metrics else []
-    return [sure, *reached, *_ends(study, winner), *test]
+    return [sure, *close, *reached, *_ends(study, winner), *test]
 
 
 def _ends(study: StudySpec, winner: Candidate) -> list[str]:
@@ -41,10 +42,19 @@ def _ends(study: StudySpec, winner: Candidate) -> list[str]:
     return [f"{', '.join(found)}: search further."] if found else []
 
 
-def _runs(winner: Candidate) -> str:
+def _runs(study: StudySpec, winner: Candidate) -> str:
     if winner.runs == 1:
         return "This is what another run with a fresh seed gave."
-    return f"These are medians of {winner.runs} runs with fresh seeds."
+    known = [(name, ends) for each in study.objectives if (ends := winner.spread.get(name := each.measure))]
+    spread = " and ".join(f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in known)
+    return f"These are medians of {winner.runs} runs with fresh seeds{f', which gave {spread}' if spread else ''}."
+
+
+def _close(study: StudySpec, runner_up: Candidate) -> str:
+    medians = _list({each.measure: runner_up.values.get(each.measure) for each in study.objectives})
+    return (
+        f"The runner-up, {_units(runner_up.units)}, is not distinguishable from it: its median, {medians}, lies within."
+    )
 
 
 def _target(study: StudySpec, target: Limit, winner: Candidate) -> str:
