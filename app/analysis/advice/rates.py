@@ -57,7 +57,7 @@ def _of_past(spec: JobSpec, steps: int, found: Setting, rule: Rule | None) -> Re
         reason += f", times the root of the batch: {there} there, {here} here"
     sure, why = _sure(found, spec, steps, rule)
     value = float(f"{tuning.bounded(value):.3g}")
-    tried = tuple((2.0**rate, loss) for rate, loss in sorted(found.losses.items()))
+    tried = tuple((2.0**rate, loss) for rate, loss in sorted(found.compared.items()))
     return Recommended(value=value, reason=f"{reason}.", jobs=found.jobs, by_rate=tried, sure=sure, why_sure=why)
 
 
