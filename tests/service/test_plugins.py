@@ -217,4 +217,4 @@ def test_all_that_a_job_prints_comes_before_its_end(caller):
     assert (job.state, job.reason.code) == (State.FAILED, "internal")
     assert events[-1].type == "state"
     assert "my last words" in said
-    assert said[-1] == "RuntimeError: said with a raised voice"
+    assert said[-2:] == [f"{way}RuntimeError: said with a raised voice" for way in ("", "failed: ")]
