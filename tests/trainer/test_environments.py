@@ -63,3 +63,4 @@ async def test_who_imports_plug_ins_to_find_out_what_they_bring_sees_no_secret(t
     finally:
         survey.cancel()
         await asyncio.gather(survey, return_exceptions=True)
+        await asyncio.sleep(0.1)  # in which what is closed is taken apart

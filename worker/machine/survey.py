@@ -59,4 +59,5 @@ class Survey:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            await process.communicate()  # called off, too, it leaves no process and no open pipe
         return Found.model_validate_json(said)
