@@ -28,7 +28,11 @@ AIMS = {
     "gpt-4x128-bf16-compiled": 0.31,
     "gpt-6x384": 0.47,
     "gpt-6x384-bf16": 0.24,
+    "gpt-6x384-compiled": 0.47,
+    "gpt-6x384-bf16-compiled": 0.24,
 }
+IN_FULL = ("gpt-4x128", "gpt-4x128-compiled", "gpt-6x384", "gpt-6x384-compiled")
+AT_RATE, AT_RATE_AIM = 0.8, 0.95
 UNIT_SCALED = ("gpt-2x64", "gpt-4x128", "gpt-4x128-compiled")
 WITH_PEERS = ("mlp", "gpt-4x128")
 FEWER_BITS, COMPILED = "-bf16", "-compiled"
@@ -45,7 +49,7 @@ def measure(ledger: Ledger) -> None:
         if not peers.installed(trainer):
             name = peers.NAMES[trainer]
             ledger.console.print(f"  {name} is skipped: benchmarks/requirements.txt is not installed here")
-    for work, aim in AIMS.items():
+    for work, aim in _aims(rates).items():
         seconds = _measure_one(ledger, work, aim)
         if work == LARGE_IN_FEWER_BITS:
             share = WORKS[work].flops / seconds / (rates["bf16"] * GIGA)
@@ -53,6 +57,13 @@ def measure(ledger: Ledger) -> None:
     for work in UNIT_SCALED:
         _measure_unit_scaling(ledger, work)
     _measure_costs(ledger)
+
+
+def _aims(rates: dict[str, float]) -> dict[str, float]:
+    """Where a bare loop's products of fp32 already run at the engine's rate, kernels alone cannot halve its time."""
+    if rates["fp32"] < AT_RATE * rates["fp32 as the engine multiplies"]:
+        return AIMS
+    return AIMS | dict.fromkeys(IN_FULL, AT_RATE_AIM)
 
 
 def _measure_one(ledger: Ledger, work: str, aim: float) -> float:
