@@ -17,7 +17,7 @@ from worker.trainer.data.text import cut_text, pieced
 
 @dataclass(frozen=True)
 class Dataset:
-    """How a data set is made, its examples in their final random order, and how many of the last are for held_out."""
+    """How a data set is made, its examples in their final random order, and how many of the last are held out."""
 
     make: Callable[[], dict[str, Tensor]]
     validation: int
@@ -52,7 +52,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Corpus(Dataset):
-    """A text, the last parts of which are for held_out."""
+    """A text, the last parts of which are held out."""
 
     def ready(self, tensors: dict[str, Tensor], spec: specs.JobSpec) -> dict[str, Tensor]:
         held_out = self.validation, self.test

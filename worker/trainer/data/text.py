@@ -27,7 +27,7 @@ def numbered(text: str) -> dict[str, Tensor]:
 
 
 def pieced(tensors: dict[str, Tensor], size: int, held_out: tuple[int, int]) -> dict[str, Tensor]:
-    """A text as pieces learnt from its training part: `tokens`, and how many of the last ones are for `held_out`."""
+    """A text as pieces learnt from its training part: `tokens`, and how many of the last ones are `held_out`."""
     text = _text(tensors)
     ends = (0, len(text) - sum(held_out), len(text) - held_out[1], len(text))
     parts = [text[first:end] for first, end in pairwise(ends)]
@@ -55,7 +55,7 @@ def windows(tokens: Tensor, context: int) -> Examples:
 
 
 def cut_text(tokens: Tensor, validation: int, test: int, fraction: float, context: int) -> Splits:
-    """The last parts of a text are its held_out; of the rest, the first `fraction` is used."""
+    """The last parts of a text are held out; of the rest, the first `fraction` is used."""
     training = len(tokens) - validation - test
     used = max(context + 1, round(training * fraction))
     ends = ((0, used), (training, training + validation), (training + validation, len(tokens)))

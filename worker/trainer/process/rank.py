@@ -90,7 +90,7 @@ def _hear_stops(stops: Connection, interrupt: Interrupt) -> None:
 
 
 def _follow(order: Train, library: Path, ranks: Ranks) -> None:
-    """Take the leader's steps with it, and its held_out."""
+    """Take the leader's steps with it, and its evaluations."""
     assembly, done = begin(order, [Run(lane, place) for place, lane in enumerate(order.lanes)], library, ranks)
     batches = assembly.batches.start(done + 1)
     ranks.errands = {Word.VALIDATION: lambda: _measure(assembly), Word.TEST: assembly.test.outputs}

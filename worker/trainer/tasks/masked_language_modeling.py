@@ -90,7 +90,7 @@ class MaskedLanguageModeling:
 
 
 def _generator() -> torch.Generator:
-    """The evaluator's masks belong to the data set, never to a job."""
+    """Masks of an evaluation belong to the data set, never to a job."""
     return torch.Generator().manual_seed(EXAM_SEED)
 
 

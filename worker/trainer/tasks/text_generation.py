@@ -18,7 +18,7 @@ from worker.trainer.data.examples import Splits
 BEGINNING = 32
 """Tokens of a text that is continued as a sample, at the most."""
 EXAMS_KEPT = 4
-"""Splits whose characters were counted: an evaluator is read many times."""
+"""Splits whose characters were counted: an evaluation reads them many times."""
 
 
 class TextGeneration:
