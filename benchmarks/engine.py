@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from benchmarks.figures import MILLISECONDS, Figure, Ledger, median
 from benchmarks.training import peers
-from benchmarks.training.machine import describe
+from benchmarks.training.machine import describe, multiplies_bf16
 from benchmarks.training.turns import Runner, Turn, alone, runners
 from benchmarks.training.works import WORKS
 
@@ -49,6 +49,8 @@ def measure(ledger: Ledger) -> None:
         if not peers.installed(trainer):
             name = peers.NAMES[trainer]
             ledger.console.print(f"  {name} is skipped: benchmarks/requirements.txt is not installed here")
+    if not multiplies_bf16():
+        ledger.console.print("  bf16 is skipped: this processor has no instructions for it")
     for work, aim in _aims(rates).items():
         seconds = _measure_one(ledger, work, aim)
         if work == LARGE_IN_FEWER_BITS:
@@ -60,10 +62,14 @@ def measure(ledger: Ledger) -> None:
 
 
 def _aims(rates: dict[str, float]) -> dict[str, float]:
-    """Where a bare loop's products of fp32 already run at the engine's rate, kernels alone cannot halve its time."""
+    """Where a bare loop's products of fp32 already run at the engine's rate, kernels alone cannot halve its time.
+
+    bf16 is measured where the processor has instructions for it: made of fp32's, its products take ten times as long.
+    """
+    aims = AIMS if multiplies_bf16() else {work: aim for work, aim in AIMS.items() if FEWER_BITS not in work}
     if rates["fp32"] < AT_RATE * rates["fp32 as the engine multiplies"]:
-        return AIMS
-    return AIMS | dict.fromkeys(IN_FULL, AT_RATE_AIM)
+        return aims
+    return aims | dict.fromkeys(IN_FULL, AT_RATE_AIM)
 
 
 def _measure_one(ledger: Ledger, work: str, aim: float) -> float:

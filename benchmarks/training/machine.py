@@ -33,11 +33,19 @@ def describe(ledger: Ledger) -> dict[str, float]:
     return facts["rates"]
 
 
+def multiplies_bf16() -> bool:
+    """Whether the processor has instructions for products of bf16."""
+    return bool({"avx512_bf16", "amx_bf16"} & set(_facts().get("flags", "").split()))
+
+
 def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    bf16 = "with" if {"avx512_bf16", "amx_bf16"} & set(facts.get("flags", "").split()) else "without"
+    facts, bf16 = _facts(), "with" if multiplies_bf16() else "without"
     return f"{facts.get('model name')}, family {facts.get('cpu family')}, {bf16} bf16 instructions"
+
+
+def _facts() -> dict[str, str]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def measured() -> dict[str, Any]:
