@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from benchmarks.figures import median
-from benchmarks.training.works import LIBRARY, SMALL, TINY, Work
-from unitscale.models.specs import JobSpec
+from benchmarks.training.works import LIBRARY, LONG, SMALL, TINY, Work
+from unitscale.models.specs import Budget, JobSpec
 from worker.trainer.assembly.assemble import Assembly, assemble
 from worker.trainer.engine.loop import train
 from worker.trainer.main import warm_up
@@ -82,7 +82,8 @@ def measured(sweep: Sweep) -> dict[str, float]:
     began = time.process_time()
     chosen = FusionProbe(specs, "cpu", LIBRARY, None).verdict().lanes
     took = time.process_time() - began
-    loops = {lanes: _loop(specs[:lanes], sweep.steps) for lanes in {1, chosen, len(specs)}}
+    long = [spec.model_copy(update={"budget": Budget(steps=LONG)}) for spec in specs]
+    loops = {lanes: _loop(long[:lanes], sweep.steps) for lanes in {1, chosen, len(specs)}}
     for _ in range(UNCOUNTED + TURNS):
         for loop in loops.values():
             loop.turn()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,17 +67,15 @@ class Rates:
     def __init__(self, peaks: Sequence[float], schedules: Sequence[Schedule], steps: int, device: str) -> None:
         self.plateaus = [Plateau(schedule) for schedule in schedules]
         kinds = list(dict.fromkeys(schedules))  # lanes mostly share one, which is then worked out once
-        self._lanes = [
-            (peak, kinds.index(one), at) for peak, one, at in zip(peaks, schedules, self.plateaus, strict=True)
-        ]
-        self._schedules = kinds
+        self._schedules, self._kinds = kinds, [kinds.index(one) for one in schedules]
+        self._peaks = np.array(peaks)
         self._steps, self._device = steps, device
-        self._first, self._floats, self._columns = 1, [], []  # of the current stretch
+        self._first, self._rates, self._columns = 1, np.empty((0, len(peaks))), []  # of the current stretch
 
     def floats(self, step: int) -> list[float]:
         """One rate a lane."""
         place = self._place(step)
-        return self._floats[place]
+        return self._rates[place].tolist()
 
     def column(self, step: int) -> Tensor:
         """The rates (K, 1) on the device."""
@@ -90,22 +89,25 @@ class Rates:
 
     def forget(self) -> None:
         """Rates that were worked out are no longer what they will be."""
-        self._floats = []
+        self._rates = self._rates[:0]
 
     def _place(self, step: int) -> int:
         """Where `step` stands in the current stretch, which is worked out anew when it does not."""
-        if not 0 <= step - self._first < len(self._floats):
+        if not 0 <= step - self._first < len(self._rates):
             self._work_out(step)
         return step - self._first
 
     def _work_out(self, first: int) -> None:
-        count = STRETCH if self._floats else FIRST_STRETCH
-        until = min(first + count, max(self._steps, first) + 1)
-        self._first = first
-        self._floats = [self._at(step) for step in range(first, until)]
-        self._columns = list(torch.tensor(self._floats, device=self._device).unsqueeze(-1).unbind())
+        count = STRETCH if len(self._rates) else FIRST_STRETCH
+        steps = range(first, min(first + count, max(self._steps, first) + 1))
+        parts = [plateau.part for plateau in self.plateaus]
+        factors = np.array([self._factors(step) for step in steps])[:, self._kinds]
+        growing = np.array([[self.growing(step)] for step in steps])
+        self._first, self._rates = first, self._peaks * factors * parts * growing
+        column = torch.tensor(self._rates, dtype=torch.float32, device=self._device)
+        self._columns = list(column.unsqueeze(-1).unbind())
 
-    def _at(self, step: int) -> list[float]:
-        of_batch, moment = self.growing(step), self.moment(step)
-        factors = [factor(schedule, moment, self._steps) for schedule in self._schedules]
-        return [peak * factors[kind] * plateau.part * of_batch for peak, kind, plateau in self._lanes]
+    def _factors(self, step: int) -> list[float]:
+        """Of each schedule."""
+        moment = self.moment(step)
+        return [factor(schedule, moment, self._steps) for schedule in self._schedules]

@@ -54,6 +54,7 @@ class Evaluator:
         self._task, self._config, self._forward, self._together = task, config, forward, together
         self._inputs, self._targets = laid_out  # (K, N, …)
         self._examples, self._truth = examples, examples.targets.cpu()
+        self._spans = task if asked is not None and isinstance(task, PredictsSpans) else None
         size = self._inputs[0, :1].numel()  # numbers, or tokens, of an example
         self._part = max(1, min(PART, NUMBERS // size) if self._inputs.is_floating_point() else PART // size)
 
@@ -87,15 +88,15 @@ class Evaluator:
     def metrics(self, outputs: Tensor, lane: int) -> dict[str, float]:
         real = self._real(outputs, lane)
         metrics = self._task.metrics(real, self._truth, self._config)
-        if isinstance(self._task, PredictsSpans) and self._asked is not None:
-            metrics |= self._task.span_metrics(real, self._asked)
+        if self._spans is not None and self._asked is not None:
+            metrics |= self._spans.span_metrics(real, self._asked)
         return metrics
 
     def artifacts(self, outputs: Tensor, lane: int) -> dict[str, Any]:
         real = self._real(outputs, lane)
         documents = self._task.artifacts(real, self._truth, self._config)
-        if isinstance(self._task, PredictsSpans) and self._asked is not None:
-            documents |= self._task.span_documents(real, self._asked)
+        if self._spans is not None and self._asked is not None:
+            documents |= self._spans.span_documents(real, self._asked)
         return documents
 
     @property

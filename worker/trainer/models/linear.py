@@ -58,6 +58,8 @@ class Sum(Linear):
 
     def _computed(self, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """x (K, B, I)   →   (K, B, 1)"""
+        if inputs.shape[-1] == 1:
+            return torch.addcmul(bias, inputs, weight)
         return (inputs * weight).sum(-1, keepdim=True) + bias
 
 

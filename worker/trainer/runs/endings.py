@@ -25,7 +25,7 @@ NOTHING = Written({}, {})
 
 
 class Endings:
-    """Ends runs that have succeeded: the test split is read once for all, and their files are made durable together."""
+    """Ends runs that have succeeded: the test split is read once for all, and their files are written together."""
 
     def __init__(self, assembly: Assembly, clock: Clock, channel: Channel, interrupt: Interrupt, lanes: int) -> None:
         self._assembly, self._clock, self._channel, self._interrupt = assembly, clock, channel, interrupt

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from unitscale.errors import WrongInput
 from worker.trainer.assembly.prepared_data import PreparedData, standard
@@ -38,8 +37,8 @@ class Regression:
 
         Padded outputs and padded targets are both zero and add nothing.
         """
-        errors = functional.mse_loss(outputs, targets, reduction="none").sum((1, 2))
-        return errors / (outputs.shape[1] * width)
+        means = (outputs - targets).square().mean((1, 2))
+        return means if outputs.shape[2] == width else means * (outputs.shape[2] / width)
 
     def reduce_outputs(self, outputs: Tensor, _targets: Tensor, _width: int) -> Tensor:
         return outputs
@@ -48,9 +47,9 @@ class Regression:
         return self.losses(kept, targets, width)
 
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
-        answers, truth = (_restored(tensor.double(), config) for tensor in (outputs, targets))
-        unexplained, variation = (answers - truth).square().sum(), (truth - truth.mean(0)).square().sum()
-        return {"r2": 1 - (unexplained / variation).item(), "mae": (answers - truth).abs().mean().item()}
+        errors, truth = _scaled(outputs.double() - targets, config), _scaled(targets.double(), config)
+        unexplained, variation = errors.square().sum(), (truth - truth.mean(0)).square().sum()
+        return {"r2": 1 - (unexplained / variation).item(), "mae": errors.abs().mean().item()}
 
     def artifacts(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
         return {}
@@ -80,7 +79,12 @@ def _numbers(measured: Tensor, otherwise: float, standardized: bool) -> list[flo
 
 
 def _restored(outputs: Tensor, config: dict[str, Any]) -> Tensor:
-    return outputs * outputs.new_tensor(config["target_deviation"]) + outputs.new_tensor(config["target_mean"])
+    return _scaled(outputs, config) + outputs.new_tensor(config["target_mean"])
+
+
+def _scaled(numbers: Tensor, config: dict[str, Any]) -> Tensor:
+    """In the units of the data, up to where they begin."""
+    return numbers * numbers.new_tensor(config["target_deviation"])
 
 
 def _is_number(given: Any) -> bool:
