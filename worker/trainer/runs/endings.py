@@ -20,12 +20,14 @@ from worker.trainer.runs.reporter import Measured
 from worker.trainer.runs.results import StoppedBy
 from worker.trainer.runs.run import Run
 
+AT_ONCE = 32
+"""Runs whose files are made durable together, before their ends are told."""
 HOUR_SECONDS = 3600.0
 NOTHING = Written({}, {})
 
 
 class Endings:
-    """Ends runs that have succeeded: the test split is read once for all, and their files are written together."""
+    """Ends runs that have succeeded: the test split is read once for all, and their files are made durable together."""
 
     def __init__(self, assembly: Assembly, clock: Clock, channel: Channel, interrupt: Interrupt, lanes: int) -> None:
         self._assembly, self._clock, self._channel, self._interrupt = assembly, clock, channel, interrupt
@@ -35,6 +37,12 @@ class Endings:
         """Leave the files of these runs and send their results."""
         with self._clock.evaluating():
             outputs = self._assembly.test.outputs()
+        for first in range(0, len(runs), AT_ONCE):
+            self._succeed(runs[first : first + AT_ONCE], ending, measured, outputs)
+
+    def _succeed(
+        self, runs: Sequence[Run], ending: Mapping[int, StoppedBy], measured: Measured, outputs: Tensor
+    ) -> None:
         written = [self._written(run) for run in runs]
         contents = (self._contents(run, outputs, last) for run, (_, last) in zip(runs, written, strict=True))
         left = results.leave([run.folder / "artifacts" for run in runs], contents)

@@ -4,8 +4,6 @@ import hashlib
 import json
 import resource
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from math import nan
 from pathlib import Path
 from typing import Any, Literal
@@ -19,15 +17,13 @@ from unitscale.models.jobs import Artifact, Deployment, NoiseScale, Result
 from worker.trainer.engine.ratios import Ratio
 from worker.trainer.engine.tracks import PLAIN, PRECONDITIONED, Track
 from worker.trainer.inference.sequences import TOKENIZER, VOCABULARY
-from worker.trainer.runs.durable import new_folder
+from worker.trainer.runs.durable import new_folders
 
 StoppedBy = Literal["budget", "max_seconds", "target_loss"]
 
 Contents = tuple[Mapping[Format, Mapping[str, Tensor]], Mapping[str, Any]]
 """A trained model's weights in each format, and JSON documents."""
 
-AT_ONCE = 16
-"""Lanes whose files are written at once: a file system does in one go what it is asked meanwhile."""
 CONFIG = "config.json"
 KIBIBYTE = 1024
 UNKNOWN = Ratio(nan, nan, nan)
@@ -46,21 +42,11 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def leave(folders: Sequence[Path], contents: Iterable[Contents]) -> list[tuple[Artifact, ...]]:
-    """Write what each of some lanes leaves to a folder of its own, whole and fsynced.
-
-    Contents are made one after the other, a few ahead of those that are being written.
-    """
-    left, waiting = list[tuple[Artifact, ...]](), zip(folders, contents, strict=True)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        while some := list(islice(waiting, AT_ONCE)):
-            left += pool.map(_leave, *zip(*some, strict=True))
-    return left
-
-
-def _leave(folder: Path, contents: Contents) -> tuple[Artifact, ...]:
-    with new_folder(folder) as unfinished:
-        _write(unfinished, *contents)
-    return tuple(_artifact(file) for file in sorted(folder.iterdir()))
+    """Write what each of some lanes leaves, made one after the other, to a folder of its own, whole and fsynced."""
+    with new_folders(folders) as unfinished:
+        for folder, (weights, documents) in zip(unfinished, contents, strict=True):
+            _write(folder, weights, documents)
+    return [tuple(_artifact(file) for file in sorted(folder.iterdir())) for folder in folders]
 
 
 def _write(folder: Path, weights: Mapping[Format, Mapping[str, Tensor]], documents: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,10 +47,12 @@ class Regression:
     def evaluation_losses(self, kept: Tensor, targets: Tensor, width: int) -> Tensor:
         return self.losses(kept, targets, width)
 
+    @np.errstate(all="ignore")  # of a model gone wild, or targets that are all the same, it is inf or nan
     def metrics(self, outputs: Tensor, targets: Tensor, config: dict[str, Any]) -> dict[str, float]:
-        errors, truth = _scaled(outputs.double() - targets, config), _scaled(targets.double(), config)
-        unexplained, variation = errors.square().sum(), (truth - truth.mean(0)).square().sum()
-        return {"r2": 1 - (unexplained / variation).item(), "mae": errors.abs().mean().item()}
+        deviation, truth = np.array(config["target_deviation"]), targets.double().numpy()
+        errors = (outputs.double().numpy() - truth) * deviation
+        unexplained, variation = np.square(errors).sum(), np.square((truth - truth.mean(0)) * deviation).sum()
+        return {"r2": float(1 - unexplained / variation), "mae": float(np.abs(errors).mean())}
 
     def artifacts(self, _outputs: Tensor, _targets: Tensor, _config: dict[str, Any]) -> dict[str, Any]:
         return {}
@@ -79,12 +82,7 @@ def _numbers(measured: Tensor, otherwise: float, standardized: bool) -> list[flo
 
 
 def _restored(outputs: Tensor, config: dict[str, Any]) -> Tensor:
-    return _scaled(outputs, config) + outputs.new_tensor(config["target_mean"])
-
-
-def _scaled(numbers: Tensor, config: dict[str, Any]) -> Tensor:
-    """In the units of the data, up to where they begin."""
-    return numbers * numbers.new_tensor(config["target_deviation"])
+    return outputs * outputs.new_tensor(config["target_deviation"]) + outputs.new_tensor(config["target_mean"])
 
 
 def _is_number(given: Any) -> bool:
