@@ -1,4 +1,4 @@
-"""What is new, as it happens: one subscription a process, fanned out to everyone here who waits.
+"""What is new, as it happens: one connection a process, subscribed to what someone here waits for.
 
 A notification carries no news, it only says that there is some; so one that was lost delays a reader until the next
 round, two seconds at most, and one that comes twice costs a read.
@@ -6,13 +6,13 @@ round, two seconds at most, and one that comes twice costs a read.
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis.asyncio import Redis
 
 from unitscale.errors import StoreAway
-from unitscale.wire.keys import LIVE
+from unitscale.wire.keys import name as channel
 from unitscale.wire.store import away
 
 ROUND_SECONDS = 2.0
@@ -37,13 +37,20 @@ class Live:
     """Tells readers of topics when to read again."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._pubsub: Any = redis.pubsub()  # pyright: ignore[reportUnknownMemberType]  # **kwargs untyped
         self._topics: dict[str, Topic] = {}
+        self._changed: asyncio.Queue[str] = asyncio.Queue()
+        """Topics that have got their first reader, or lost their last."""
+        self._turn = asyncio.Lock()
+        """Whose turn it is to subscribe: two at once would each make a connection."""
 
     @contextmanager
     def watch(self, name: str) -> Generator[Topic]:
         """The topic, for as long as the reader stays."""
-        topic = self._topics.setdefault(name, Topic())
+        if name not in self._topics:
+            self._topics[name] = Topic()
+            self._changed.put_nowait(name)
+        topic = self._topics[name]
         topic.readers += 1
         try:
             yield topic
@@ -51,17 +58,27 @@ class Live:
             topic.readers -= 1
             if not topic.readers:
                 del self._topics[name]
+                self._changed.put_nowait(name)
 
     async def run(self) -> None:
         """Listen until cancelled, whatever becomes of the connection."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._rounds())
-            group.create_task(self._listen())
+        async with self._pubsub, asyncio.TaskGroup() as group:
+            for verb in (self._rounds, self._subscribe, self._listen):
+                group.create_task(verb())
 
     async def _rounds(self) -> None:
         while True:
             await asyncio.sleep(ROUND_SECONDS)
             self._tell_all()
+
+    async def _subscribe(self) -> None:
+        """Have the subscriptions follow the topics. One that fails is made by who connects anew."""
+        while True:
+            name = await self._changed.get()
+            change = self._pubsub.subscribe if name in self._topics else self._pubsub.unsubscribe
+            with suppress(StoreAway), away():
+                async with self._turn:
+                    await change(channel("live", name))
 
     async def _listen(self) -> None:
         while True:
@@ -72,14 +89,14 @@ class Live:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _hear(self) -> None:
-        pubsub: Any = self._redis.pubsub()  # pyright: ignore[reportUnknownMemberType]  # **kwargs untyped
-        async with pubsub:
-            await pubsub.subscribe(LIVE)
-            self._tell_all()
-            while True:
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=ROUND_SECONDS)
-                if message and (topic := self._topics.get(message["data"].decode())):
-                    topic.tell()
+        """Wake who waits, also once it is subscribed: what came before that was told to nobody."""
+        async with self._turn:
+            await self._pubsub.subscribe(*(channel("live", name) for name in ("", *self._topics)))
+        while True:
+            message = await self._pubsub.get_message(timeout=ROUND_SECONDS)
+            name = message["channel"].decode().removeprefix(channel("live", "")) if message else ""
+            if topic := self._topics.get(name):
+                topic.tell()
 
     def _tell_all(self) -> None:
         for topic in list(self._topics.values()):

@@ -174,3 +174,32 @@ async def test_nothing_is_kept_of_a_job_whose_only_reader_left_early(api, job, s
     await frames.aclose()
 
     assert rounds() == 0
+
+
+@pytest.fixture
+async def live(store_of_api):
+    """What the API listens with, by itself."""
+    live = Live(store_of_api.redis)
+    listening = asyncio.create_task(live.run())
+    yield live
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_only_what_someone_waits_for_is_heard_of(live, store_of_api):
+    redis = store_of_api.redis
+
+    with live.watch("watched") as topic:
+        await until_heard_of(redis, b"live:", b"live:watched")
+        news = topic.news
+        await redis.publish("live:other", "")
+        await redis.publish("live:watched", "")
+        await asyncio.wait_for(news.wait(), 1)
+
+    await until_heard_of(redis, b"live:")
+
+
+async def until_heard_of(redis, *channels) -> None:
+    async with asyncio.timeout(5):
+        while set(await redis.pubsub_channels()) != set(channels):  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(0.01)

@@ -39,8 +39,8 @@
     bells                       string  counts doorbells, so that each has its own tag
     celery:{queue}              list    doorbells, as Celery's transport keeps them; `celery:*` belongs to Celery
 
-One channel, `live`, carries ids of jobs, data sets, campaigns and asks of which there is more to read. Lua sees the
-same names as `keys.job(id)`.
+A channel `live:{id}` says that there is more to read of a job, data set, campaign or ask. Lua sees the same names as
+`keys.job(id)`.
 """
 
 import re
@@ -84,9 +84,9 @@ TEMPLATES: dict[str, str] = {
     "answer": "answer:{id}",
     "bells": "bells",
     "doorbells": "celery:{queue}",
+    "live": "live:{id}",
 }
 
-LIVE = "live"
 CELERY_PREFIX = "celery:"
 
 

@@ -9,5 +9,5 @@ call('ZREM', keys.advancing(), id)
 release_room(id)
 call_off_all(id)
 if call('SCARD', keys.open_members(id)) == 0 then end_campaign(id, 'cancelled', '') end
-call('PUBLISH', 'live', id)
+call('PUBLISH', keys.live(id), '')
 return call('HGET', keys.campaign(id), 'state')

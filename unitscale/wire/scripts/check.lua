@@ -9,7 +9,7 @@ local left = tonumber(call('HGET', keys.dataset(id), 'left') or 0)
 if token - left > most then
   call('HSET', keys.dataset(id), 'state', 'invalid', 'reason', reason, 'checked_at', time)
   call('ZREM', keys.checking(), id)
-  call('PUBLISH', 'live', id)
+  call('PUBLISH', keys.live(id), '')
   token = 0
 else
   call('ZADD', keys.checking(), time + lease, id)

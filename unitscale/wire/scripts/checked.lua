@@ -7,5 +7,5 @@ if before == state then return 'done' end
 if before ~= 'checking' then return 'lost' end
 call('HSET', keys.dataset(id), 'state', state, 'reason', reason, 'contents', contents, 'checked_at', now())
 call('ZREM', keys.checking(), id)
-call('PUBLISH', 'live', id)
+call('PUBLISH', keys.live(id), '')
 return 'done'

@@ -17,5 +17,5 @@ else
   call('HSET', keys.campaign(id), 'launch_due', due)
   call('ZADD', keys.advancing(), due, id)
 end
-call('PUBLISH', 'live', id)
+call('PUBLISH', keys.live(id), '')
 return 'done'

@@ -5,5 +5,5 @@ if call('SCARD', keys.uses(id)) > 0 then return 'used' end
 call('DEL', keys.dataset(id), keys.uses(id))
 call('ZREM', keys.dataset_listing(project), id)
 call('ZREM', keys.checking(), id)
-call('PUBLISH', 'live', id)
+call('PUBLISH', keys.live(id), '')
 return 'dropped'

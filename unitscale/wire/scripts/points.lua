@@ -19,5 +19,5 @@ if field(id, 'startup_ms') == '' or field(id, 'startup_of') ~= token then
 end
 call('HSET', keys.job(id), 'step', step, 'steps', steps, 'training_seconds', training,
   'evaluation_seconds', evaluation, 'examples', examples)
-call('PUBLISH', 'live', id)
+call('PUBLISH', keys.live(id), '')
 return field(id, 'wish')

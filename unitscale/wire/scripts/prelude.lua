@@ -39,7 +39,7 @@ end
 
 local function event(id, kind, data)
   call('XADD', keys.events(id), 'MAXLEN', '~', 10000, '*', 'type', kind, 'data', cjson.encode(data))
-  call('PUBLISH', 'live', id)
+  call('PUBLISH', keys.live(id), '')
 end
 
 local function tell_state(id)
@@ -129,7 +129,7 @@ local function end_campaign(id, state, reason)
   call('HDEL', keys.campaign(id), 'wish')
   call('ZREM', keys.advancing(), id)
   call('DEL', keys.arriving(id))
-  call('PUBLISH', 'live', id)
+  call('PUBLISH', keys.live(id), '')
 end
 
 -- One of a campaign's jobs has ended: who decides what follows is to look, where each end or the last one matters.

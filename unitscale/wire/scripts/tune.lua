@@ -2,5 +2,5 @@
 local id, token, spec, steps, tuned = unpack(ARGV)
 if not holds(id, token) then return 'lost' end
 call('HSET', keys.job(id), 'spec', spec, 'steps', steps, 'tuned', tuned)
-call('PUBLISH', 'live', id)
+call('PUBLISH', keys.live(id), '')
 return 'done'
