@@ -70,12 +70,12 @@ class Rates:
         self._schedules, self._kinds = kinds, [kinds.index(one) for one in schedules]
         self._peaks = np.array(peaks)
         self._steps, self._device = steps, device
-        self._first, self._rates, self._columns = 1, np.empty((0, len(peaks))), []  # of the current stretch
+        self._first, self._floats, self._columns = 1, [], []  # of the current stretch
 
     def floats(self, step: int) -> list[float]:
         """One rate a lane."""
         place = self._place(step)
-        return self._rates[place].tolist()
+        return self._floats[place]
 
     def column(self, step: int) -> Tensor:
         """The rates (K, 1) on the device."""
@@ -89,23 +89,23 @@ class Rates:
 
     def forget(self) -> None:
         """Rates that were worked out are no longer what they will be."""
-        self._rates = self._rates[:0]
+        self._floats = []
 
     def _place(self, step: int) -> int:
         """Where `step` stands in the current stretch, which is worked out anew when it does not."""
-        if not 0 <= step - self._first < len(self._rates):
+        if not 0 <= step - self._first < len(self._floats):
             self._work_out(step)
         return step - self._first
 
     def _work_out(self, first: int) -> None:
-        count = STRETCH if len(self._rates) else FIRST_STRETCH
+        count = STRETCH if self._floats else FIRST_STRETCH
         steps = range(first, min(first + count, max(self._steps, first) + 1))
         parts = [plateau.part for plateau in self.plateaus]
         factors = np.array([self._factors(step) for step in steps])[:, self._kinds]
         growing = np.array([[self.growing(step)] for step in steps])
-        self._first, self._rates = first, self._peaks * factors * parts * growing
-        column = torch.tensor(self._rates, dtype=torch.float32, device=self._device)
-        self._columns = list(column.unsqueeze(-1).unbind())
+        rates = self._peaks * factors * parts * growing
+        self._first, self._floats = first, rates.tolist()
+        self._columns = list(torch.tensor(rates, dtype=torch.float32, device=self._device).unsqueeze(-1).unbind())
 
     def _factors(self, step: int) -> list[float]:
         """Of each schedule."""
