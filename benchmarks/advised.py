@@ -1,10 +1,11 @@
 """What does a run at the rate that the service advises lose, and how long does it take next to what was expected?
 
-    python -m benchmarks.advised [--parametrization u-mup] [--width 128] [--steps 150] [--seeds 6]
+    python -m benchmarks.advised [--parametrization u-mup] [--width 128] [--steps 150] [--seeds 6] [--octaves 0.5]
 
 Over HTTP, as a team would: a sweep of rates at a quarter of the width, `POST /v1/advice` for the width itself, then a
 run at the advised rate, alone, and a sweep of half octaves at that width. The regret is the loss of the advised runs
-less that of the rate of this grid which is best on the mean of the seeds: it is chosen with hindsight.
+less that of the rate of this grid which is best on the mean of the seeds: it is chosen with hindsight. `--octaves` are
+those between the rates of the first sweep.
 """
 
 import argparse
@@ -40,6 +41,12 @@ def swept(client: Client, base: dict[str, Any], octaves: Sequence[float]) -> lis
     return [client.job(job) for job in client.sweeps.wait(sweep.id).jobs]
 
 
+def rates_of(asked: argparse.Namespace, octaves: float) -> list[float]:
+    """log2 of the rates of a grid, so many octaves apart."""
+    low, high = GRIDS[asked.parametrization]
+    return np.arange(low, high + octaves / 2, octaves).tolist()
+
+
 def loss_of(job: Job) -> float:
     """Infinite where it diverged."""
     return job.result.val_loss if job.result and job.result.val_loss is not None else float("inf")
@@ -47,8 +54,7 @@ def loss_of(job: Job) -> float:
 
 def measure(client: Client, asked: argparse.Namespace, seed: int) -> tuple[float, list[float]]:
     """One seed: the loss at the advised rate, and those of the grid."""
-    low, high = GRIDS[asked.parametrization]
-    swept(client, body(asked, asked.width // 4, seed), [low + (high - low) * at / 6 for at in range(7)])
+    swept(client, body(asked, asked.width // 4, seed), rates_of(asked, asked.octaves))
     advice = client.advise({"spec": body(asked, asked.width, seed)})
     rate, expected = advice.units["learning_rate"], advice.expected.training_seconds
     print(f"seed {seed}: advised {rate.value} ({rate.sure}): {rate.reason}")
@@ -60,8 +66,8 @@ def measure(client: Client, asked: argparse.Namespace, seed: int) -> tuple[float
         f" ({expected.low:.2f} to {expected.high:.2f}), {expected.sure}",
         flush=True,
     )
-    grid = np.arange(low, high + OCTAVES / 2, OCTAVES).tolist()
-    return loss_of(run), [loss_of(job) for job in swept(client, body(asked, asked.width, seed), grid)]
+    grid = swept(client, body(asked, asked.width, seed), rates_of(asked, OCTAVES))
+    return loss_of(run), [loss_of(job) for job in grid]
 
 
 def tell(advised: Sequence[float], grid: Sequence[Sequence[float]]) -> None:
@@ -80,6 +86,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--octaves", type=float, default=OCTAVES)
     parser.add_argument("--dataset", default="shakespeare", help="shakespeare is brought by `make data`")
     asked = parser.parse_args(words)
     asked.widths = [asked.width // 4]
