@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmarks.figures import MILLISECONDS, Figure, Ledger, median
+from benchmarks.training.machine import multiplies_bf16
 from unitscale.models.formats import Format, weights_file
 from unitscale.models.jobs import Deployment
 from unitscale.models.resolution import resolve
@@ -31,7 +32,7 @@ SPEC = {
     "task": "text-generation",
     "dataset": "grammar",
     "model": {"width": 384, "depth": 6, "head_size": 64, "context": 256},
-    "units": {"batch_size": 4, "learning_rate": 1e-3, "precision": "bf16-mixed"},
+    "units": {"batch_size": 4, "learning_rate": 1e-3, "precision": "bf16-mixed" if multiplies_bf16() else "fp32"},
     "budget": {"steps": 80},
     "evaluation": {"every_steps": 80, "formats": [form.value for form in Format]},
 }

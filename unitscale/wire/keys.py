@@ -38,9 +38,9 @@
     answer:{id}                 string  the answer; lives a minute
     bells                       string  counts doorbells, so that each has its own tag
     celery:{queue}              list    doorbells, as Celery's transport keeps them; `celery:*` belongs to Celery
+    live:{id}                   channel says that there is more to read of a job, data set, campaign or ask
 
-A channel `live:{id}` says that there is more to read of a job, data set, campaign or ask. Lua sees the same names as
-`keys.job(id)`.
+Lua sees the same names as `keys.job(id)`.
 """
 
 import re
