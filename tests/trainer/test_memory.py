@@ -106,7 +106,7 @@ def train_on_echoes(train, a_lane, record_of, tmp_path):
 
 
 def test_memory_reaches_beyond_the_window(train_on_echoes):
-    """Of 2 bits, four letters being equally likely; to know the letter of 20 before leaves 0.5."""
+    """Of 2 bits, four letters being equally likely; the letter of 20 before leaves 0.5. By chance 5 of 20 agree."""
     blind, remembering = train_on_echoes(0), train_on_echoes(24)
     letters = "abcddcbaacbdbadcabca"
     ask = Ask(
@@ -118,7 +118,8 @@ def test_memory_reaches_beyond_the_window(train_on_echoes):
 
     assert blind.ended.result.metrics["bits_per_character"] > 1.9
     assert remembering.ended.result.metrics["bits_per_character"] < 1.0
-    assert answer(ask).outputs == (letters,)
+    [echo] = answer(ask).outputs
+    assert sum(heard == said for heard, said in zip(echo, letters, strict=True)) >= 16
 
 
 @pytest.mark.parametrize(
