@@ -28,18 +28,20 @@ from worker.trainer.engine import kernels
 from worker.trainer.process.interrupt import Interrupt
 from worker.trainer.runs.group import train_group
 
+FORMATS = [form for form in Format if form is not Format.BF16 or multiplies_bf16()]
+"""bf16 is measured where the processor has instructions for it."""
 SPEC = {
     "task": "text-generation",
     "dataset": "grammar",
     "model": {"width": 384, "depth": 6, "head_size": 64, "context": 256},
     "units": {"batch_size": 4, "learning_rate": 1e-3, "precision": "bf16-mixed" if multiplies_bf16() else "fp32"},
     "budget": {"steps": 80},
-    "evaluation": {"every_steps": 80, "formats": [form.value for form in Format]},
+    "evaluation": {"every_steps": 80, "formats": [form.value for form in FORMATS]},
 }
 BATCH, PROMPT, WRITTEN = 8, 128, 16
 TURNS = 15
 FASTER = 2.5
-SMALL = [form for form in Format if form is not Format.FP32]
+SMALL = [form for form in FORMATS if form is not Format.FP32]
 
 
 class Ear:
@@ -92,7 +94,7 @@ def _trained(folder: Path) -> Ended:
 
 def _models(folder: Path) -> dict[Format, nn.Module]:
     config = json.loads((folder / "config.json").read_text())
-    return {form: model_of(load_file(folder / weights_file(form)), config, form) for form in Format}
+    return {form: model_of(load_file(folder / weights_file(form)), config, form) for form in FORMATS}
 
 
 def _quality(ledger: Ledger, found: tuple[Deployment, ...]) -> None:
