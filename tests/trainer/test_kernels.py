@@ -11,7 +11,7 @@ from worker.trainer.assembly.assemble import assemble
 from worker.trainer.engine import kernels
 from worker.trainer.engine.weights import Weights
 from worker.trainer.layers.attention import angles, attention, heads, mask, paired, rotated, turns
-from worker.trainer.layers.causal import ASKING, SHARES, causal
+from worker.trainer.layers.causal import LARGE, SMALL, causal
 from worker.trainer.layers.norm import normed
 from worker.trainer.units.gates import gated
 
@@ -117,13 +117,30 @@ def test_attention_looks_back_only():
 
 
 @pytest.mark.parametrize("before", [0, 40])
-@pytest.mark.parametrize("count", [2 * ASKING, 3 * ASKING, 100])
+@pytest.mark.parametrize("count", [2 * SMALL, 3 * SMALL + 8, 2 * LARGE, 3 * LARGE + 16, 100])
 def test_causal_attention_by_blocks_is_causal_attention(count, before):
     hidden = mask(count, seen := before + count, torch.zeros(()))
-    of_heads = SHARES // (count * seen) + 3
-    tensors = [torch.randn(of_heads, tokens, SIZE).div_(8) for tokens in (count, seen, seen)]
+    tensors = [torch.randn(3, tokens, SIZE).div_(8) for tokens in (count, seen, seen)]
 
     assert_same_function(lambda *qkv: causal(*qkv, hidden), lambda *qkv: attention(*qkv, hidden), *tensors)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("count", [2 * SMALL, 3 * SMALL + 8, 2 * LARGE])
+def test_heads_attend_by_blocks_as_they_do_alone(count, dtype):
+    hidden = mask(count, count, torch.zeros((), dtype=dtype))
+    tensors = [torch.randn(6, count, SIZE).to(dtype) for _ in range(3)]
+
+    together, alone = attended(tensors, hidden), attended([each[4:] for each in tensors], hidden)
+
+    assert all(torch.equal(all_of[4:], two) for all_of, two in zip(together, alone, strict=True))
+
+
+def attended(tensors, hidden):
+    """What comes out, and the gradients of queries, keys and values."""
+    leaves = [each.clone().requires_grad_() for each in tensors]
+    mixed = causal(*leaves, hidden)
+    return mixed, *torch.autograd.grad((mixed * mixed).sum(), leaves)
 
 
 @pytest.mark.parametrize("count", [TOKENS, 5])
