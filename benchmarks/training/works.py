@@ -45,6 +45,7 @@ def text(width: int, depth: int, head_size: int, context: int, batch: int) -> di
 
 
 SMALL, LARGE, TINY = text(128, 4, 32, 128, 16), text(384, 6, 64, 256, 8), text(64, 2, 16, 64, 8)
+LONG_CONTEXT = text(256, 2, 64, 1024, 2)
 
 
 def unit_scaled(spec: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +67,8 @@ WORKS: dict[str, Work] = {
     "gpt-4x128-u-mup-compiled": Work(unit_scaled(SMALL), 3, extra=COMPILED),
     "gpt-2x64": Work(TINY, 20),
     "gpt-2x64-u-mup": Work(unit_scaled(TINY), 20),
+    "gpt-2x256-t1024": Work(LONG_CONTEXT, 2),
+    "gpt-2x256-t1024-bf16": Work(LONG_CONTEXT, 2, "bf16-mixed"),
     "gpt-6x384": Work(LARGE, 1),
     "gpt-6x384-bf16": Work(LARGE, 1, "bf16-mixed"),
     "gpt-6x384-compiled": Work(LARGE, 1, extra=COMPILED),
