@@ -71,6 +71,37 @@ def test_a_text_goes_on_in_the_tokens_of_its_origin(client):
     assert client.wait(job.id).state is State.SUCCEEDED
 
 
+@pytest.fixture(scope="module")
+def of_a_base(stack):
+    with stack.client() as client:
+        units = {"parametrization": "mup", "base_width": 8, "learning_rate": 0.01}
+        yield client.wait(client.submit({**TRUNK, "units": units, "budget": {"steps": 5}}).id)
+
+
+@pytest.mark.parametrize("said", [{}, {"parametrization": "mup"}, {"learning_rate": 0.1}])
+def test_a_job_has_its_origins_base_width(client, of_a_base, said):
+    assert client.submit(from_trunk(of_a_base, units=said)).spec.units.base_width == 8
+
+
+def test_another_base_width_than_the_origins_is_refused(client, of_a_base):
+    with pytest.raises(Unsupported) as error:
+        client.submit(from_trunk(of_a_base, units={"base_width": 16}))
+
+    assert [pointer for pointer, _ in error.value.fields] == ["/units/base_width"]
+
+
+def test_a_run_that_goes_on_keeps_its_tokens(client):
+    text = {"task": "text-generation", "dataset": "grammar", "model": {"width": 16, "depth": 1, "context": 16}}
+    origin = client.wait(client.submit({**text, "checkpoint": {"every_steps": 2}, "budget": {"steps": 2}}).id)
+    wanted = {"task": "text-generation", "init_from": {"job": origin.id, "optimizer": "keep"}, "budget": {"steps": 4}}
+
+    with pytest.raises(Unsupported) as error:
+        client.submit({**wanted, "data": {"tokenizer": "bpe"}})
+
+    assert {"/data/tokenizer", "/data/vocabulary"} == {pointer for pointer, _ in error.value.fields}
+    assert client.wait(client.submit(wanted).id).state is State.SUCCEEDED
+
+
 KEEPING = TRUNK | {
     "schedule": {"name": "wsd"},
     "units": {"learning_rate": 0.005, "batch_size": 32},

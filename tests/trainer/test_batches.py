@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from unitscale.models.growth import Growth
+from unitscale.models.resolution import resolve, training_examples
+from unitscale.models.specs import JobSpec
+from worker.trainer.data.text import cut_text
 from worker.trainer.engine.batches import Batches, GrowingBatches, mix
 from worker.trainer.engine.orders import places
 
@@ -137,3 +140,38 @@ def test_growing_batches_know_when_they_have_seen_enough(examples):
     steps = growth.steps(examples)
 
     assert growth.examples(steps - 1) < examples <= growth.examples(steps)
+
+
+SHORT = {
+    "task": "text-generation",
+    "dataset": "grammar",
+    "data": {"fraction": 0.012},
+    "model": {"width": 16, "depth": 1, "head_size": 8, "context": 16},
+}
+
+
+@pytest.mark.parametrize("batch", [20, 64, 128])
+@pytest.mark.parametrize("remembered", [0, 16])
+@pytest.mark.parametrize("tokens", [16, 10_000, 40_000])
+def test_so_many_tokens_are_seen_as_the_budget_says_however_small_the_rests_of_epochs_are(
+    train, batch, remembered, tokens
+):
+    model = {**SHORT["model"], "memory_length": remembered}
+    units = {"batch_size": batch, "learning_rate": 0.01}
+
+    [record] = train({**SHORT, "model": model, "units": units, "budget": {"tokens": tokens}})
+
+    seen_tokens = record.said[-2].examples * 16
+    assert tokens <= seen_tokens < tokens + record.lane.spec.units.batch_size * 16
+
+
+@pytest.mark.parametrize("context", [7, 16, 200])
+def test_a_spec_knows_how_many_windows_a_part_of_a_text_has(context):
+    text, thousandths = torch.zeros(220_000), range(1, 1001)
+    asked = {"task": "text-generation", "dataset": "grammar", "model": {"context": context}}
+    specs = [JobSpec.model_validate({**asked, "data": {"fraction": part / 1000}}) for part in thousandths]
+
+    known = [training_examples(resolve(spec, "cpu")) for spec in specs]
+
+    parts = (cut_text(text, 20_000, 20_000, part / 1000, context) for part in thousandths)
+    assert known == [len(part.training.inputs) for part in parts]

@@ -77,6 +77,18 @@ def test_a_branch_of_the_same_schedule_is_the_trunk_going_on(train, branch, spec
     assert list(after(going_on, 0)) == [9, 10, 11, 12]
 
 
+@pytest.mark.parametrize(("before", "after_it"), [("fp32", "bf16-mixed"), ("bf16-mixed", "fp32"), ("fp32", "bf16")])
+def test_a_branch_remembers_in_its_own_numbers(train, branch, before, after_it):
+    remembering = {**TEXT, "model": {**TEXT["model"], "memory_length": 20}, "budget": {"steps": 8}}
+    units = {**TEXT["units"], "precision": before}
+    [trunk] = train({**remembering, "units": units, "checkpoint": {"every_steps": 4, "keep": 2}})
+
+    going_on = branch(trunk, 4, units={"precision": after_it})
+
+    assert list(after(going_on, 0)) == [5, 6, 7, 8]
+    assert after(going_on, 0)[5] == pytest.approx(after(trunk, 4)[5], rel=0.02)
+
+
 def test_a_branch_that_is_resumed_has_the_same_curve(train, branch, a_lane, record_of):
     [trunk] = train({**LONG, **SAVING})
     undisturbed = branch(trunk, 40)

@@ -9,7 +9,7 @@ import torch
 
 from unitscale.errors import Unsupported
 from unitscale.models.predictions import Sampling
-from unitscale.models.resolution import resolve
+from unitscale.models.resolution import resolve, training_examples
 from unitscale.models.specs import JobSpec
 from worker.pipe import Ask, Check
 from worker.trainer.checks.check import check
@@ -40,6 +40,16 @@ def test_streams_read_every_window_once_each_after_the_one_before(windows, strea
         windows,
         windows + len(turns[0]),
     ]
+
+
+@pytest.mark.parametrize("batch", [7, 100, 128, 134, 500])
+def test_the_batch_that_a_spec_shows_is_what_a_text_is_read_in(batch):
+    spec = {**TEXT, "data": {"fraction": 0.012}, "units": {"batch_size": batch}}
+
+    resolved = resolve(JobSpec.model_validate(spec), "cpu")
+
+    shown, windows = int(resolved.units.batch_size), training_examples(resolved)
+    assert shown == len(Streams(windows, min(batch, windows)).rows(0)) == len(Streams(windows, shown).rows(0))
 
 
 def test_a_memory_forgets_where_the_text_begins_afresh():

@@ -89,6 +89,17 @@ def test_a_context_that_no_window_of_a_bundled_text_fills_is_refused(dataset, co
     )
 
 
+@pytest.mark.parametrize("name", ["ramp", "noise-scale"])
+@pytest.mark.parametrize("size", [64, "full"])
+def test_a_first_batch_is_never_larger_than_the_last_that_the_data_allow(name, size):
+    spec = {"task": "regression", "dataset": "diabetes", "model": {"kind": "mlp"}, "data": {"fraction": 0.06}}
+    grown = {"units": {"batch_size": size}, "batch_schedule": {"name": name, "initial_batch_size": 60}}
+
+    resolved = resolve(JobSpec.model_validate({**spec, **grown}), "cpu")
+
+    assert (resolved.batch_schedule.initial_batch_size, resolved.units.batch_size) == (19, 19)
+
+
 def test_a_text_too_long_for_pieces_is_refused_with_the_way_to_bring_it():
     splits, volume = {"seed": 0, "training": 58_000_000, "validation": 1_000_000, "test": 1_000_000}, (None, 58_000_000)
     contents = {"rows": 1, "splits": splits, "volume": volume, "characters": 60_000_000}

@@ -45,7 +45,6 @@ def _unlike(spec: JobSpec, origin: JobSpec, name: str) -> list[tuple[str, str]]:
     """What the state of an optimizer and the place in the data hang on, where it is another."""
     pairs = (
         ("/optimizer", _state(spec), _state(origin)),
-        ("/units/base_width", spec.units.base_width, origin.units.base_width),
         ("/units/batch_size", spec.units.batch_size, origin.units.batch_size),
         ("/batch_schedule/name", spec.batch_schedule.name, origin.batch_schedule.name),
         (
@@ -55,6 +54,8 @@ def _unlike(spec: JobSpec, origin: JobSpec, name: str) -> list[tuple[str, str]]:
         ),
         ("/batch_schedule/ramp_steps", spec.batch_schedule.ramp_steps, origin.batch_schedule.ramp_steps),
         ("/data/fraction", spec.data.fraction, origin.data.fraction),
+        ("/data/tokenizer", spec.data.tokenizer, origin.data.tokenizer),
+        ("/data/vocabulary", spec.data.vocabulary, origin.data.vocabulary),
     )
     return [
         (pointer, f"The run of {name} has {there}, not {here}; that may change where the optimizer is reset.")

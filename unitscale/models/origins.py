@@ -48,10 +48,12 @@ def _missing(model: Any, origin: Any) -> dict[str, Any]:
 
 
 def _units(units: Units, origin: Units) -> Units:
-    """A spec that chooses no parametrization goes on in that of its origin, at its rate where it chooses none."""
-    if "parametrization" in units.model_fields_set:
+    """A spec of its origin's parametrization, said or unsaid, is of its base width and alphas, unless it gives its own;
+    one that chooses no parametrization goes on at its origin's rate, too."""
+    chosen = "parametrization" in units.model_fields_set
+    if chosen and units.parametrization is not origin.parametrization:
         return units
-    words = ("learning_rate", "parametrization", "base_width", "alphas")
+    words = ("base_width", "alphas", *(() if chosen else ("learning_rate", "parametrization")))
     taken = {word: getattr(origin, word) for word in words if word not in units.model_fields_set}
     return units.model_copy(update=taken)
 
@@ -86,6 +88,12 @@ def _unlike(spec: JobSpec, origin: JobSpec) -> list[tuple[str, str]]:
             spec.units.parametrization is not origin.units.parametrization,
             "/units/parametrization",
             f"its weights are those of {origin.units.parametrization.value}.",
+        ),
+        (
+            spec.units.parametrization is origin.units.parametrization
+            and spec.units.base_width != origin.units.base_width,
+            "/units/base_width",
+            f"its weights are those of base_width {origin.units.base_width}.",
         ),
     )
     sizes = (

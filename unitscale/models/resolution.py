@@ -31,7 +31,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
     dataset = spec.dataset or task.defaults["dataset"]
     volume = volume_of(uploaded) or offer.volume(dataset)
     model = sized(spec.model, offer.models[offer.kind(spec)])
-    units = _units(spec, _examples(volume or DATASETS[dataset], model), offer)
+    units = _units(spec, _used(volume or DATASETS[dataset], model, spec.data.fraction), model, offer)
     budget = _budget(spec.budget, task.defaults)
     filled = spec.model_copy(
         update={
@@ -53,7 +53,7 @@ def resolve(spec: JobSpec, device: str, uploaded: Dataset | None = None, offer: 
 
 def settled(spec: JobSpec, volume: Volume | None, rate: float, batch: int) -> JobSpec:
     """A resolved spec once its units are tuned: as if it had come with these numbers."""
-    batch = min(batch, training_examples(spec, volume))
+    batch = _batch(batch, training_examples(spec, volume), spec.model)
     units = spec.units.model_copy(update={"learning_rate": rate, "batch_size": batch, "tune": (), "rule": None})
     return _with_evaluations(spec.model_copy(update={"units": units}), volume)
 
@@ -65,7 +65,7 @@ def volume_of(uploaded: Dataset | None) -> Volume | None:
 
 def training_examples(spec: JobSpec, volume: Volume | None = None) -> int:
     """Examples of the training split that a resolved spec uses; `volume` is that of an uploaded data set."""
-    return _used(_examples(volume or DATASETS[str(spec.dataset)], spec.model), spec.data.fraction)
+    return _used(volume or DATASETS[str(spec.dataset)], spec.model, spec.data.fraction)
 
 
 def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
@@ -80,9 +80,20 @@ def total_steps(spec: JobSpec, volume: Volume | None = None) -> int:
         return grows.steps(examples_to_see(spec, volume))
     if spec.batch_schedule.name == "noise-scale":
         return math.ceil(examples_to_see(spec, volume) / int(spec.batch_schedule.initial_batch_size or 1))
-    if spec.budget.tokens is not None:
-        return math.ceil(examples_to_see(spec, volume) / int(spec.units.batch_size or 1))
-    return int(spec.budget.epochs or 1) * math.ceil(training_examples(spec, volume) / int(spec.units.batch_size or 1))
+    examples, batch = training_examples(spec, volume), int(spec.units.batch_size or 1)
+    epochs, rest = divmod(examples_to_see(spec, volume), examples)
+    return epochs * math.ceil(examples / batch) + _first_steps(rest, examples, batch, spec.model)
+
+
+def _first_steps(seen: int, examples: int, batch: int, model: Model) -> int:
+    """Steps of an epoch until so many of its examples are seen; see the trainer's `Streams` for a model with memory,
+    whose first batches are the largest ones by one example."""
+    if not model.memory_length:
+        return math.ceil(seen / batch)
+    smaller, larger = divmod(examples, math.ceil(examples / batch))
+    if seen <= larger * (smaller + 1):
+        return math.ceil(seen / (smaller + 1))
+    return larger + math.ceil((seen - larger * (smaller + 1)) / smaller)
 
 
 def examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
@@ -92,15 +103,18 @@ def examples_to_see(spec: JobSpec, volume: Volume | None) -> int:
     return int(spec.budget.epochs or 1) * training_examples(spec, volume)
 
 
-def _examples(row: Volume | CatalogDataset, model: Model) -> int:
-    """Examples of a whole training split; of a text, windows as long as the model's context."""
-    if row.training_tokens is not None:
-        return (row.training_tokens - 1) // int(model.context or 1)
-    return row.training_examples or 1
+def _used(row: Volume | CatalogDataset, model: Model, fraction: float) -> int:
+    """Examples of the part of a training split that is used; of a text, windows as long as the model's context."""
+    if row.training_tokens is None:
+        return max(1, round((row.training_examples or 1) * fraction))
+    context = int(model.context or 1)
+    return (max(context + 1, round(row.training_tokens * fraction)) - 1) // context
 
 
-def _used(examples: int, fraction: float) -> int:
-    return max(1, round(examples * fraction))
+def _batch(size: float, examples: int, model: Model) -> int:
+    """At most all examples; of a model with memory, as many places as a text of so many windows is read in."""
+    batch = int(min(size, examples))
+    return math.ceil(examples / math.ceil(examples / batch)) if model.memory_length else batch
 
 
 def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
@@ -110,10 +124,9 @@ def _refuse_too_long(spec: JobSpec, volume: Volume | None) -> None:
         raise Unsupported(detail, ((f"/budget/{length}", detail),))
 
 
-def _units(spec: JobSpec, examples: int, offer: Offer) -> Units:
-    kind = offer.kind(spec)
-    used = _used(examples, spec.data.fraction)
-    filled: dict[str, Any] = {**_rate(spec, offer), "batch_size": min(last_batch(spec, offer), used)}
+def _units(spec: JobSpec, examples: int, model: Model, offer: Offer) -> Units:
+    kind, batch = offer.kind(spec), _batch(last_batch(spec, offer), examples, model)
+    filled: dict[str, Any] = {**_rate(spec, offer), "batch_size": batch}
     if spec.units.parametrization is Parametrization.MUP and spec.units.base_width is None:
         filled["base_width"] = offer.models[kind].sizes["width"]
     has_alphas = spec.units.parametrization is Parametrization.UMUP and kind in TRANSFORMERS
@@ -171,12 +184,17 @@ def _with_growth(spec: JobSpec, volume: Volume | None) -> JobSpec:
     defaults: dict[str, Any] = {"initial_batch_size": max(1, last // 8), "rate_follows": "keep"}
     if name == "ramp":
         defaults["ramp_steps"] = max(1, _steps_at_last(spec, volume) // 5)
-        return spec.model_copy(update={"batch_schedule": _filled(spec.batch_schedule, defaults)})
+        return spec.model_copy(update={"batch_schedule": _grown(spec.batch_schedule, defaults, last)})
     defaults["initial_batch_size"] = min(last, max(FEWEST_HALVED, last // 8))
     diagnostics = spec.diagnostics.model_copy(update={"noise_scale": True})
-    return spec.model_copy(
-        update={"batch_schedule": _filled(spec.batch_schedule, defaults), "diagnostics": diagnostics}
-    )
+    grown = _grown(spec.batch_schedule, defaults, last)
+    return spec.model_copy(update={"batch_schedule": grown, "diagnostics": diagnostics})
+
+
+def _grown(schedule: BatchSchedule, defaults: Mapping[str, Any], last: int) -> BatchSchedule:
+    """Filled in; where the data cut the last batch, the first is cut as well."""
+    filled = _filled(schedule, defaults)
+    return filled.model_copy(update={"initial_batch_size": min(int(filled.initial_batch_size or 1), last)})
 
 
 def _steps_at_last(spec: JobSpec, volume: Volume | None) -> int:

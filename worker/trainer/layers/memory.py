@@ -40,8 +40,8 @@ class Memory:
 
     def before(self, number: int, x: Tensor) -> Tensor:
         """What block `number` is given, after what it remembers.  (K, B, T, D) → (K, B, M + T, D)"""
-        if number in self._kept:  # streams that have ended are the last ones
-            x = torch.cat((self._kept[number][:, : x.shape[1]], x), 2)
+        if number in self._kept:  # streams that have ended are the last ones; an origin may have had other numbers
+            x = torch.cat((self._kept[number][:, : x.shape[1]].to(x.dtype), x), 2)
         self._next[number] = x[:, :, -self._length :].detach()
         return x
 
