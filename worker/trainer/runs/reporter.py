@@ -119,7 +119,8 @@ def _curves(measured: Mapping[int, Measured], place: int, last: int) -> dict[str
 
 def _stretch(run: Run, key: str, steps: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray) -> Stretch:
     points = np.empty(len(steps), POINT)
-    points["step"], points["value"] = steps, values
+    with np.errstate(over="ignore"):  # what a diverging lane measures may be infinite for a point
+        points["step"], points["value"] = steps, values
     offset = run.points.get(key, 0)
     run.points[key] = offset + len(points)
     return Stretch(offset=offset, data=base64.b64encode(points.tobytes()).decode())
