@@ -117,14 +117,13 @@ async def _part(services: Services) -> AsyncGenerator[Path]:
 
 def _said(form: Form) -> DatasetForm:
     """The fields of the form, checked. Raises RequestValidationError, and Malformed for a file that does not fit."""
-    name = {"name": form.file_name} if form.file_name else {}
+    if form.file_name is None:
+        raise _unfit("Field required: the data set as a file.")
     try:
-        said = DatasetForm.model_validate(name | form.fields)
+        said = DatasetForm.model_validate({"name": form.file_name} | form.fields)
     except ValidationError as error:
         found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
         raise RequestValidationError(found, body=form.fields) from error
-    if form.file_name is None:
-        raise _unfit("Field required: the data set as a file.")
     _fit(said, form.file_name)
     return said
 

@@ -130,6 +130,12 @@ def test_a_form_that_asks_for_what_cannot_be_is_422(api, form, file_name, pointe
     assert files(settings) == []
 
 
+def test_a_form_without_a_file_says_that_it_is_missing(api):
+    response = api.post("/v1/datasets", files={"task": (None, "regression")})
+
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/file"]
+
+
 BROKEN = [
     (b"--b\r\nContent-Disposition: form-data; name=", "multipart/form-data; boundary=b"),
     (b"nothing of the kind", "multipart/form-data; boundary=b"),

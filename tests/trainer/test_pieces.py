@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from unitscale.models import catalog
 from unitscale.models.predictions import Sampling
@@ -72,6 +73,17 @@ def test_each_part_of_a_text_comes_back_from_its_pieces():
     validation, test = ready["held_out"].tolist()
     parts = [tokens[: -validation - test], tokens[-validation - test : -test], tokens[-test:]]
     assert vocabulary.decoded(words, parts) == [TEXT[:-300], TEXT[-300:-200], TEXT[-200:]]
+
+
+def test_no_piece_is_longer_than_what_pieces_are_made_of():
+    letters, longest = "ACGT" * 5000, vocabulary.LONGEST
+    words = vocabulary.trained([letters], "bpe", 600)
+
+    [tokens] = vocabulary.encoded(words, [letters])
+    cut = Tokenizer.from_str(words).pre_tokenizer.pre_tokenize_str(letters)
+
+    assert [place for _, place in cut[:2]] == [(0, longest), (longest, 2 * longest)]
+    assert vocabulary.decoded(words, [tokens]) == [letters]
 
 
 def test_pieces_are_learnt_from_the_training_part_alone():

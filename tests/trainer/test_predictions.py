@@ -69,6 +69,16 @@ def test_a_wrong_image_is_named(train, images, wrong):
     assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
 
 
+def test_an_image_of_sixteen_bits_is_refused_before_it_is_cut_off_at_white(train, images):
+    record = train({**DIGITS, "budget": {"steps": 1}})[0]
+    Image.frombytes("I;16", (8, 8), bytes(range(128))).save(file := io.BytesIO(), "PNG")
+
+    answered = ask(record, images[0], base64.b64encode(file.getvalue()).decode())
+
+    assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
+    assert "8 bits a channel" in answered.fields[0][1]
+
+
 @pytest.mark.parametrize(
     ("spec", "rows"),
     [

@@ -26,6 +26,7 @@ def resolved(spec):
         ({**TEXT, "model": {"width": 64, "head_size": 24}}, "/model/head_size"),
         ({**TEXT, "model": {"width": 64, "head_size": 1}}, "/model/head_size"),
         ({**TEXT, "model": {"context": 1}}, "/model/context"),
+        ({"task": "image-classification", "model": {"depth": 4}}, "/model/depth"),
         ({"task": "regression", "budget": {"tokens": 1000}}, "/budget/tokens"),
         ({"task": "regression", "data": {"tokenizer": "bpe"}}, "/data/tokenizer"),
         ({**TEXT, "data": {"vocabulary": 400}}, "/data/vocabulary"),

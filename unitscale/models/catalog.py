@@ -18,6 +18,8 @@ class CatalogDataset(Answer):
     task: Task
     content: str
     licence: str
+    shape: tuple[int, ...] = ()
+    """Of one example: (features,), or (height, width, channels); empty where examples differ."""
     training_examples: Count | None = None
     training_tokens: Count | None = None
     """Of texts, whose examples are as long as the model's context."""
@@ -189,6 +191,7 @@ CATALOG = Catalog(
             task=_REGRESSION,
             content="y = 2x + 1 + noise: x is normal, so is the noise, with a deviation of 0.1",
             licence="none needed",
+            shape=(1,),
             training_examples=100,
         ),
         CatalogDataset(
@@ -196,6 +199,7 @@ CATALOG = Catalog(
             task=_REGRESSION,
             content="disease progression of 442 patients from 10 measurements (scikit-learn)",
             licence="BSD-3-Clause",
+            shape=(10,),
             training_examples=310,
         ),
         CatalogDataset(
@@ -203,6 +207,7 @@ CATALOG = Catalog(
             task=_IMAGES,
             content="1,797 handwritten digits, 8 × 8 grey pixels (scikit-learn)",
             licence="BSD-3-Clause",
+            shape=(8, 8, 1),
             training_examples=1257,
         ),
         CatalogDataset(

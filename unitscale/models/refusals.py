@@ -29,7 +29,7 @@ def refuse(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> None:
         or _unsupported_dataset(spec, uploaded, offer)
         or [
             *tokens.unsupported(spec, uploaded, offer.tasks[spec.task].defaults.get("tokenizer")),
-            *_unsupported_model(spec, offer),
+            *_unsupported_model(spec, uploaded, offer),
             *_unsupported_units(spec, offer),
         ]
     )
@@ -94,17 +94,35 @@ def _beyond(spec: JobSpec, offer: Offer, shortest: int, name: str, unit: str = "
     )
 
 
-def _unsupported_model(spec: JobSpec, offer: Offer) -> list[tuple[str, str]]:
+def _unsupported_model(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> list[tuple[str, str]]:
     kind = offer.kind(spec)
     entry = offer.models[kind]
     sizes = ("width", "depth", "channels", "head_size", "context", "memory_length")
     has_heads = entry.package is None and "head_size" in entry.sizes
     wrong = _unfit_sizes(spec.model, sized(spec.model, entry)) if has_heads else []
+    wrong += _unhalved(shape_of(spec, uploaded, offer), sized(spec.model, entry)) if kind == "convnet" else []
     return wrong + [
         (f"/model/{size}", f"{_a(kind)} has no {size}.")
         for size in sizes
         if getattr(spec.model, size) is not None and size not in entry.sizes
     ]
+
+
+def shape_of(spec: JobSpec, uploaded: Dataset | None, offer: Offer) -> tuple[int, ...]:
+    """Of one example of its data set; empty where it is not known, or differs."""
+    if uploaded is not None:
+        return uploaded.contents.shape if uploaded.contents else ()
+    dataset = spec.dataset or offer.tasks[spec.task].defaults["dataset"]
+    return offer.datasets[dataset].shape if dataset in offer.datasets else ()
+
+
+def _unhalved(shape: tuple[int, ...], model: Model) -> list[tuple[str, str]]:
+    """A convnet halves its images once a layer; at the end there must be a pixel."""
+    if not shape or min(shape[:2]) >> int(model.depth or 0):
+        return []
+    often = min(shape[:2]).bit_length() - 1
+    do = f"give at most {often}" if often else "choose an mlp"
+    return [("/model/depth", f"Images of {shape[0]} × {shape[1]} pixels cannot be halved {model.depth} times; {do}.")]
 
 
 def _a(kind: str) -> str:

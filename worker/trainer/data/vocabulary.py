@@ -19,6 +19,8 @@ PAD, START, END = range(len(SPECIAL))
 UNKNOWN = "<unknown>"
 FEWEST = 2
 """Times that a pair of tokens must be there to become one."""
+LONGEST = 256
+"""Characters without a space that pieces are made of: to learn them from a longer run takes its square."""
 AT_ONCE = 4096
 KEPT = 8
 
@@ -102,7 +104,9 @@ def _characters(texts: Iterable[str]) -> "Tokenizer":
 def _pieces(texts: Iterable[str], size: int) -> "Tokenizer":
     library = _library()
     tokenizer = library.Tokenizer(library.models.BPE())
-    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    runs = library.pre_tokenizers.Split(library.Regex(rf"\S{{{LONGEST}}}"), "isolated")
+    words = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([runs, words])
     tokenizer.decoder = library.decoders.ByteLevel()
     trainer = library.trainers.BpeTrainer(
         vocab_size=size,

@@ -15,6 +15,8 @@ from worker.trainer.data.examples import Examples, Splits
 PNG_WHITE = 255
 PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """How Pillow calls pixels of so many channels."""
+EIGHT_BITS = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+"""What Pillow calls pixels of at most 8 bits a channel. What has more it would cut off at white."""
 
 
 class ImageClassification:
@@ -66,7 +68,8 @@ class ImageClassification:
         images = [_image(given, config["inputs"], config["white"]) for given in inputs]
         channels, height, width = config["inputs"]
         several = f" of {channels} channels" if channels > 1 else ""
-        wrong = f"must be an image of {height} × {width} pixels{several}: nested lists of numbers, or base64 PNG"
+        ways = "nested lists of numbers, or base64 PNG of 8 bits a channel"
+        wrong = f"must be an image of {height} × {width} pixels{several}: {ways}"
         fields = tuple((f"/inputs/{place}", wrong) for place, image in enumerate(images) if image is None)
         if fields:
             raise WrongInput(f"Input {fields[0][0].rsplit('/', 1)[1]} {wrong}.", fields)
@@ -104,7 +107,7 @@ def _png(given: str, channels: int, height: int, width: int) -> Tensor:
     from PIL import Image  # noqa: PLC0415  most trainers never see a PNG
 
     with Image.open(io.BytesIO(base64.b64decode(given, validate=True)), formats=["PNG"]) as image:
-        if image.size != (width, height):
-            raise ValueError(f"The image has {image.size} pixels.")
+        if image.size != (width, height) or image.mode not in EIGHT_BITS:
+            raise ValueError(f"The image has {image.size} pixels of kind {image.mode}.")
         data = bytearray(image.convert(PNG_MODES[channels]).tobytes())
     return torch.frombuffer(data, dtype=torch.uint8).view(height, width, channels) / PNG_WHITE
