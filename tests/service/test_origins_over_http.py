@@ -43,6 +43,7 @@ def test_a_decay_goes_on_from_the_trunk(client, trunk):
         ({"model": {"width": 32}}, "/model/width"),
         ({"units": {"parametrization": "sp"}}, "/units/parametrization"),
         ({"task": "image-classification"}, "/task"),
+        ({"dataset": "linear"}, "/dataset"),
         ({"init_from": {"job": "job_00000000000000000000"}}, "/init_from/job"),
     ],
 )

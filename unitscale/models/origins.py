@@ -35,6 +35,14 @@ def inherited(spec: JobSpec, origin: Job, steps: Sequence[int]) -> JobSpec:
     return filled
 
 
+def check_shape(here: tuple[int, ...], there: tuple[int, ...], origin: str) -> None:
+    """Whether examples have the shape that the origin's weights take, as far as both are known. Raises Unsupported."""
+    if here and there and here != there:
+        shapes = (" × ".join(map(str, shape)) for shape in (there, here))
+        detail = "The weights of {} take examples of shape {}, and these are of {}.".format(origin, *shapes)
+        raise Unsupported(detail, (("/dataset", detail),))
+
+
 def _data(spec: JobSpec, origin: JobSpec) -> Data:
     """On the origin's data set, a spec that says nothing of tokens has the origin's: its rows are theirs."""
     said = spec.data.tokenizer is not None or spec.data.vocabulary is not None

@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from unitscale.errors import NotFound, NoWorker, Unsupported
-from unitscale.models import branches, noise_runs, tuning
+from unitscale.models import branches, noise_runs, origins, tuning
 from unitscale.models.alike import Company, company
 from unitscale.models.datasets import Dataset, Volume, is_uploaded
 from unitscale.models.jobs import DryRun, Estimate, Job
 from unitscale.models.offers import Need, Offer
-from unitscale.models.origins import inherited
+from unitscale.models.refusals import shape_of
 from unitscale.models.resolution import resolve, total_steps, training_examples, volume_of
 from unitscale.models.specs import JobSpec
 from unitscale.wire.datasets import Datasets
@@ -97,7 +97,15 @@ class Intake:
         volume = volume_of(uploaded) or offer.volume(str(resolved.dataset))
         if origin is not None:
             branches.check(resolved, origin[0], total_steps(resolved, volume))
+            await self._check_shape(resolved, project, origin[0], offer)
         return resolved, volume, offer.needs(resolved)
+
+    async def _check_shape(self, resolved: JobSpec, project: str, origin: Job, offer: Offer) -> None:
+        """A plug-in's model knows itself what it takes. Raises Unsupported."""
+        if offer.models[offer.kind(resolved)].package is None:
+            specs = (resolved, origin.spec)
+            here, there = [shape_of(spec, await self._uploaded(spec, project), offer) for spec in specs]
+            origins.check_shape(here, there, origin.id)
 
     def _company(self, resolved: JobSpec, volume: Volume | None) -> Company:
         models = self._offer[1].models
@@ -115,7 +123,7 @@ class Intake:
         return spec.model_copy(update={"units": spec.units.model_copy(update={"rule": rule})}) if rule else spec
 
     async def _inherited(self, spec: JobSpec, project: str, job: Job, steps: Sequence[int]) -> JobSpec:
-        filled = inherited(spec, job, steps)
+        filled = origins.inherited(spec, job, steps)
         if spec.dataset is None and is_uploaded(filled.dataset) and await self._uploaded(filled, project) is None:
             detail = f"Its data set {filled.dataset} is gone; name one in `dataset`."
             raise Unsupported(detail, (("/init_from/job", detail),))
