@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from app.http.idempotency import of_upload
 from app.services import Services
 from app.uploads.multipart import Form, broken
-from unitscale.errors import Malformed, StoreAway
+from unitscale.errors import Malformed, StoreAway, TooLarge
 from unitscale.models.datasets import FORMATS, Dataset, DatasetForm
 from unitscale.models.specs import TaskName
 from unitscale.wire.datasets import Upload, fresh_id
@@ -32,6 +32,8 @@ class Sink:
     """A file that is being written, with its size and hash so far."""
 
     file: BinaryIO
+    most: int
+    """Bytes that it may have."""
     size: int = 0
     """Bytes."""
 
@@ -39,6 +41,9 @@ class Sink:
         self.hash = hashlib.sha256()
 
     def take(self, data: bytes) -> None:
+        """Raises TooLarge."""
+        if self.size + len(data) > self.most:
+            raise TooLarge(f"The file has more than the {self.most:,} bytes that this service takes.")
         self.file.write(data)
         self.hash.update(data)
         self.size += len(data)
@@ -53,11 +58,12 @@ class Sink:
 async def take_in(services: Services, project: str, request: Request, key: str | None) -> tuple[Dataset, bool]:
     """The data set that the request carries, and whether an earlier one with the same key had made it.
 
-    Raises Malformed, IdempotencyMismatch.
+    Raises Malformed, TooLarge, IdempotencyMismatch.
     """
     form = Form(request.headers.get("content-type", ""), FIELDS, _admit)
     async with _part(services) as part:
-        sink = await _received(request, form, part)
+        sink = Sink(await to_thread(part.open, "xb"), services.settings.max_dataset_bytes)
+        await _receive(request, form, sink)
         said, ending = _said(form), _ending(str(form.file_name))
         upload = Upload(fresh_id(), said, ending, sink.size, sink.hash.hexdigest())
         await to_thread(services.uploads.keep, part, upload.id, upload.sha256)
@@ -82,9 +88,8 @@ async def _record(services: Services, project: str, upload: Upload, key: str | N
     return dataset, replayed
 
 
-async def _received(request: Request, form: Form, part: Path) -> Sink:
-    """The file, written and hashed as it comes; the disk has it when this returns."""
-    sink = Sink(await to_thread(part.open, "xb"))
+async def _receive(request: Request, form: Form, sink: Sink) -> None:
+    """Write and hash the file as it comes; the disk has it when this returns."""
     try:
         async for chunk in request.stream():
             form.feed(chunk)
@@ -97,7 +102,6 @@ async def _received(request: Request, form: Form, part: Path) -> Sink:
         await to_thread(sink.close)
     if not form.whole:
         raise broken("its end is missing")
-    return sink
 
 
 async def _pour(form: Form, sink: Sink) -> None:

@@ -170,6 +170,16 @@ def test_an_upload_that_is_too_large_is_413_and_leaves_nothing(serve, settings, 
     assert files(settings) == []
 
 
+@pytest.mark.parametrize(("more", "status"), [(0, 201), (1, 413)])
+def test_the_form_around_a_file_is_not_counted(serve, settings, worker, more, status):
+    small = settings.model_copy(update={"max_dataset_bytes": 1024})
+    with serve(small) as server, server.client() as api:
+        response = upload(api, content="x" * (1024 + more))
+
+    assert response.status_code == status
+    assert "1,024 bytes" in response.text or status == 201
+
+
 def test_memory_stays_flat_while_a_large_file_comes_in(api):
     line = b"1,2\n" * 2**18
     end = b'\r\n--b\r\nContent-Disposition: form-data; name="task"\r\n\r\nregression\r\n--b--\r\n'
