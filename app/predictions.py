@@ -6,7 +6,7 @@ from typing import Any
 
 from app.services import Services
 from app.streaming.live import Live, heard
-from unitscale.errors import NoAnswer, NoSuchFormat, NoWeights, WrongInput
+from unitscale.errors import Internal, NoAnswer, NoSuchFormat, NoWeights, WrongInput
 from unitscale.models.formats import Format, weights_file
 from unitscale.models.jobs import Artifact
 from unitscale.models.predictions import PredictionRequest, Predictions
@@ -14,7 +14,7 @@ from unitscale.wire.questions import Questions
 
 
 async def predictions(services: Services, project: str, job_id: str, wanted: PredictionRequest) -> Predictions:
-    """What the trained model says. Raises NotFound, NoWeights, NoSuchFormat, WrongInput, NoAnswer."""
+    """What the trained model says. Raises NotFound, NoWeights, NoSuchFormat, WrongInput, Internal, NoAnswer."""
     attempt, files = await services.jobs.artifacts(project, job_id)
     if not files:
         raise NoWeights(f"Job {job_id} has not succeeded, so there is no model to ask.")
@@ -48,6 +48,8 @@ async def _answer(questions: Questions, live: Live, ask_id: str, seconds: float)
 def _read(answer: dict[str, Any]) -> Predictions:
     if answer.get("trouble"):
         raise NoAnswer(answer["trouble"])
+    if answer.get("failure"):
+        raise Internal(answer["failure"])
     if answer.get("problem"):
         raise WrongInput(answer["problem"], tuple((pointer, detail) for pointer, detail in answer.get("fields", ())))
     return Predictions(outputs=tuple(answer["outputs"]))

@@ -104,6 +104,16 @@ def test_an_input_that_the_model_cannot_read_is_422(api, finished, worker, later
     assert response.json()["errors"] == [{"pointer": "/inputs/0", "detail": "two numbers"}]
 
 
+def test_a_model_that_cannot_answer_is_500_and_not_the_inputs_fault(api, finished, worker, later):
+    later(0.1, answering, worker, {"failure": "The model could not answer; the worker's log says why."})
+
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert response.status_code == 500
+    assert response.json()["type"] == "internal"
+    assert "log says why" in response.json()["detail"]
+
+
 def test_no_answer_in_time_is_503(api, finished):
     response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
 

@@ -15,6 +15,7 @@ from worker import leave
 from worker.campaigns.advancer import Advancer
 from worker.pipe import Answered, Ask
 from worker.side.checking import Checker
+from worker.side.overheard import Overheard
 from worker.slot.spare import Nursery, Trainer
 
 LOOK_AGAIN_SECONDS = 0.05
@@ -41,7 +42,7 @@ class Side:
         self.advancer = advancer
         self.leaving = leaving
         """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
-        self._nursery = nursery
+        self._nursery = Overheard(nursery)
         self._trainer: Trainer | None = None
 
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
@@ -53,7 +54,7 @@ class Side:
             async with asyncio.timeout(seconds):  # who asked waits no longer, and others wait behind it
                 async for message in trainer.said():
                     if isinstance(message, Answered) and message.ask == ask_id:
-                        fields = {"outputs", "problem", "fields"}
+                        fields = {"outputs", "problem", "fields", "failure"}
                         return message.model_dump(mode="json", include=fields, exclude_none=True)
         await self.let_go()
         return None

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from unitscale.errors import ServiceError, WrongInput
+from unitscale.errors import Malformed, ServiceError, WrongInput
 from unitscale.models.formats import Format, weights_file
 from unitscale.models.predictions import Sampling
 from worker.pipe import Answered, Ask
@@ -33,14 +33,16 @@ class Trained(NamedTuple):
 
 
 def answer(ask: Ask) -> Answered:
-    """Outputs, or what is wrong with the inputs."""
+    """Outputs, or what is wrong: with the inputs, or with the model and this worker."""
     try:
         return Answered(ask=ask.ask, outputs=tuple(_outputs(ask)))
-    except ServiceError as error:
+    except Malformed as error:
         return Answered(ask=ask.ask, problem=error.message, fields=error.fields)
+    except ServiceError as error:
+        return Answered(ask=ask.ask, failure=error.message)
     except Exception as error:  # whoever asked must hear something; the log hears the rest
         traceback.print_exception(error)
-        return Answered(ask=ask.ask, problem="The model could not answer; the worker's log says why.")
+        return Answered(ask=ask.ask, failure="The model could not answer; the worker's log says why.")
 
 
 @torch.inference_mode()
