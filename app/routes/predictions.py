@@ -4,11 +4,11 @@ from app.dependencies import JobId, MayRead, ServicesDep
 from app.errors import problems
 from app.http.routing import routes_of
 from app.predictions import predictions
-from unitscale.errors import Internal, NoAnswer, NoSuchFormat, NotFound, NoWeights, WrongInput
+from unitscale.errors import Internal, Malformed, NoAnswer, NoSuchFormat, NotFound, NoWeights, WrongInput
 from unitscale.models.predictions import PredictionRequest, Predictions
 
 router = routes_of("predictions")
-REFUSALS = problems(NotFound, NoWeights, NoSuchFormat, WrongInput, Internal, NoAnswer)
+REFUSALS = problems(NotFound, NoWeights, NoSuchFormat, Malformed, WrongInput, Internal, NoAnswer)
 
 
 @router.post("/jobs/{job_id}/predictions", responses=REFUSALS)

@@ -157,6 +157,18 @@ async def test_an_error_that_nobody_expects_leaves_no_work_running(side):
     assert busy.stopped
 
 
+async def test_an_asker_is_told_that_the_answer_took_too_long(side, nursery):
+    here = side(nursery)
+    question = await asked(here, inputs=[1], seconds=0)
+
+    with capture_logs() as logs:
+        await answer_all(here)
+
+    assert "fewer inputs or tokens" in (await here.questions.answer_to(question))["trouble"]
+    assert "a prediction took too long" in (events := [entry["event"] for entry in logs])
+    assert "a prediction killed its process" not in events
+
+
 async def test_the_log_says_why_a_model_could_not_answer(side, nursery):
     here = side(nursery)
     question = await asked(here, inputs=[1])

@@ -1,7 +1,6 @@
 """The side queue: predictions, checks of data sets and campaigns, by processes of their own while every slot trains."""
 
 import asyncio
-import contextlib
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -46,18 +45,19 @@ class Side:
         self._trainer: Trainer | None = None
 
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to one question; None when the process died over it. Raises FilesAway."""
+        """The answer to one question, or why there is none; None when the process died over it. Raises FilesAway."""
         folder, seconds = await self._brought(question["folder"]), question.pop("seconds")
         trainer = await self._living()
         await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):  # who asked waits no longer, and others wait behind it
-                async for message in trainer.said():
-                    if isinstance(message, Answered) and message.ask == ask_id:
-                        fields = {"outputs", "problem", "fields", "failure"}
-                        return message.model_dump(mode="json", include=fields, exclude_none=True)
+                if answer := await _said(trainer, ask_id):
+                    return answer
+        except TimeoutError:
+            log.warning("a prediction took too long", ask=ask_id, seconds=seconds)
+            answer = {"trouble": f"The answer took longer than {seconds:g} seconds; ask for fewer inputs or tokens."}
         await self.let_go()
-        return None
+        return answer
 
     async def let_go(self) -> None:
         """End the trainer, if there is one; the next question gets a new one."""
@@ -75,6 +75,15 @@ class Side:
         if self._trainer is None or self._trainer.status.done():
             self._trainer = await self._nursery.trainer()
         return self._trainer
+
+
+async def _said(trainer: Trainer, ask_id: str) -> dict[str, Any] | None:
+    """What the trainer answers; None when it is gone."""
+    async for message in trainer.said():
+        if isinstance(message, Answered) and message.ask == ask_id:
+            fields = {"outputs", "problem", "fields", "failure"}
+            return message.model_dump(mode="json", include=fields, exclude_none=True)
+    return None
 
 
 async def answer_all(side: Side) -> None:
