@@ -197,13 +197,15 @@ class Stopped(Answer):
 
 
 class Answered(Answer):
-    """Outputs for an ask, or what is wrong: (JSON pointer, detail) pairs when the inputs are to blame."""
+    """Outputs for an ask, or what is wrong: a problem, with (JSON pointer, detail) pairs, when the inputs are to blame,
+    else a failure."""
 
     say: Literal["answered"] = "answered"
     ask: str
     outputs: tuple[Any, ...] | None = None
     problem: str | None = None
     fields: tuple[tuple[str, str], ...] = ()
+    failure: str | None = None
 
 
 class Checked(Answer):

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 
 import pytest
 from doubles import SPEC
@@ -102,6 +103,47 @@ def test_an_input_that_the_model_cannot_read_is_422(api, finished, worker, later
     assert response.status_code == 422
     assert response.json()["type"] == "wrong_input"
     assert response.json()["errors"] == [{"pointer": "/inputs/0", "detail": "two numbers"}]
+
+
+def test_a_model_that_cannot_answer_is_500_and_not_the_inputs_fault(api, finished, worker, later):
+    later(0.1, answering, worker, {"failure": "The model could not answer; the worker's log says why."})
+
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert response.status_code == 500
+    assert response.json()["type"] == "internal"
+    assert "log says why" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("sampling", [{"max_tokens": 2048}, {"max_tokens": 50, "beams": 2}])
+def test_more_tokens_than_can_be_written_in_time_are_422(api, finished, sampling):
+    asked = {"inputs": ["every "] * 1024, "sampling": sampling}
+
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json=asked)
+
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/sampling/max_tokens"]
+    assert "65,536" in response.json()["detail"]
+
+
+def test_many_inputs_of_few_tokens_are_asked(api, finished, worker, later):
+    later(0.1, answering, worker, {"outputs": ["a"] * 1024})
+    asked = {"inputs": ["every "] * 1024, "sampling": {"max_tokens": 64}}
+
+    assert api.post(f"/v1/jobs/{finished['id']}/predictions", json=asked).status_code == 200
+
+
+def test_a_worker_that_ran_out_of_time_is_still_heard(api, finished, worker, later):
+    def answer():
+        while (taken := worker.run(worker.questions.take("node"))) is None:
+            pass
+        time.sleep(taken[1]["seconds"])
+        worker.run(worker.questions.answer(taken[0], {"trouble": "It took too long."}))
+
+    later(0.1, answer)
+    response = api.post(f"/v1/jobs/{finished['id']}/predictions", json={"inputs": [[0.5]]})
+
+    assert (response.status_code, response.json()["detail"]) == (503, "It took too long.")
 
 
 def test_no_answer_in_time_is_503(api, finished):

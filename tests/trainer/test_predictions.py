@@ -164,6 +164,14 @@ def test_what_is_no_text_of_the_alphabet_is_named(train, wrong):
     assert [pointer for pointer, _ in answered.fields] == ["/inputs/1"]
 
 
+def test_more_texts_than_can_be_continued_in_time_are_refused(train):
+    folder = str(Path(train({**TEXT, "budget": {"steps": 1}})[0].lane.folder) / "artifacts")
+
+    answered = answer(Ask(ask="a", folder=folder, inputs=("the ",) * 1024))
+
+    assert [pointer for pointer, _ in answered.fields] == ["/sampling/max_tokens"]
+
+
 def test_sampling_belongs_to_models_that_write(train):
     answered = write(train({"dataset": "linear", "budget": {"steps": 1}})[0], 1.0)
 

@@ -87,6 +87,24 @@ def test_what_is_no_text_of_tokens_is_refused_and_leaves_nothing(checked, tokeni
     assert [file.name for file in folder.iterdir()] == ["upload"]
 
 
+@pytest.mark.parametrize(
+    ("words", "unknown", "why"),
+    [
+        ({}, "?", "no tokens"),
+        ({"the": 0, "quick": 1}, "nope", "cannot read every text"),
+    ],
+    ids=["empty", "without-its-unknown"],
+)
+def test_a_tokenizer_that_cannot_read_a_text_is_refused(checked, words, unknown, why):
+    made = Tokenizer(models.WordLevel(words, unk_token=unknown))
+    tokens = np.zeros(200, "<u2").tobytes()
+
+    found, folder = checked(a__bin=tokens, tokenizer__json=made.to_str().encode())
+
+    assert why in found.problem
+    assert [file.name for file in folder.iterdir()] == ["upload"]
+
+
 def test_tokens_alone_and_a_tokenizer_alone_are_refused(checked, tokenizer):
     whole = parts(tokenizer)
 

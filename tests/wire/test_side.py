@@ -4,9 +4,14 @@ import asyncio
 import os
 
 import pytest
+from structlog.testing import capture_logs
 
 from unitscale.errors import FilesAway
+from unitscale.models.specs import TaskName
+from unitscale.wire.checks import Check
 from unitscale.wire.questions import Questions
+from worker.side import overheard
+from worker.side.checking import Checker
 from worker.side.process import Side, answer_all
 from worker.slot.spare import Nursery
 
@@ -56,6 +61,27 @@ class Unreachable(Everywhere):
 
     def bring(self, name):
         raise FilesAway("The object store cannot be reached.")
+
+
+class OneCheck:
+    """A record in which one check waits, and stays held by whoever took it."""
+
+    def __init__(self):
+        self.waiting = [Check("ds_a", 1, TaskName.REGRESSION, ".csv", "y", "00" * 32)]
+
+    async def take(self):
+        return self.waiting.pop() if self.waiting else None
+
+
+class NoFile:
+    """Uploads of which one is a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "upload").mkdir()
+
+    def bring(self, dataset):
+        return self.folder
 
 
 class Broken(Questions):
@@ -129,3 +155,52 @@ async def test_an_error_that_nobody_expects_leaves_no_work_running(side):
         await answer_all(side(Barren(), busy=busy, questions=Broken))
 
     assert busy.stopped
+
+
+async def test_an_asker_is_told_that_the_answer_took_too_long(side, nursery):
+    here = side(nursery)
+    question = await asked(here, inputs=[1], seconds=0)
+
+    with capture_logs() as logs:
+        await answer_all(here)
+
+    assert "fewer inputs or tokens" in (await here.questions.answer_to(question))["trouble"]
+    assert "a prediction took too long" in (events := [entry["event"] for entry in logs])
+    assert "a prediction killed its process" not in events
+
+
+async def test_the_log_says_why_a_model_could_not_answer(side, nursery):
+    here = side(nursery)
+    question = await asked(here, inputs=[1])
+
+    with capture_logs() as logs:
+        await answer_all(here)
+    await here.let_go()
+
+    assert "the worker's log says why" in (await here.questions.answer_to(question))["failure"]
+    assert any("FileNotFoundError" in printed for printed in lines(logs))
+
+
+async def test_the_log_says_why_a_check_failed(side, nursery, tmp_path):
+    checker = Checker(OneCheck(), NoFile(tmp_path), nursery, lease_seconds=60)
+
+    with capture_logs() as logs:
+        await answer_all(side(nursery, busy=checker))
+
+    assert any("IsADirectoryError" in printed for printed in lines(logs))
+
+
+async def test_of_a_long_line_the_log_has_the_beginning():
+    pipe = asyncio.StreamReader()
+    pipe.feed_data(b"x" * 10**6 + b"\nand\n\nso on")
+    pipe.feed_eof()
+
+    with capture_logs() as logs:
+        await overheard.write_down(pipe)
+
+    assert lines(logs) == ["x" * overheard.LINE_BYTES, "and", "so on"]
+
+
+def lines(logs):
+    """What a trainer printed, of a worker's log."""
+    return [entry["line"] for entry in logs if "line" in entry]

@@ -7,6 +7,11 @@ from pydantic import ConfigDict, Field, model_validator
 from unitscale.models.document import Answer, Document
 from unitscale.models.formats import Format
 
+MOST_TOKENS = 2**16
+"""That one request may have written: inputs · max_tokens · beams."""
+LENGTH = "/sampling/max_tokens"
+"""Where a request says it."""
+
 
 class Sampling(Document):
     """How the next token of a text is chosen."""
@@ -17,7 +22,7 @@ class Sampling(Document):
     top_k: Annotated[int, Field(ge=1, le=10**6)] | None = None
     """Only the likeliest so many are chosen from."""
     max_tokens: Annotated[int, Field(ge=1, le=2048)] = 200
-    """Tokens to write."""
+    """Tokens to write to each input. Inputs · max_tokens · beams are 65,536 at most."""
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
     """The same seed and inputs give the same outputs."""
     beams: Annotated[int, Field(ge=1, le=16)] = 1
@@ -28,6 +33,13 @@ class Sampling(Document):
         if self.beams > 1 and (self.temperature or self.top_k is not None):
             raise ValueError("beams search the likeliest text, and draw nothing; leave out temperature and top_k")
         return self
+
+    def excess(self, inputs: int) -> str | None:
+        """Why it is more than one request may ask for, to so many inputs; None where it is not."""
+        written = inputs * self.max_tokens * self.beams
+        if written <= MOST_TOKENS:
+            return None
+        return f"inputs · max_tokens · beams is {written:,}; {MOST_TOKENS:,} tokens are the most of one request"
 
 
 class PredictionRequest(Document):

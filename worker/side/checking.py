@@ -13,6 +13,7 @@ from unitscale.models.jobs import Reason
 from unitscale.wire.checks import Check, Checks
 from unitscale.wire.uploads import Uploads
 from worker import pipe
+from worker.side.overheard import Overheard
 from worker.slot.outbox import persist
 from worker.slot.spare import Nursery, Trainer
 
@@ -28,7 +29,7 @@ class Checker:
     def __init__(self, checks: Checks, uploads: Uploads, nursery: Nursery, lease_seconds: float) -> None:
         self._checks = checks
         self._uploads = uploads
-        self._nursery = nursery
+        self._nursery = Overheard(nursery)
         self._hold_seconds = lease_seconds / 4
 
     async def check_one(self) -> bool:

@@ -1,7 +1,6 @@
 """The side queue: predictions, checks of data sets and campaigns, by processes of their own while every slot trains."""
 
 import asyncio
-import contextlib
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +14,7 @@ from worker import leave
 from worker.campaigns.advancer import Advancer
 from worker.pipe import Answered, Ask
 from worker.side.checking import Checker
+from worker.side.overheard import Overheard
 from worker.slot.spare import Nursery, Trainer
 
 LOOK_AGAIN_SECONDS = 0.05
@@ -41,22 +41,23 @@ class Side:
         self.advancer = advancer
         self.leaving = leaving
         """A descriptor that becomes readable when the worker is to leave, or its main process is gone."""
-        self._nursery = nursery
+        self._nursery = Overheard(nursery)
         self._trainer: Trainer | None = None
 
     async def outputs(self, ask_id: str, question: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to one question; None when the process died over it. Raises FilesAway."""
+        """The answer to one question, or why there is none; None when the process died over it. Raises FilesAway."""
         folder, seconds = await self._brought(question["folder"]), question.pop("seconds")
         trainer = await self._living()
         await trainer.order(Ask.model_validate({"ask": ask_id, **question, "folder": folder}))
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):  # who asked waits no longer, and others wait behind it
-                async for message in trainer.said():
-                    if isinstance(message, Answered) and message.ask == ask_id:
-                        fields = {"outputs", "problem", "fields"}
-                        return message.model_dump(mode="json", include=fields, exclude_none=True)
+                if answer := await _said(trainer, ask_id):
+                    return answer
+        except TimeoutError:
+            log.warning("a prediction took too long", ask=ask_id, seconds=seconds)
+            answer = {"trouble": f"The answer took longer than {seconds:g} seconds; ask for fewer inputs or tokens."}
         await self.let_go()
-        return None
+        return answer
 
     async def let_go(self) -> None:
         """End the trainer, if there is one; the next question gets a new one."""
@@ -74,6 +75,15 @@ class Side:
         if self._trainer is None or self._trainer.status.done():
             self._trainer = await self._nursery.trainer()
         return self._trainer
+
+
+async def _said(trainer: Trainer, ask_id: str) -> dict[str, Any] | None:
+    """What the trainer answers; None when it is gone."""
+    async for message in trainer.said():
+        if isinstance(message, Answered) and message.ask == ask_id:
+            fields = {"outputs", "problem", "fields", "failure"}
+            return message.model_dump(mode="json", include=fields, exclude_none=True)
+    return None
 
 
 async def answer_all(side: Side) -> None:

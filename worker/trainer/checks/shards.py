@@ -35,6 +35,7 @@ def check_shards(file: Path, to: Path) -> Contents:
         length = sum(shard.file_size // _kind(shard).itemsize for shard in shards)
         if length < FEWEST_TOKENS:
             raise BadDataset(f"It has {length} tokens; at least {FEWEST_TOKENS} are needed.")
+        tokenizers.check(tokenizer)
         size = tokenizers.size_of(tokenizer)
         with to.open("xb") as prepared:
             _write(prepared, _tokens(opened, shards, size), length, size, tokenizer)

@@ -1,7 +1,8 @@
 """Tokenizers that come with a text of tokens, as JSON of the library `tokenizers`: nothing is ever unpickled."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +10,17 @@ from unitscale.errors import BadDataset
 
 KEPT = 8
 MOST_TOKENS = 2**20
+ANY_TEXT = "a Ω 太 \U0010fffd"
+"""Of several scripts, and with a character that no vocabulary was learnt from."""
+
+
+def check(tokenizer: str) -> None:
+    """Raises BadDataset for what is no tokenizer, has no tokens, or fails at texts that it has not seen."""
+    loaded = _loaded(tokenizer)
+    if not loaded.get_vocab(with_added_tokens=True):
+        raise BadDataset("tokenizer.json has no tokens: its vocabulary is empty.")
+    with _refused("tokenizer.json cannot read every text; its model needs a token for what it does not know"):
+        loaded.encode(ANY_TEXT, add_special_tokens=False)
 
 
 def size_of(tokenizer: str) -> int:
@@ -34,12 +46,19 @@ def _loaded(tokenizer: str) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a slot has one core
     from tokenizers import Tokenizer  # noqa: PLC0415  most trainers never see one
 
-    try:
+    with _refused("tokenizer.json is none of the library tokenizers"):
         loaded = Tokenizer.from_str(tokenizer)
-    except BaseException as error:  # the library's panics are no Exceptions
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            raise
-        raise BadDataset(f"tokenizer.json is none of the library tokenizers: {str(error)[:200]}.") from error
     loaded.no_truncation()
     loaded.no_padding()
     return loaded
+
+
+@contextmanager
+def _refused(why: str) -> Iterator[None]:
+    """Whatever the library raises is BadDataset, for this reason."""
+    try:
+        yield
+    except BaseException as error:  # the library's panics are no Exceptions
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise BadDataset(f"{why}: {str(error)[:200]}.") from error
