@@ -116,7 +116,7 @@ def test_a_lane_is_bitwise_its_run_alone(train, record_on, lives, parametrizatio
 
 def test_a_run_paused_and_resumed_is_bitwise_the_undisturbed_run(train, record_on, lives):
     [undisturbed] = train(record_on(BRIEF, lives))
-    [stopped] = train(record_on(BRIEF, lives), wish=lambda message: "pause" if message.say == "points" else None)
+    [stopped] = train(record_on(BRIEF, lives), wish=lambda message: "pause" if message.say == "started" else None)
 
     [resumed] = train(stopped.next_record())
 
