@@ -16,7 +16,7 @@ import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.archives import archive
+from worker.trainer.checks.archives import archive, unpacked
 from worker.trainer.checks.bounds import FEWEST, MOST_BYTES, few
 from worker.trainer.checks.splits import Arrays, divided
 from worker.trainer.checks.tokens import MOST_CHARACTERS
@@ -168,6 +168,6 @@ def _recording(opened: zipfile.ZipFile, said: Said) -> io.BytesIO:
 
 def _read(opened: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
     try:
-        return opened.read(member)
+        return unpacked(opened, member).read()
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise BadDataset(f"{name} cannot be unpacked: {error}") from error
