@@ -70,17 +70,19 @@ def _rows(opened: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> Iterat
     manifest = _manifest(members)
     around = PurePosixPath(manifest.filename).parent
     named = {PurePosixPath(member.filename): member for member in members}
-    count = 0
+    taken = dict[str, str]()
     for row, name, said in _cells(opened, manifest):
-        count += 1
-        if count > MOST_RECORDINGS:
+        if len(taken) == MOST_RECORDINGS:
             raise BadDataset(f"It names more than {MOST_RECORDINGS:,} recordings.")
         member = named.get(around / name.replace("\\", "/")) if name else None
         if member is None:
             raise BadDataset(f"{row}: there is no file '{name[:200]}' beside the manifest.")
-        yield Said(row, member, _text(row, said))
-    if count < FEWEST:
-        raise BadDataset(f"It names {count} recordings; at least {FEWEST} are needed.")
+        found = Said(row, member, _text(row, said))
+        if (before := taken.setdefault(member.filename, row)) != row:
+            raise BadDataset(f"{row}: '{member.filename[:200]}' is the file of {before}, too; a file is named once.")
+        yield found
+    if len(taken) < FEWEST:
+        raise BadDataset(f"It names {len(taken)} recordings; at least {FEWEST} are needed.")
 
 
 def _manifest(members: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -119,12 +121,12 @@ def _listed(opened: zipfile.ZipFile, manifest: zipfile.ZipInfo) -> str:
 
 def _text(row: str, said: str) -> str:
     """Composed characters (NFC), single spaces."""
-    text = " ".join(unicodedata.normalize("NFC", said).split())
+    text = " ".join(said.split())  # not composed before its length is known: marks take quadratic time
     if not text:
         raise BadDataset(f"{row}: the text is empty.")
     if len(text) > MOST_FRAMES:
         raise BadDataset(f"{row}: the text has {len(text):,} letters, more than any recording can hold.")
-    return text
+    return unicodedata.normalize("NFC", text)
 
 
 def _alphabet(rows: Sequence[Said]) -> list[str]:
