@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unitscale.errors import BadDataset
-from worker.trainer.checks.bounds import MOST_BYTES
+from worker.trainer.checks.bounds import MOST_BYTES, MOST_RATIO, check_ratio
 
 MOST_FILES = 2_000_000
-MOST_RATIO = 200
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Python unpacks a piece of any other at once, however much it becomes."""
 PIECE_BYTES = 2**16
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-HARMLESS_BYTES = 64 * 2**20
-"""What is smaller once unpacked may be packed as tightly as it likes."""
 
 
 @contextmanager
@@ -91,8 +88,7 @@ def _check(members: list[zipfile.ZipInfo], packed: int, most_bytes: int, most_ra
             raise BadDataset(f"'{member.filename[:200]}' {how}.")
     if total > most_bytes:
         raise BadDataset(f"Unpacked it has {total:,} bytes; {most_bytes:,} are the most.")
-    if total > HARMLESS_BYTES and total > most_ratio * packed:
-        raise BadDataset(f"It unpacks to {total:,} bytes, {total // max(1, packed)} times its size: a zip bomb.")
+    check_ratio(total, packed, most_ratio)
 
 
 def _check_name(member: zipfile.ZipInfo) -> None:
