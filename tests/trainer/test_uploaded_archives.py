@@ -11,8 +11,10 @@ from PIL import Image
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
+from unitscale.errors import BadDataset
 from unitscale.models.specs import TaskName
 from worker.pipe import Check
+from worker.trainer.checks.archives import archive, unpacked
 from worker.trainer.checks.check import check
 
 ZEROS = bytes(64 * 2**20)
@@ -91,6 +93,15 @@ def test_no_more_is_unpacked_than_is_declared(problem):
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < len(ZEROS) // 8
+
+
+def test_nothing_is_unpacked_behind_a_jump_over_the_end_that_is_declared(tmp_path):
+    (tmp_path / "upload").write_bytes(lying({"a": ZEROS}))
+
+    with archive(tmp_path / "upload") as (opened, [member]), unpacked(opened, member) as stream:
+        stream.seek(10 * DECLARED)
+        with pytest.raises(BadDataset, match="more than the 400 bytes"):
+            stream.read()
 
 
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

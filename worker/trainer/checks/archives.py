@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from unitscale.errors import BadDataset
 from worker.trainer.checks.bounds import MOST_BYTES, MOST_RATIO, check_ratio
@@ -40,21 +40,21 @@ def archive(
 
 def unpacked(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
     """A member's bytes. Reading raises BadDataset where there are more of them than it declares."""
-    return io.BufferedReader(_Member(opened, member), PIECE_BYTES)
+    longer = copy.copy(member)  # its stream hides what is beyond the size that it believes in
+    longer.file_size += 2 * PIECE_BYTES
+    return io.BufferedReader(_Member(member, opened.open(longer)), PIECE_BYTES)
 
 
 class _Member(io.RawIOBase):
     """What a member holds, unpacked piece by piece, and no further than one byte beyond what it declares."""
 
-    def __init__(self, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-        longer = copy.copy(member)  # its stream hides what is beyond the size that it believes in
-        longer.file_size += 2 * PIECE_BYTES
-        self._member, self._stream = member, opened.open(longer)
+    def __init__(self, member: zipfile.ZipInfo, stream: IO[bytes]) -> None:
+        self._member, self._stream = member, stream
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # all that BufferedReader gives
         left = self._member.file_size + 1 - self._stream.tell()
-        data = self._stream.read(min(len(buffer), PIECE_BYTES, left))
-        if len(data) == left:
+        data = self._stream.read(max(0, min(len(buffer), PIECE_BYTES, left)))  # of fewer than none it would read all
+        if len(data) >= left:
             declared = f"the {self._member.file_size:,} bytes that it declares"
             raise BadDataset(f"'{self._member.filename[:200]}' unpacks to more than {declared}.")
         buffer[: len(data)] = data
