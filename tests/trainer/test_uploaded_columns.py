@@ -154,18 +154,37 @@ def pool():
     pa.set_memory_pool(before)
 
 
-def test_hundreds_of_millions_of_nulls_take_no_memory(check, pool):
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [(4, "Row 1, column 'a': empty"), (128, r"unpacks to 2,147,483,648 bytes, [\d,]+ times its size: a bomb")],
+)
+def test_millions_of_nulls_take_no_memory(check, pool, chunks, why):
     chunk = pa.nulls(2**21, pa.float32())
-    table = pa.table({name: pa.chunked_array([chunk] * 128) for name in "ab"})
+    table = pa.table({name: pa.chunked_array([chunk] * chunks) for name in "ab"})
     parquet.write_table(table, check.file, compression="zstd")
     content = check.file.read_bytes()
     del chunk, table
     before = pool.max_memory()
 
-    with pytest.raises(BadDataset, match="Row 1, column 'a': empty"):
+    with pytest.raises(BadDataset, match=why):
         check(content)
 
     assert pool.max_memory() == before < 2**27
+
+
+def test_few_numbers_may_be_packed_as_tightly_as_they_like(check):
+    column = np.arange(2**18) // 2**14
+
+    _, contents = check({"a": column, "b": column})
+
+    assert check.file.stat().st_size * 200 < contents.rows * 2 * 4
+
+
+def test_repeated_rows_are_a_bomb(check):
+    column = pa.array([1.0, 2.0]).take(pa.array(np.arange(2**23) // 2**22))
+
+    with pytest.raises(BadDataset, match="unpacks to 100,663,296 bytes"):
+        check({"a": column, "b": column, "c": column})
 
 
 def test_more_rows_than_there_is_room_for_are_refused_by_their_number(check):

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,20 +93,57 @@ def test_a_bad_row_is_named_wherever_it_stands(check, row, line):
         (table(header="ä,b,c").encode("latin-1"), "UTF-8"),
         ("a,b\n" + "1,2\n" * 50, "nothing to learn"),
         ("a,b\n" + "1,2\n1,3\n" * 50, "Only 2 of its 100 rows differ"),
-        (table(r3='1,"2,3'), "no CSV"),
+        (table(r3='1,"2,3'), "Row 3 (line 4) is no CSV: unexpected end of data"),
+        (table(r3='1,"2"x,3'), "Row 3 (line 4) is no CSV: ',' expected"),
+        (table(r3=f"1,{'2' * 140_000},3"), "Row 3 (line 4) is no CSV: field larger than field limit"),
+        (table(r2='"1\n",,'), "Row 2 (line 3), column 'b': empty"),
+        (table(r2="\n\n1,2"), "Row 2 (line 5) has 2 cells"),
+        (table(header='a,"b,c'), "The header (line 1) is no CSV: unexpected end of data"),
+        (table(5000, r4999="1,ä,3").encode("latin-1"), "Line 5000 is not UTF-8: byte 0xe4"),
+        (table(5000, r4999="1,ä,3").replace("\n", "\r\n").encode("latin-1"), "Line 5000 is not UTF-8: byte 0xe4"),
         (table(r3="1,2_0,3"), "'2_0'"),
         (table(r3="1,0x10,3"), "'0x10'"),
         (table(r3="1, ,3"), "column 'b': empty"),
     ],
 )
 def test_what_cannot_be_used_says_why(check, content, why):
-    with pytest.raises(BadDataset, match=why.replace("(", r"\(")):
+    with pytest.raises(BadDataset, match=re.escape(why)):
         check(content)
 
 
 def test_a_line_without_end_does_not_fill_the_memory(check):
-    with pytest.raises(BadDataset, match="Line 2 is longer"):
+    with pytest.raises(BadDataset, match=r"Row 1 \(line 2\) is longer"):
         check("a,b\n" + "1" * 20_000_000)
+
+
+def test_a_row_without_end_does_not_fill_the_memory(check):
+    with pytest.raises(BadDataset, match=r"Row 1 \(line 2\) is longer"):
+        check("a,b\n" + '"1\n",' * 4_000_000)
+
+
+@pytest.fixture
+def traced():
+    """The most bytes that were held at once, when asked for."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def test_rows_wider_than_the_header_are_not_gathered(check, traced):
+    with pytest.raises(BadDataset, match=r"Row 1 \(line 2\) has 200000 cells"):
+        check("a,b\n" + ("10," * 199_999 + "10\n") * 8)
+
+    assert traced() < 2**26
+
+
+def test_wide_rows_are_gathered_by_their_length_and_not_by_their_number(check, traced):
+    width = 2000
+    rows = [",".join(str(10 + (n * n + place) % 89) for place in range(width)) for n in range(600)]
+
+    _, contents = check("\n".join([",".join(f"x{place}" for place in range(width)), *rows]))
+
+    assert contents.rows == 600
+    assert traced() < 2**26
 
 
 def test_the_target_is_the_column_that_was_named(check):

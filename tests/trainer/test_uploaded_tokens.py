@@ -75,7 +75,7 @@ def test_tokens_are_kept_in_the_order_of_their_files(checked, tokenizer, kind):
         ({"tokenizer__json": b"\xff"}, "not UTF-8"),
         ({"a__bin": b"123"}, "no multiple of 2"),
         ({"a__bin": np.array([1, 2, 9999], "<u2").tobytes()}, "Token 3 of 'a.bin' is 9999"),
-        ({"a__bin": b"\0" * 200_000_000}, "zip bomb"),
+        ({"a__bin": b"\0" * 200_000_000}, "bomb"),
         ({"../x__bin": b"\0\0"}, "escapes"),
         ({"x/tokenizer__json": b"{}"}, "one tokenizer.json"),
     ],

@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.archives import archive
+from worker.trainer.checks.archives import archive, unpacked
 from worker.trainer.checks.bounds import FEWEST, LONGEST_NAME, MOST_CLASSES, few
 from worker.trainer.checks.splits import Arrays, divided
 
@@ -54,7 +54,7 @@ def check_class(name: str) -> None:
 def _read(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     name = member.filename.removesuffix(".npy")
     try:
-        with opened.open(member) as stream:
+        with unpacked(opened, member) as stream:
             shape, in_columns, dtype = _header(name, stream)
             _check_promise(name, dtype, shape, member.file_size - stream.tell())
             data = stream.read()
@@ -69,6 +69,8 @@ def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dty
     """Shape, whether columns come first, and dtype."""
     try:
         return HEADERS[npy.read_magic(stream)](stream)
+    except BadDataset:
+        raise
     except Exception as error:  # whatever numpy and Python's own parser make of foreign bytes
         raise BadDataset(f"Array '{name}' cannot be read: its header makes no sense.") from error
 

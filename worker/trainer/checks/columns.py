@@ -12,7 +12,7 @@ import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.bounds import MOST_BYTES
+from worker.trainer.checks.bounds import MOST_BYTES, check_ratio
 from worker.trainer.checks.splits import Arrays
 from worker.trainer.checks.tables import LARGEST, MOST_COLUMNS, UNFIT, check_count, check_names, learnable, position
 
@@ -30,7 +30,8 @@ def check_columns(file: Path, target: str | None, most_bytes: int = MOST_BYTES) 
         with parquet.ParquetFile(file, pre_buffer=False, buffer_size=2**20) as opened:
             columns = _columns(opened)
             wanted = position(columns, target)
-            table = _numbers(opened, columns, most_bytes)
+            _check_room(opened.metadata.num_rows, len(columns), file.stat().st_size, most_bytes)
+            table = _numbers(opened, columns)
     except pa.ArrowException as error:
         raise _unreadable(error) from error
     except OSError as error:
@@ -65,11 +66,16 @@ def _is_number(kind: Any) -> bool:
     return any(is_one(kind) for is_one in (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean))
 
 
-def _numbers(opened: Any, columns: list[str], most_bytes: int) -> np.ndarray:
+def _check_room(rows: int, columns: int, packed: int, most_bytes: int) -> None:
+    unpacked = rows * columns * np.dtype(np.float32).itemsize
+    if unpacked > most_bytes:
+        raise BadDataset(f"Its {rows:,} rows of {columns:,} numbers need more than {most_bytes:,} bytes.")
+    check_ratio(unpacked, packed)
+
+
+def _numbers(opened: Any, columns: list[str]) -> np.ndarray:
     """All cells as float32 (R, F + 1)."""
     rows = opened.metadata.num_rows
-    if rows * len(columns) * 4 > most_bytes:
-        raise BadDataset(f"Its {rows:,} rows of {len(columns):,} numbers need more than {most_bytes:,} bytes.")
     check_count(rows)
     table = np.empty((rows, len(columns)), np.float32)
     for place, name in enumerate(columns):

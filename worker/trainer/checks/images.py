@@ -10,7 +10,7 @@ from PIL import Image
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.archives import archive
+from worker.trainer.checks.archives import archive, unpacked
 from worker.trainer.checks.arrays import check_class, classified
 from worker.trainer.checks.bounds import FEWEST, MOST_BYTES
 from worker.trainer.checks.splits import Arrays
@@ -63,7 +63,7 @@ def _image(opened: zipfile.ZipFile, member: zipfile.ZipInfo, expected: Any) -> n
     """Pixels (H, W, C). The size is looked at before anything is decoded."""
     name = member.filename[:200]
     try:
-        with opened.open(member) as stream, Image.open(stream, formats=FORMATS) as image:
+        with unpacked(opened, member) as stream, Image.open(stream, formats=FORMATS) as image:
             mode = MODES.get(image.mode)
             if mode is None:
                 raise BadDataset(f"'{name}' has pixels of kind {image.mode}; 8 bits a channel are read.")

@@ -13,7 +13,7 @@ import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents, Splits
-from worker.trainer.checks.archives import archive
+from worker.trainer.checks.archives import archive, unpacked
 from worker.trainer.checks.bounds import few
 from worker.trainer.data import tokenizers
 
@@ -57,7 +57,7 @@ def _parts(opened: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> tuple
     if found[0].file_size > MOST_TOKENIZER_BYTES:
         raise BadDataset(f"{TOKENIZER} has {found[0].file_size:,} bytes; {MOST_TOKENIZER_BYTES:,} are the most.")
     try:
-        tokenizer = opened.read(found[0]).decode()
+        tokenizer = unpacked(opened, found[0]).read().decode()
     except UnicodeDecodeError as error:
         raise BadDataset(f"{TOKENIZER} is not UTF-8.") from error
     return shards, tokenizer
@@ -74,8 +74,8 @@ def _kind(shard: zipfile.ZipInfo) -> np.dtype:
 def _tokens(opened: zipfile.ZipFile, shards: Sequence[zipfile.ZipInfo], size: int) -> Iterator[np.ndarray]:
     for shard in shards:
         kind, before = _kind(shard), 0
-        with opened.open(shard) as stream:
-            while data := _whole(stream, kind.itemsize):
+        with unpacked(opened, shard) as stream:
+            while data := stream.read(CHUNK_BYTES):
                 tokens = np.frombuffer(data, kind)
                 if (beyond := tokens >= size).any():
                     place = int(beyond.argmax())
@@ -83,14 +83,6 @@ def _tokens(opened: zipfile.ZipFile, shards: Sequence[zipfile.ZipInfo], size: in
                     raise BadDataset(f"{where}; the tokenizer has {size:,}, from 0. (Files of <u4 end in .u4.bin.)")
                 before += len(tokens)
                 yield tokens
-
-
-def _whole(stream: object, width: int) -> bytes:
-    """The next bytes, of whole tokens: a stream may give fewer than it is asked for."""
-    data = stream.read(CHUNK_BYTES)  # type: ignore[attr-defined]  # zipfile's own stream
-    while len(data) % width and (rest := stream.read(width - len(data) % width)):  # type: ignore[attr-defined]
-        data += rest
-    return data
 
 
 def _write(file: BinaryIO, tokens: Iterator[np.ndarray], length: int, size: int, tokenizer: str) -> None:

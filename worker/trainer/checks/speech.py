@@ -3,12 +3,12 @@
 Nothing is unpacked to disk. Recordings are read twice: for their rates and lengths, then for what is heard in them.
 """
 
-import csv
 import io
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.archives import archive
+from worker.trainer.checks.archives import archive, unpacked
 from worker.trainer.checks.bounds import FEWEST, MOST_BYTES, few
+from worker.trainer.checks.rows import rows_of
 from worker.trainer.checks.splits import Arrays, divided
 from worker.trainer.checks.tokens import MOST_CHARACTERS
 from worker.trainer.data.mels import BANDS, FRAMES_A_SECOND, log_mels
@@ -69,17 +70,19 @@ def _rows(opened: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> Iterat
     manifest = _manifest(members)
     around = PurePosixPath(manifest.filename).parent
     named = {PurePosixPath(member.filename): member for member in members}
-    count = 0
+    taken = dict[str, str]()
     for row, name, said in _cells(opened, manifest):
-        count += 1
-        if count > MOST_RECORDINGS:
+        if len(taken) == MOST_RECORDINGS:
             raise BadDataset(f"It names more than {MOST_RECORDINGS:,} recordings.")
         member = named.get(around / name.replace("\\", "/")) if name else None
         if member is None:
             raise BadDataset(f"{row}: there is no file '{name[:200]}' beside the manifest.")
-        yield Said(row, member, _text(row, said))
-    if count < FEWEST:
-        raise BadDataset(f"It names {count} recordings; at least {FEWEST} are needed.")
+        found = Said(row, member, _text(row, said))
+        if (before := taken.setdefault(member.filename, row)) != row:
+            raise BadDataset(f"{row}: '{member.filename[:200]}' is the file of {before}, too; a file is named once.")
+        yield found
+    if len(taken) < FEWEST:
+        raise BadDataset(f"It names {len(taken)} recordings; at least {FEWEST} are needed.")
 
 
 def _manifest(members: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -97,31 +100,33 @@ def _manifest(members: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
 
 def _cells(opened: zipfile.ZipFile, manifest: zipfile.ZipInfo) -> Iterator[tuple[str, str, str]]:
     """Each row's place, file and text. Other columns are not looked at."""
+    rows = rows_of(io.StringIO(_listed(opened, manifest), newline=""))
+    columns = [name.strip() for header in islice(rows, 1) for name in header.cells]
+    if missing := [name for name in ("file", "text") if columns.count(name) != 1]:
+        raise BadDataset(f"{MANIFEST} needs one column '{missing[0]}'; its columns are: {few(columns) or 'none'}.")
+    for row in rows:
+        if len(row.cells) != len(columns):
+            raise BadDataset(f"{row.where} has {len(row.cells)} cells; the header has {len(columns)}.")
+        yield row.where, row.cells[columns.index("file")].strip(), row.cells[columns.index("text")]
+
+
+def _listed(opened: zipfile.ZipFile, manifest: zipfile.ZipInfo) -> str:
+    data = _read(opened, manifest, MANIFEST)
     try:
-        lines = io.StringIO(_read(opened, manifest, MANIFEST).decode("utf-8-sig"), newline="")
-        reader = csv.reader(lines, strict=True)
-        columns = [name.strip() for name in next(reader, [])]
-        if missing := [name for name in ("file", "text") if columns.count(name) != 1]:
-            raise BadDataset(f"{MANIFEST} needs one column '{missing[0]}'; its columns are: {few(columns) or 'none'}.")
-        for place, cells in enumerate(filter(None, reader), 1):
-            row = f"Row {place} (line {reader.line_num})"
-            if len(cells) != len(columns):
-                raise BadDataset(f"{row} has {len(cells)} cells; the header has {len(columns)}.")
-            yield row, cells[columns.index("file")].strip(), cells[columns.index("text")]
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadDataset(f"{MANIFEST} is not UTF-8: byte {error.object[error.start]:#04x} cannot be read.") from error
-    except csv.Error as error:
-        raise BadDataset(f"{MANIFEST} is no CSV: {error}.") from error
+        line, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]
+        raise BadDataset(f"Line {line} of {MANIFEST} is not UTF-8: byte {byte:#04x} cannot be read.") from error
 
 
 def _text(row: str, said: str) -> str:
     """Composed characters (NFC), single spaces."""
-    text = " ".join(unicodedata.normalize("NFC", said).split())
+    text = " ".join(said.split())  # not composed before its length is known: marks take quadratic time
     if not text:
         raise BadDataset(f"{row}: the text is empty.")
     if len(text) > MOST_FRAMES:
         raise BadDataset(f"{row}: the text has {len(text):,} letters, more than any recording can hold.")
-    return text
+    return unicodedata.normalize("NFC", text)
 
 
 def _alphabet(rows: Sequence[Said]) -> list[str]:
@@ -168,6 +173,6 @@ def _recording(opened: zipfile.ZipFile, said: Said) -> io.BytesIO:
 
 def _read(opened: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
     try:
-        return opened.read(member)
+        return unpacked(opened, member).read()
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise BadDataset(f"{name} cannot be unpacked: {error}") from error

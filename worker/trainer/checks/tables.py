@@ -1,42 +1,31 @@
 """Checks tables of numbers, and reads CSV with a header.  R rows, F features."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.trainer.checks.bounds import FEWEST, LONGEST_NAME, MOST_BYTES, few
+from worker.trainer.checks.rows import Row, rows_of
 from worker.trainer.checks.splits import Arrays, divided
 
-CHUNK_ROWS = 4096
-LONGEST_LINE = 2**24
+CHUNK_CHARACTERS = 2**18
 MOST_COLUMNS = 100_000
 LARGEST = 1e38
 """What lies between two numbers is one of 32 bits, too."""
 UNFIT = f"no finite number within ±{LARGEST:g}"
 
-Row = tuple[int, list[str]]
-"""The number of its last line in the file, and its cells."""
-
 
 def check_table(file: Path, target: str | None) -> tuple[Arrays, Contents]:
     """The rows as numbers (R, F) and (R, 1), in their final order. Raises BadDataset, naming the row."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        try:
-            rows = _rows(lines)
-            columns = _header(next(rows, None))
-            wanted = position(columns, target)
-            table = _numbers(rows, columns)
-        except UnicodeDecodeError as error:
-            raise BadDataset(f"It is not UTF-8 text: byte {error.object[error.start]:#04x} cannot be read.") from error
-        except csv.Error as error:
-            raise BadDataset(f"It is no CSV: {error}.") from error
+        rows = rows_of(lines)
+        columns = _header(next(rows, None))
+        wanted = position(columns, target)
+        table = _numbers(rows, columns)
     return learnable(table, columns, wanted)
 
 
@@ -53,29 +42,12 @@ def learnable(table: np.ndarray, columns: list[str], wanted: int) -> tuple[Array
     return arrays, contents
 
 
-def _rows(lines: TextIO) -> Iterator[Row]:
-    reader = csv.reader(_bounded(lines), strict=True)
-    for cells in reader:
-        if cells:
-            yield reader.line_num, cells
-
-
-def _bounded(lines: TextIO) -> Iterator[str]:
-    """Lines; one without an end does not fill the memory."""
-    number = 0
-    while line := lines.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE:
-            raise BadDataset(f"Line {number} is longer than {LONGEST_LINE:,} characters.")
-        yield line
-
-
 def _header(first: Row | None) -> list[str]:
     if first is None:
         raise BadDataset("The file is empty.")
-    columns = [name.strip() for name in first[1]]
+    columns = [name.strip() for name in first.cells]
     if all(_number(cell) is not None for cell in columns):
-        raise BadDataset("Row 1 (line 1) holds numbers; it must be a header that names the columns.")
+        raise BadDataset(f"{first.where} holds numbers; it must name the columns.")
     check_names(columns)
     return columns
 
@@ -111,8 +83,8 @@ def _numbers(rows: Iterator[Row], columns: list[str]) -> np.ndarray:
     """All cells as float32 (R, F + 1)."""
     parts: list[np.ndarray] = []
     count = 0
-    while chunk := list(islice(rows, CHUNK_ROWS)):
-        parts.append(_part(chunk, columns, count))
+    for chunk in _chunks(rows, len(columns)):
+        parts.append(_part(chunk, columns))
         count += len(chunk)
         if count * len(columns) * 4 > MOST_BYTES:
             raise BadDataset(f"Its numbers need more than {MOST_BYTES:,} bytes; row {count:,} is beyond that.")
@@ -126,13 +98,25 @@ def check_count(rows: int) -> None:
         raise BadDataset(f"It has {rows} rows below its header; at least {FEWEST} are needed.")
 
 
-def _part(chunk: list[Row], columns: list[str], before: int) -> np.ndarray:
-    for place, (line, cells) in enumerate(chunk, before + 1):
-        if len(cells) != len(columns):
-            raise BadDataset(f"Row {place} (line {line}) has {len(cells)} cells; the header has {len(columns)}.")
-    numbers = _as_numbers([cells for _, cells in chunk])
+def _chunks(rows: Iterator[Row], width: int) -> Iterator[list[Row]]:
+    """Rows of so many cells, in pieces of `CHUNK_CHARACTERS`: every cell takes one at least, the mark behind it."""
+    chunk, held = list[Row](), 0
+    for row in rows:
+        if len(row.cells) != width:
+            raise BadDataset(f"{row.where} has {len(row.cells)} cells; the header has {width}.")
+        chunk.append(row)
+        held += row.characters
+        if held >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def _part(chunk: list[Row], columns: list[str]) -> np.ndarray:
+    numbers = _as_numbers([row.cells for row in chunk])
     if numbers is None or not (np.abs(numbers) <= LARGEST).all():
-        _blame(chunk, columns, before)
+        _blame(chunk, columns)
     return np.asarray(numbers, np.float32)
 
 
@@ -144,14 +128,14 @@ def _as_numbers(cells: Sequence[str | list[str]]) -> np.ndarray | None:
         return None
 
 
-def _blame(chunk: list[Row], columns: list[str], before: int) -> None:
+def _blame(chunk: list[Row], columns: list[str]) -> None:
     """Name the first cell that is no number."""
-    for place, (line, cells) in enumerate(chunk, before + 1):
-        for name, cell in zip(columns, cells, strict=True):
+    for row in chunk:
+        for name, cell in zip(columns, row.cells, strict=True):
             if _number(cell) is None:
                 what = f"'{cell[:60]}'" if cell.strip() else "empty"
-                raise BadDataset(f"Row {place} (line {line}), column '{name}': {what} is {UNFIT}.")
-    raise BadDataset(f"Rows {before + 1} to {before + len(chunk)} hold what is no number.")
+                raise BadDataset(f"{row.where}, column '{name}': {what} is {UNFIT}.")
+    raise BadDataset(f"Below {chunk[0].where} stands what is no number.")
 
 
 def _number(cell: str) -> float | None:
