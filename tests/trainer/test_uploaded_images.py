@@ -135,6 +135,7 @@ def linked() -> zipfile.ZipInfo:
         (b"", "empty"),
         (packed(), "There are 0 images"),
         (packed(*((f"{'ab'[n % 2] * 201}/{n}.png", png(images(3, 3))) for n in range(12))), "class 'aaaa"),
+        (packed(*((f"\x1b{'ab'[n % 2]}/{n}.png", png(images(3, 3))) for n in range(12))), "class '\\x1ba' has"),
     ],
 )
 def test_an_archive_that_cannot_be_used_says_why_and_leaves_nothing(checked, content, why):

@@ -87,6 +87,7 @@ def test_a_bad_row_is_named_wherever_it_stands(check, row, line):
         (table(9), "9 rows"),
         (table(header="1,2,3"), "header"),
         (table(header="a,a,b"), "'a' twice"),
+        (table(header="a,\x1b[31mb,c"), "'\\x1b[31mb' has a character that cannot be seen"),
         (table().replace(",", ";"), "';'"),
         ("a\n" + "1\n" * 20, "one column"),
         (table().encode("utf-16"), "UTF-8"),

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.trainer.checks.archives import archive, unpacked
-from worker.trainer.checks.bounds import FEWEST, LONGEST_NAME, MOST_CLASSES, few
+from worker.trainer.checks.bounds import FEWEST, MOST_CLASSES, check_name, few
 from worker.trainer.checks.splits import Arrays, divided
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -43,12 +43,6 @@ def classified(images: np.ndarray, labels: np.ndarray) -> tuple[Arrays, Contents
         raise BadDataset(f"Every image is of class {classes[0]!s}; there must be two classes at least.")
     arrays, splits = divided(images, numbers.astype(np.int64))
     return arrays, Contents(rows=len(images), splits=splits, shape=images.shape[1:], classes=tuple(classes.tolist()))
-
-
-def check_class(name: str) -> None:
-    """Raises BadDataset for a name that no record has room for."""
-    if len(name) > LONGEST_NAME:
-        raise BadDataset(f"The name of class '{name[:60]}…' is longer than {LONGEST_NAME} characters.")
 
 
 def _read(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
@@ -110,4 +104,4 @@ def _check_text(labels: np.ndarray) -> None:
             labels[place].encode()
         except (UnicodeError, SystemError, ValueError) as error:
             raise BadDataset(f"Array 'labels' holds what is no text, at place {place}.") from error
-        check_class(labels[place])
+        check_name("class", labels[place])

@@ -11,8 +11,8 @@ from PIL import Image
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
 from worker.trainer.checks.archives import archive, unpacked
-from worker.trainer.checks.arrays import check_class, classified
-from worker.trainer.checks.bounds import FEWEST, MOST_BYTES
+from worker.trainer.checks.arrays import classified
+from worker.trainer.checks.bounds import FEWEST, MOST_BYTES, check_name
 from worker.trainer.checks.splits import Arrays
 
 FORMATS = ("PNG", "JPEG")
@@ -39,7 +39,7 @@ def _pictures(members: Sequence[zipfile.ZipInfo]) -> list[tuple[zipfile.ZipInfo,
     for member, parts in kept:
         if len(parts) != 2:
             raise BadDataset(f"'{member.filename[:200]}' does not lie in one folder that names its class.")
-        check_class(parts[0])
+        check_name("class", parts[0])
     return [(member, parts[0]) for member, parts in kept]
 
 

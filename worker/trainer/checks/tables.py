@@ -8,7 +8,7 @@ import numpy as np
 
 from unitscale.errors import BadDataset
 from unitscale.models.datasets import Contents
-from worker.trainer.checks.bounds import FEWEST, LONGEST_NAME, MOST_BYTES, few
+from worker.trainer.checks.bounds import FEWEST, MOST_BYTES, check_name, few
 from worker.trainer.checks.rows import Row, rows_of
 from worker.trainer.checks.splits import Arrays, divided
 
@@ -56,9 +56,8 @@ def check_names(columns: list[str]) -> None:
     """Raises BadDataset for columns that cannot be told apart, and for one alone."""
     if len(columns) > MOST_COLUMNS:
         raise BadDataset(f"It has {len(columns):,} columns; {MOST_COLUMNS:,} are the most.")
-    long = next((name for name in columns if len(name) > LONGEST_NAME), None)
-    if long is not None:
-        raise BadDataset(f"The name of column '{long[:60]}…' is longer than {LONGEST_NAME} characters.")
+    for name in columns:
+        check_name("column", name)
     counts = Counter(columns)
     twice = next((name for name in columns if counts[name] > 1), None)
     if twice is not None:
