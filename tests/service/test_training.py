@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.chaos import jobs
 from benchmarks.chaos.stack import until
-from unitscale.errors import WrongInput
+from unitscale.errors import Unsupported, WrongInput
 from unitscale.models.jobs import State
 
 LINE = {
@@ -151,7 +151,8 @@ def test_a_model_whose_validation_loss_is_no_number_has_diverged(client):
     assert (job.state, job.reason.code) == (State.FAILED, "diverged")
 
 
-def test_a_network_too_deep_for_its_images_is_impossible(client):
-    job = client.wait(client.submit({"task": "image-classification", "model": {"kind": "convnet", "depth": 1024}}).id)
+def test_a_network_too_deep_for_its_images_is_refused(client):
+    with pytest.raises(Unsupported, match="cannot be halved 1024 times; give at most 3") as refused:
+        client.submit({"task": "image-classification", "model": {"kind": "convnet", "depth": 1024}})
 
-    assert (job.state, job.reason.code) == (State.FAILED, "impossible")
+    assert [pointer for pointer, _ in refused.value.fields] == ["/model/depth"]

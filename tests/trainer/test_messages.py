@@ -72,8 +72,12 @@ def test_max_seconds_is_success(train):
     assert record.points("val_loss")["step"][-1] == record.points("train_loss")["step"][-1]
 
 
-def test_an_image_that_cannot_be_halved_is_impossible(train):
-    record = train({**DIGITS, "model": {"kind": "convnet", "depth": 4}})[0]
+def test_an_image_that_cannot_be_halved_is_impossible(train, a_lane, record_of):
+    """A data set of a plug-in need not say beforehand how large its images are."""
+    lane = a_lane(DIGITS)
+    spec = lane.spec.model_copy(update={"model": lane.spec.model.model_copy(update={"depth": 4})})
+
+    [record] = train(record_of(lane.model_copy(update={"spec": spec})))
 
     assert record.ended.reason.code == "impossible"
 

@@ -114,3 +114,18 @@ def test_a_text_too_long_for_pieces_is_refused_with_the_way_to_bring_it():
     assert pointer == "/data/tokenizer"
     assert "60,000,000 characters" in detail
     assert "tokenizer.json" in detail
+
+
+def test_images_too_small_for_the_usual_convnet_are_refused_with_what_fits():
+    contents = {"rows": 60, "splits": {"training": 42, "validation": 9, "test": 9}, "shape": (1, 200, 3)}
+    known = {"id": "ds_" + "0" * 20, "state": "ready", "task": "image-classification", "name": "lines", "bytes": 1}
+    lines = Dataset.model_validate({**known, "sha256": "", "created_at": 0, "contents": contents})
+    spec = {"task": "image-classification", "dataset": lines.id}
+
+    with pytest.raises(Unsupported) as error:
+        resolve(JobSpec.model_validate(spec), "cpu", lines)
+
+    assert error.value.fields == (
+        ("/model/depth", "Images of 1 × 200 pixels cannot be halved 2 times; choose an mlp."),
+    )
+    assert resolve(JobSpec.model_validate({**spec, "model": {"kind": "mlp"}}), "cpu", lines).model.kind == "mlp"
