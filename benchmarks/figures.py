@@ -1,10 +1,11 @@
 """Figures: what was measured, beside what it should be."""
 
+import ctypes
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 MILLISECONDS = 1e3
+CHILD_SUBREAPER = 36
+"""As prctl(2) numbers it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,10 @@ class Ledger:
     def subject(self, name: str) -> Iterator[None]:
         """Say what is measured now and, at its end, how much of the machine others had meanwhile."""
         self.console.print(f"[bold]{name}[/bold]")
+        _adopt_orphans()
         began, used, own = time.monotonic(), _machine_seconds(), _own_seconds()
         yield
+        _bury_orphans()
         others = _machine_seconds() - used - (_own_seconds() - own)
         share = max(0.0, others) / (time.monotonic() - began) / (os.cpu_count() or 1)
         self.console.print(f"  [dim]other programs used {share:.0%} of this machine meanwhile[/dim]", highlight=False)
@@ -100,6 +105,17 @@ def cpu_seconds(pid: int) -> float:
 def _machine_seconds() -> float:
     times = psutil.cpu_times()
     return times.user + times.nice + times.system
+
+
+def _adopt_orphans() -> None:
+    """Have processes below this one whose parent ends first become its own: their seconds are not others'."""
+    ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1)
+
+
+def _bury_orphans() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _own_seconds() -> float:
